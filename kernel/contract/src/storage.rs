@@ -1,0 +1,175 @@
+//! Storage: keys to bytes.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ballast_types::ByteRange;
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::{ByteStream, Component, Page, Result};
+
+/// The key of an object: `/`-separated segments of `[a-z0-9._-]`, made by the kernel from its own ids and never from
+/// a name that a user typed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct StorageKey(String);
+
+/// A text that is no storage key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidKey(String);
+
+impl fmt::Display for InvalidKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "'{}' is not a storage key", self.0.escape_debug())
+    }
+}
+
+impl std::error::Error for InvalidKey {}
+
+impl StorageKey {
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for StorageKey {
+    type Err = InvalidKey;
+
+    fn from_str(text: &str) -> std::result::Result<Self, InvalidKey> {
+        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
+        let good = |segment: &str| !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(allowed);
+        match text.len() <= 512 && text.split('/').all(good) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(InvalidKey(text.chars().take(600).collect())),
+        }
+    }
+}
+
+impl fmt::Display for StorageKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for StorageKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A place for immutable objects. An object is there, whole and durable, or it is not there at all: what a reader,
+/// `stat` or `list` sees was committed by its writer.
+#[async_trait]
+pub trait Storage: Component {
+    /// An object's size in bytes. `NotFound` where there is none.
+    async fn stat(&self, key: &StorageKey) -> Result<u64>;
+
+    /// Some bytes of an object. `NotFound` where there is none; `Invalid` where the range ends behind the object.
+    /// Exactly `range.len()` bytes come, or an error.
+    async fn read(&self, key: &StorageKey, range: ByteRange) -> Result<ByteStream>;
+
+    /// Begins an object. Nothing is visible before `commit`; a writer that is dropped leaves nothing visible.
+    /// Where the key exists, the commit replaces it whole.
+    async fn create(&self, key: &StorageKey) -> Result<Box<dyn StorageWriter>>;
+
+    /// Removes an object. Idempotent: an absent key is no error.
+    async fn delete(&self, key: &StorageKey) -> Result<()>;
+
+    /// Keys in byte order, from behind `after`, at most `limit`.
+    async fn list(&self, after: Option<&StorageKey>, limit: usize) -> Result<Page<StorageKey>>;
+
+    /// Makes `to` the same bytes as `from`, without moving them through the hub where the provider can.
+    async fn copy(&self, from: &StorageKey, to: &StorageKey) -> Result<()>;
+
+    /// Signed URLs that a client uses without the hub, where the provider has them.
+    fn presign(&self) -> Option<&dyn Presign> {
+        None
+    }
+
+    /// Descriptors of this machine's own files, where objects are files.
+    fn files(&self) -> Option<&dyn LocalFiles> {
+        None
+    }
+}
+
+/// An object on its way in.
+#[async_trait]
+pub trait StorageWriter: Send {
+    /// The next bytes, in order.
+    async fn write(&mut self, bytes: Bytes) -> Result<()>;
+
+    /// Makes the object visible and durable; answers its size. When this returns, a power cut loses nothing.
+    async fn commit(self: Box<Self>) -> Result<u64>;
+
+    /// Throws the bytes away.
+    async fn abort(self: Box<Self>) -> Result<()>;
+}
+
+/// A request that somebody without credentials may send, until it expires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedRequest {
+    pub method: String,
+    pub url: String,
+    /// Headers that belong to the signature.
+    pub headers: Vec<(String, String)>,
+}
+
+/// One part of a multipart upload that has arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadedPart {
+    /// Counted from 1.
+    pub number: u32,
+    pub etag: String,
+}
+
+/// What a presigned download says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseHeaders {
+    pub content_disposition: Option<String>,
+    pub content_type: Option<String>,
+}
+
+/// Signed URLs: GET, PUT, and the four steps of a multipart upload.
+#[async_trait]
+pub trait Presign: Send + Sync {
+    /// Reads one object.
+    async fn get(&self, key: &StorageKey, headers: &ResponseHeaders, valid: Duration) -> Result<SignedRequest>;
+
+    /// Writes one object of exactly `size` bytes.
+    async fn put(&self, key: &StorageKey, size: u64, valid: Duration) -> Result<SignedRequest>;
+
+    /// Begins a multipart upload and answers its id.
+    async fn create_multipart(&self, key: &StorageKey) -> Result<String>;
+
+    /// Writes one part, counted from 1.
+    async fn put_part(&self, key: &StorageKey, upload: &str, number: u32, valid: Duration) -> Result<SignedRequest>;
+
+    /// Joins the parts into the object and answers its size.
+    async fn complete_multipart(&self, key: &StorageKey, upload: &str, parts: &[UploadedPart]) -> Result<u64>;
+
+    /// Throws the parts away. Idempotent.
+    async fn abort_multipart(&self, key: &StorageKey, upload: &str) -> Result<()>;
+}
+
+/// Objects that are files of this machine: a stream of small buffers cannot serve them as fast as they can be read.
+pub trait LocalFiles: Send + Sync {
+    /// Opens an object for reading. `NotFound` where there is none.
+    fn open(&self, key: &StorageKey) -> Result<std::fs::File>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_cannot_leave_their_place() {
+        assert!("lfs/ab/cd/abcd-1.x_y".parse::<StorageKey>().is_ok());
+        for key in ["", "/a", "a/", "a//b", "../a", "a/..", ".a", "A", "a b", "a\\b", "é"] {
+            assert!(key.parse::<StorageKey>().is_err(), "{key:?}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What can go wrong between the repository code and its database.
+
+use diesel::result::{DatabaseErrorKind, Error as Diesel};
+
+/// A failed database call.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The row that was asked for is not there.
+    #[error("no such row")]
+    NotFound,
+    /// A row with the same unique columns is there already.
+    #[error("a row like this exists already ({constraint})")]
+    Exists {
+        /// The violated constraint, as far as the database names it.
+        constraint: String,
+    },
+    /// No connection, or the database did not answer in time: the same call may work later.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// A statement failed.
+    #[error("the database refused a statement: {0}")]
+    Statement(Diesel),
+    /// A migration failed, or the database is newer than this program.
+    #[error("the database could not be brought up to date: {0}")]
+    Migration(String),
+    /// A stored value is not one that this program writes.
+    #[error("the database holds a value that makes no sense: {0}")]
+    Corrupt(String),
+    /// The URL names no database that this program speaks.
+    #[error("{0}")]
+    Url(String),
+}
+
+/// The result of a database call.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// A stored value of the wrong shape; `what` names table and column.
+    pub fn corrupt(what: impl Into<String>) -> Self {
+        Self::Corrupt(what.into())
+    }
+
+    /// Whether the same call may work later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+impl From<Diesel> for Error {
+    fn from(error: Diesel) -> Self {
+        match error {
+            Diesel::NotFound => Self::NotFound,
+            Diesel::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => {
+                let constraint = info.constraint_name().unwrap_or_else(|| info.message()).to_owned();
+                Self::Exists { constraint }
+            }
+            Diesel::DatabaseError(DatabaseErrorKind::ClosedConnection, info) => {
+                Self::Unavailable(info.message().to_owned())
+            }
+            Diesel::DatabaseError(DatabaseErrorKind::SerializationFailure, info) => {
+                Self::Unavailable(info.message().to_owned())
+            }
+            // SQLite reports a busy or full disk, and PostgreSQL a deadlock, only by their text.
+            Diesel::DatabaseError(_, ref info) if is_passing(info.message()) => {
+                Self::Unavailable(info.message().to_owned())
+            }
+            other => Self::Statement(other),
+        }
+    }
+}
+
+fn is_passing(message: &str) -> bool {
+    let passing = ["database is locked", "database or disk is full", "disk I/O error", "readonly database"];
+    message.contains("deadlock detected") || passing.iter().any(|text| message.contains(text))
+}

@@ -1,0 +1,28 @@
+//! Pools, transactions and migrations for SQLite and PostgreSQL. No tables: those belong to the rooms that own facts.
+//!
+//! Repository code is written once, inside [`for_both!`], and compiled for both databases; [`read!`], [`write!`] and
+//! [`transaction!`] run it on the one that the URL named. Two rules make that safe:
+//!
+//! * **A call that has begun runs to its end**, on a task of its own, whether or not anybody still waits for it. A
+//!   client that goes away never leaves half a transaction or a connection in an unknown state. Arguments are therefore
+//!   owned values.
+//! * **Every read-modify-write is one statement, a version check or a row lock**: PostgreSQL at READ COMMITTED loses
+//!   what SQLite's single writer serialises.
+
+mod error;
+mod macros;
+mod migrate;
+mod pool;
+pub mod testing;
+
+pub use error::{Error, Result};
+pub use migrate::Migrations;
+pub use pool::{Connections, Database, Options, Postgres, Sqlite};
+
+#[doc(hidden)]
+pub mod support {
+    //! What the macros expand to.
+    pub use crate::pool::{connect, on_own_task};
+    pub use diesel;
+    pub use diesel_async;
+}

@@ -1,0 +1,132 @@
+//! Paths inside a repository.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// A path of one entry in a repository: relative, `/`-separated, UTF-8, and safe to write to a disk.
+///
+/// Refused are: empty paths and segments, `.` and `..`, `.git` in any case, backslashes, control characters,
+/// segments of more than 255 bytes and paths of more than 4,096.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct RepoPath(String);
+
+/// Why a text is no path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidPath {
+    path: String,
+    why: &'static str,
+}
+
+impl fmt::Display for InvalidPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "'{}' is not a valid path: {}", self.path.escape_debug(), self.why)
+    }
+}
+
+impl std::error::Error for InvalidPath {}
+
+impl RepoPath {
+    /// The longest path, in bytes.
+    pub const MAX: usize = 4096;
+    /// The longest segment, in bytes: what file systems allow.
+    pub const MAX_SEGMENT: usize = 255;
+
+    /// The path as text, without a leading or trailing slash.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The folder it lies in; none at the root.
+    pub fn parent(&self) -> Option<RepoPath> {
+        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.to_owned()))
+    }
+
+    /// The last segment.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit_once('/').map_or(self.0.as_str(), |(_, name)| name)
+    }
+
+    /// The path of `name` inside this folder; `name` is checked like any path.
+    pub fn join(&self, name: &str) -> Result<RepoPath, InvalidPath> {
+        format!("{}/{name}", self.0).parse()
+    }
+
+    /// Every folder above it, outermost first.
+    pub fn ancestors(&self) -> impl Iterator<Item = &str> {
+        self.0.match_indices('/').map(|(at, _)| &self.0[..at])
+    }
+}
+
+impl FromStr for RepoPath {
+    type Err = InvalidPath;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPath> {
+        let refuse = |why| Err(InvalidPath { path: text.chars().take(300).collect(), why });
+        if text.is_empty() {
+            return refuse("it is empty");
+        }
+        if text.len() > Self::MAX {
+            return refuse("it is longer than 4096 bytes");
+        }
+        if text.contains('\\') {
+            return refuse("'\\' is not allowed; folders are separated by '/'");
+        }
+        if text.chars().any(char::is_control) {
+            return refuse("control characters are not allowed");
+        }
+        for segment in text.split('/') {
+            match segment {
+                "" => return refuse("it is absolute, ends with '/' or has an empty segment"),
+                "." | ".." => return refuse("'.' and '..' are not allowed as segments"),
+                _ if segment.eq_ignore_ascii_case(".git") => return refuse("'.git' is not allowed as a segment"),
+                _ if segment.len() > Self::MAX_SEGMENT => return refuse("a segment is longer than 255 bytes"),
+                _ => {}
+            }
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for RepoPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_paths_are_accepted() {
+        for path in ["a", "README.md", "data/train-00000-of-00001.parquet", ".gitattributes", "über/模型 1.bin", "a..b"]
+        {
+            assert_eq!(path.parse::<RepoPath>().unwrap().as_str(), path);
+        }
+    }
+
+    #[test]
+    fn paths_that_leave_the_repository_or_hide_in_it_are_refused() {
+        let (segment, long) = ("x".repeat(256), "a/".repeat(2049));
+        let tricks = ["", "/", "/etc/passwd", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "..\\x", "a\\b"];
+        for path in tricks.into_iter().chain([".git", "a/.GIT/config", "a\0b", "a\nb", "a\u{7f}", &segment, &long]) {
+            assert!(path.parse::<RepoPath>().is_err(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn ancestors_are_listed_from_the_outside_in() {
+        let path: RepoPath = "a/b/c".parse().unwrap();
+        assert_eq!(path.ancestors().collect::<Vec<_>>(), ["a", "a/b"]);
+        assert_eq!(path.parent().unwrap().as_str(), "a/b");
+    }
+}
