@@ -38,6 +38,13 @@ pub struct Usage {
     pub limit: Option<u64>,
 }
 
+/// Bytes to be promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reservation {
+    pub id: ReservationId,
+    pub bytes: u64,
+}
+
 /// A limit as set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "limit", content = "bytes", rename_all = "snake_case")]
@@ -55,9 +62,10 @@ pub trait Quota: Component {
     /// reserved moves with it at once. `OverLimit` where the new account has no room, unless `force`. Idempotent.
     async fn place(&self, repo: RepoKey, account: Account, force: bool) -> Result<()>;
 
-    /// Promises `bytes` more until `expires`. `OverLimit` where the account or the repository has no room; its context
-    /// says how much there is. The same id again is harmless. `NotFound` for a repository that was not placed.
-    async fn reserve(&self, id: ReservationId, repo: RepoKey, bytes: u64, expires: Timestamp) -> Result<()>;
+    /// Promises these bytes until `expires`: all of them, or none. `OverLimit` where the account or the repository has
+    /// no room; its context says how much there is. An id that is promised already is passed over. `NotFound` for a
+    /// repository that was not placed.
+    async fn reserve(&self, repo: RepoKey, reservations: &[Reservation], expires: Timestamp) -> Result<()>;
 
     /// Records what a repository holds and ends these reservations, in one step.
     async fn settle(&self, repo: RepoKey, held: Held, reservations: &[ReservationId]) -> Result<()>;
