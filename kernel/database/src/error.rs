@@ -23,6 +23,9 @@ pub enum Error {
     /// A migration failed, or the database is newer than this program.
     #[error("the database could not be brought up to date: {0}")]
     Migration(String),
+    /// The place where a list was to go on is not one that this list gave: the caller's mistake, never the database's.
+    #[error("a list cannot go on at '{0}'; begin it again")]
+    Cursor(String),
     /// A stored value is not one that this program writes.
     #[error("the database holds a value that makes no sense: {0}")]
     Corrupt(String),

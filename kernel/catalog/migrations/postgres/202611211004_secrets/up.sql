@@ -1,0 +1,1 @@
+CREATE TABLE secrets (name TEXT PRIMARY KEY, value BYTEA NOT NULL);

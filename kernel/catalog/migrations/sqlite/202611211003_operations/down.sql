@@ -1,0 +1,3 @@
+DROP TABLE events;
+DROP TABLE operation_reservations;
+DROP TABLE operations;

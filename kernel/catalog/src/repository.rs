@@ -1,0 +1,270 @@
+//! Repositories: their names, states and settings. What is in them is the engine's.
+
+use ballast_database::{Error, Result, for_both, read, transaction, write};
+use ballast_types::{CommitId, Name, NamespaceKey, RepoKey, RepoKind, Timestamp, Visibility};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::Catalog;
+use crate::rows::{self, RepositoryRow};
+use crate::tables::{operations, redirects, repositories};
+
+words! {
+    /// Where a repository is in its life. Recovery finishes what is `creating` or `deleting` for too long.
+    pub enum RepoState: "state of a repository" {
+        /// Its name is taken; the other owners of its facts are being told. Nobody sees it yet.
+        Creating = "creating",
+        Active = "active",
+        /// Its name is free again; what it held is being let go. Nobody sees it any more.
+        Deleting = "deleting",
+    }
+}
+
+words! {
+    /// How access to a gated repository is granted.
+    pub enum Gated: "way of gating" {
+        /// To whoever accepts the terms.
+        Auto = "auto",
+        /// By an administrator of the repository.
+        Manual = "manual",
+    }
+}
+
+/// What a repository says of large files; none leaves it to the server's default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LfsSettings {
+    /// Files of this many bytes and more are large.
+    pub threshold: Option<u64>,
+    /// Endings of lower-case paths that are large whatever their size.
+    pub suffixes: Option<Vec<String>>,
+    /// How many versions of a large file are kept.
+    pub keep_versions: Option<u32>,
+}
+
+/// A model, a dataset or a space, as far as the kernel knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repository {
+    pub key: RepoKey,
+    pub kind: RepoKind,
+    pub namespace: NamespaceKey,
+    /// As its owner writes it.
+    pub name: Name,
+    pub visibility: Visibility,
+    pub state: RepoState,
+    /// Grows with every change of name, state or settings.
+    pub version: i64,
+    /// Of a space.
+    pub sdk: Option<String>,
+    pub gated: Option<Gated>,
+    pub lfs: LfsSettings,
+    pub downloads: u64,
+    pub likes: u64,
+    /// By an administrator of the hub.
+    pub disabled: bool,
+    pub default_branch: String,
+    /// The default branch's tip as last told by a write: what lists show. The engine knows the truth.
+    pub head: Option<CommitId>,
+    pub created_at: Timestamp,
+    /// When its content last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A repository to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRepository {
+    pub kind: RepoKind,
+    pub namespace: NamespaceKey,
+    pub name: Name,
+    pub visibility: Visibility,
+    pub sdk: Option<String>,
+    pub created_at: Timestamp,
+}
+
+/// What to change of a repository's settings; none leaves things as they are, `Some(None)` resets to the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RepositoryPatch {
+    pub visibility: Option<Visibility>,
+    pub gated: Option<Option<Gated>>,
+    pub lfs_threshold: Option<Option<u64>>,
+    pub lfs_suffixes: Option<Option<Vec<String>>>,
+    pub lfs_keep_versions: Option<Option<u32>>,
+    pub disabled: Option<bool>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = repositories)]
+struct NewRow {
+    kind: &'static str,
+    namespace: i64,
+    name: String,
+    lower: String,
+    normalized: String,
+    visibility: &'static str,
+    state: &'static str,
+    sdk: Option<String>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl From<NewRepository> for NewRow {
+    fn from(new: NewRepository) -> Self {
+        Self {
+            kind: new.kind.as_str(),
+            namespace: new.namespace.0,
+            name: new.name.as_str().to_owned(),
+            lower: new.name.lower(),
+            normalized: new.name.normalized(),
+            visibility: new.visibility.as_str(),
+            state: RepoState::Creating.as_str(),
+            sdk: new.sdk,
+            created_at: new.created_at.0,
+            updated_at: new.created_at.0,
+        }
+    }
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = repositories)]
+struct Changes {
+    visibility: Option<&'static str>,
+    gated: Option<Option<&'static str>>,
+    lfs_threshold: Option<Option<i64>>,
+    lfs_suffixes: Option<Option<String>>,
+    lfs_keep_versions: Option<Option<i64>>,
+    disabled: Option<bool>,
+}
+
+impl From<RepositoryPatch> for Changes {
+    fn from(patch: RepositoryPatch) -> Self {
+        // A threshold beyond what SQL can count is as good as the greatest that it can.
+        let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        Self {
+            visibility: patch.visibility.map(Visibility::as_str),
+            gated: patch.gated.map(|gated| gated.map(Gated::as_str)),
+            lfs_threshold: patch.lfs_threshold.map(|threshold| threshold.map(count)),
+            lfs_suffixes: patch.lfs_suffixes.map(|list| list.map(|list| serde_json::json!(list).to_string())),
+            lfs_keep_versions: patch.lfs_keep_versions.map(|versions| versions.map(i64::from)),
+            disabled: patch.disabled,
+        }
+    }
+}
+
+for_both! {
+    pub async fn create(c: &mut Connection, row: NewRow) -> Result<RepositoryRow> {
+        // Whoever takes a name takes it from those that only redirect from it.
+        let former = redirects::table.find((row.namespace, row.kind, row.lower.clone()));
+        diesel::delete(former).execute(c).await?;
+        let insert = diesel::insert_into(repositories::table).values(row).returning(RepositoryRow::as_returning());
+        Ok(insert.get_result(c).await?)
+    }
+
+    pub async fn activate(c: &mut Connection, id: i64) -> Result<bool> {
+        let creating = repositories::table.find(id).filter(repositories::state.eq(RepoState::Creating.as_str()));
+        let next = (
+            repositories::state.eq(RepoState::Active.as_str()),
+            repositories::version.eq(repositories::version + 1),
+        );
+        Ok(diesel::update(creating).set(next).execute(c).await? > 0)
+    }
+
+    pub async fn by_key(c: &mut Connection, id: i64) -> Result<RepositoryRow> {
+        Ok(repositories::table.find(id).select(RepositoryRow::as_select()).first(c).await?)
+    }
+
+    pub async fn in_states(c: &mut Connection, states: Vec<&'static str>, after: i64, limit: i64)
+        -> Result<Vec<RepositoryRow>> {
+        let found = repositories::table.filter(repositories::state.eq_any(states)).filter(repositories::id.gt(after));
+        Ok(found.order(repositories::id).limit(limit).select(RepositoryRow::as_select()).load(c).await?)
+    }
+
+    pub async fn update(c: &mut Connection, id: i64, changes: Changes) -> Result<Option<RepositoryRow>> {
+        let active = repositories::table.find(id).filter(repositories::state.eq(RepoState::Active.as_str()));
+        let update = diesel::update(active).set((changes, repositories::version.eq(repositories::version + 1)));
+        Ok(update.returning(RepositoryRow::as_returning()).get_result(c).await.optional()?)
+    }
+
+    pub async fn touch(c: &mut Connection, id: i64, head: Option<CommitId>, at: i64) -> Result<()> {
+        let older = repositories::table.find(id).filter(repositories::updated_at.le(at));
+        let head = head.map(|head| repositories::head.eq(head.as_bytes().to_vec()));
+        diesel::update(older).set((head, repositories::updated_at.eq(at))).execute(c).await?;
+        Ok(())
+    }
+
+    pub async fn mark_deleting(c: &mut Connection, id: i64) -> Result<bool> {
+        let deleting = RepoState::Deleting.as_str();
+        let living = repositories::table.find(id).filter(repositories::state.ne(deleting));
+        let tombstone = format!("/{id}");
+        let last = (
+            repositories::state.eq(deleting),
+            repositories::lower.eq(&tombstone),
+            repositories::normalized.eq(&tombstone),
+            repositories::version.eq(repositories::version + 1),
+        );
+        let marked = diesel::update(living).set(last).execute(c).await? > 0;
+        diesel::delete(redirects::table.filter(redirects::repository.eq(id))).execute(c).await?;
+        Ok(marked)
+    }
+
+    pub async fn remove(c: &mut Connection, id: i64) -> Result<bool> {
+        let writes = operations::table.filter(operations::repository.eq(repositories::id));
+        let finished = repositories::table.find(id)
+            .filter(repositories::state.eq(RepoState::Deleting.as_str()))
+            .filter(diesel::dsl::not(diesel::dsl::exists(writes)));
+        Ok(diesel::delete(finished).execute(c).await? > 0)
+    }
+}
+
+impl Catalog {
+    /// Takes a name for a new repository, which nobody sees before [`activate_repository`](Self::activate_repository).
+    /// `Exists` when the name or another spelling of it is taken; a redirect from the name gives way.
+    pub async fn create_repository(&self, new: NewRepository) -> Result<Repository> {
+        transaction!(self.database, create(NewRow::from(new)))?.try_into()
+    }
+
+    /// Shows a repository that was being created; false when it is not (any more): recovery may have given it up.
+    pub async fn activate_repository(&self, key: RepoKey) -> Result<bool> {
+        write!(self.database, activate(key.0))
+    }
+
+    /// A repository by its key, in whatever state; `NotFound` when it is gone.
+    pub async fn get_repository(&self, key: RepoKey) -> Result<Repository> {
+        read!(self.database, by_key(key.0))?.try_into()
+    }
+
+    /// Repositories in any of these states, by their keys: what recovery looks for.
+    pub async fn repositories_in(
+        &self,
+        states: &[RepoState],
+        after: Option<RepoKey>,
+        limit: usize,
+    ) -> Result<Vec<Repository>> {
+        let states = states.iter().copied().map(RepoState::as_str).collect();
+        let after = after.map_or(0, |key| key.0);
+        let found = read!(self.database, in_states(states, after, rows::limit(limit)))?;
+        found.into_iter().map(Repository::try_from).collect()
+    }
+
+    /// Changes a repository's settings; answers it as it is then. `NotFound` unless it is active.
+    pub async fn update_repository(&self, key: RepoKey, patch: RepositoryPatch) -> Result<Repository> {
+        let row = write!(self.database, update(key.0, Changes::from(patch)))?;
+        row.ok_or(Error::NotFound)?.try_into()
+    }
+
+    /// Says that its content changed, and where its default branch stands now if that is known. What is older than
+    /// the last such word changes nothing, so that a write that recovery finishes late hides none that came after it.
+    pub async fn touch_repository(&self, key: RepoKey, head: Option<CommitId>, at: Timestamp) -> Result<()> {
+        write!(self.database, touch(key.0, head, at.0))
+    }
+
+    /// Hides a repository for ever and gives its name back, with every name that redirected to it. False when that has
+    /// been done, or it is gone. No write begins on it from then on.
+    pub async fn mark_deleting(&self, key: RepoKey) -> Result<bool> {
+        transaction!(self.database, mark_deleting(key.0))
+    }
+
+    /// Forgets a repository that every other owner of its facts has let go. False, and nothing done, when it is gone,
+    /// is not being deleted, or a write on it has yet to be concluded.
+    pub async fn remove_repository(&self, key: RepoKey) -> Result<bool> {
+        write!(self.database, remove(key.0))
+    }
+}

@@ -1,0 +1,69 @@
+//! From what a URL says to a repository: the way that every request on one takes.
+
+use ballast_database::{Result, for_both, read};
+use ballast_types::RepoKind;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
+use diesel_async::RunQueryDsl;
+
+use crate::rows::{NamespaceRow, RepositoryRow};
+use crate::tables::{namespaces, redirects, repositories};
+use crate::{Catalog, Namespace, RepoState, Repository};
+
+/// What a name stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub repository: Repository,
+    pub namespace: Namespace,
+    /// The name is a former one: clients are sent on to the present one.
+    pub by_redirect: bool,
+}
+
+diesel::define_sql_function! {
+    fn coalesce(first: Nullable<BigInt>, second: Nullable<BigInt>) -> Nullable<BigInt>;
+}
+
+diesel::alias! {
+    const NAMED: Alias<Named> = repositories as named;
+    const OWNERS: Alias<Owners> = namespaces as owners;
+}
+
+for_both! {
+    pub async fn by_name(c: &mut Connection, kind: RepoKind, namespace: String, name: String)
+        -> Result<Option<(RepositoryRow, NamespaceRow)>> {
+        let kind = kind.as_str();
+        let named = NAMED
+            .inner_join(OWNERS.on(OWNERS.field(namespaces::id).eq(NAMED.field(repositories::namespace))))
+            .filter(OWNERS.field(namespaces::lower).eq(&namespace))
+            .filter(NAMED.field(repositories::kind).eq(kind))
+            .filter(NAMED.field(repositories::lower).eq(&name))
+            .select(NAMED.field(repositories::id));
+        let formerly = redirects::table
+            .inner_join(OWNERS.on(OWNERS.field(namespaces::id).eq(redirects::namespace)))
+            .filter(OWNERS.field(namespaces::lower).eq(&namespace))
+            .filter(redirects::kind.eq(kind))
+            .filter(redirects::lower.eq(&name))
+            .select(redirects::repository);
+        let found = repositories::table
+            .inner_join(namespaces::table)
+            .filter(repositories::id.nullable().eq(coalesce(named.single_value(), formerly.single_value())))
+            .filter(repositories::state.eq(RepoState::Active.as_str()));
+        Ok(found.select((RepositoryRow::as_select(), NamespaceRow::as_select())).first(c).await.optional()?)
+    }
+}
+
+impl Catalog {
+    /// The active repository that a name stands for, in any case; or the one that had this name before. One statement.
+    ///
+    /// The names may be any text: what is no name is simply not found.
+    pub async fn find_repository(&self, kind: RepoKind, namespace: &str, name: &str) -> Result<Option<Found>> {
+        let (namespace, name) = (namespace.to_ascii_lowercase(), name.to_ascii_lowercase());
+        let row = read!(self.database, by_name(kind, namespace.clone(), name.clone()))?;
+        let found = |(repository, owner): (RepositoryRow, NamespaceRow)| {
+            let (repository, owner) = (Repository::try_from(repository)?, Namespace::try_from(owner)?);
+            let by_redirect = repository.name.lower() != name || owner.name.lower() != namespace;
+            Ok(Found { repository, namespace: owner, by_redirect })
+        };
+        row.map(found).transpose()
+    }
+}
