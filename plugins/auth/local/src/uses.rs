@@ -1,0 +1,139 @@
+//! When tokens were last used: noted in memory, written once a minute and when the instance stops.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ballast_database::{self as database, Database, for_both, transaction, write};
+use ballast_types::Timestamp;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+use crate::failure::during;
+use crate::rows::{local_sessions, local_tokens};
+
+const EVERY: Duration = Duration::from_secs(60);
+/// Tokens that one transaction writes; SQLite's other writers wait for it.
+const AT_ONCE: usize = 500;
+/// How long a session that is over is still told apart from one that never was.
+const SESSIONS_LINGER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Notes uses, and has them written.
+pub(crate) struct Uses {
+    notes: Arc<Notes>,
+    writer: Mutex<Option<Writer>>,
+}
+
+/// A task that writes until it is told to end, or nobody is left to tell it.
+struct Writer {
+    end: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+struct Notes {
+    database: Database,
+    last: Mutex<HashMap<i64, Timestamp>>,
+}
+
+impl Uses {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { notes: Arc::new(Notes { database, last: Mutex::default() }), writer: Mutex::new(None) }
+    }
+
+    /// Begins to write once a minute. Idempotent.
+    pub(crate) fn start(&self) {
+        lock(&self.writer).get_or_insert_with(|| {
+            let (end, ended) = oneshot::channel();
+            Writer { end, task: tokio::spawn(write_until(ended, Arc::clone(&self.notes))) }
+        });
+    }
+
+    /// Ends that, with everything noted written. Idempotent.
+    pub(crate) async fn stop(&self) {
+        let Some(Writer { end, task }) = lock(&self.writer).take() else { return };
+        drop(end);
+        if let Err(error) = task.await {
+            tracing::error!(%error, "the last uses of tokens may not have been written");
+        }
+    }
+
+    pub(crate) fn note(&self, token: i64, now: Timestamp) {
+        lock(&self.notes.last).insert(token, now);
+    }
+
+    /// The last use of a token as far as this node noted it and has not written it.
+    pub(crate) fn find(&self, token: i64) -> Option<Timestamp> {
+        lock(&self.notes.last).get(&token).copied()
+    }
+}
+
+async fn write_until(mut ended: oneshot::Receiver<()>, notes: Arc<Notes>) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let last = tokio::select! {
+            _ = &mut ended => true,
+            _ = ticks.tick() => false,
+        };
+        if let Err(error) = notes.write().await.map_err(during("auth.uses")) {
+            tracing::warn!(%error, "the last uses of tokens could not be written; they are tried again");
+        }
+        if last {
+            return;
+        }
+    }
+}
+
+impl Notes {
+    /// Writes what was noted; what could not be written is noted again. Sessions long over go at the same time.
+    async fn write(&self) -> database::Result<()> {
+        let noted = std::mem::take(&mut *lock(&self.last));
+        let mut uses: Vec<_> = noted.into_iter().map(|(token, used)| (token, used.0)).collect();
+        // Two nodes that write the same tokens lock them in the same order.
+        uses.sort_unstable();
+        let mut written = Ok(());
+        for piece in uses.chunks(AT_ONCE) {
+            if written.is_ok() {
+                written = transaction!(self.database, touch_tokens(piece.to_vec()));
+            }
+            if written.is_err() {
+                self.note_again(piece);
+            }
+        }
+        written?;
+        write!(self.database, delete_sessions_until(Timestamp::now().before(SESSIONS_LINGER).0))
+    }
+
+    fn note_again(&self, uses: &[(i64, i64)]) {
+        let mut last = lock(&self.last);
+        for (token, used) in uses {
+            last.entry(*token).or_insert(Timestamp(*used));
+        }
+    }
+}
+
+/// A lock that outlives a panic: what it guards is whole after each statement.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+for_both! {
+    /// Records when tokens were last used, in milliseconds, unless another node saw a later use.
+    pub async fn touch_tokens(c: &mut Connection, uses: Vec<(i64, i64)>) -> database::Result<()> {
+        use local_tokens::last_used;
+        for (id, used) in uses {
+            let earlier = last_used.is_null().or(last_used.lt(used));
+            let row = local_tokens::table.filter(local_tokens::id.eq(id)).filter(earlier);
+            diesel::update(row).set(last_used.eq(used)).execute(c).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn delete_sessions_until(c: &mut Connection, moment: i64) -> database::Result<()> {
+        diesel::delete(local_sessions::table.filter(local_sessions::expires_at.le(moment))).execute(c).await?;
+        Ok(())
+    }
+}
