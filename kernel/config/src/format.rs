@@ -9,7 +9,7 @@ pub(crate) fn refuse(format: &str, text: &str) -> Option<String> {
         "name" => text.parse::<Name>().err().map(|error| error.to_string()),
         "namespace" => match text.parse::<Name>() {
             Err(error) => Some(error.to_string()),
-            Ok(name) => fault(!name.is_reserved(), "the hub's own pages use this name; choose another"),
+            Ok(name) => name.is_reserved().then(|| format!("'{name}' is taken by the hub's own pages; choose another")),
         },
         "host-port" => fault(is_host_port(text), "expected ADDRESS:PORT, such as 127.0.0.1:28080 or [::]:28080"),
         "http-url" => fault(is_http(text, true), "expected an address such as https://hub.example.org"),

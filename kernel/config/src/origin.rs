@@ -59,7 +59,7 @@ impl Origins {
     pub(crate) fn of(figment: &Figment, tree: &figment::value::Dict) -> Self {
         let mut origins = Self::default();
         for (name, value) in tree {
-            origins.record(figment, child(&String::new(), name), value);
+            origins.record(figment, child("", name), value);
         }
         origins
     }
@@ -75,6 +75,11 @@ impl Origins {
         if let Some(origin) = figment.get_metadata(value.tag()).and_then(crate::layer::origin) {
             self.0.insert(key, origin);
         }
+    }
+
+    /// Where exactly this value was written; `Default` where nobody wrote it, even in a section that somebody wrote.
+    pub fn of_value(&self, key: &str) -> Origin {
+        self.0.get(key).cloned().unwrap_or(Origin::Default)
     }
 
     /// Where the value at this path was written, or else the nearest thing around it.

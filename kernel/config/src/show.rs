@@ -20,7 +20,7 @@ pub fn show(loaded: &Loaded, schema: impl Fn(&str) -> Option<Value>) -> String {
             config[role.as_str()][name]["config"] = Value::Object(with_defaults(&schema, redacted));
         }
     }
-    let default_url = matches!(loaded.origins.of_key("database.url"), Origin::Default);
+    let default_url = matches!(loaded.origins.of_value("database.url"), Origin::Default);
     if let (true, Some(url)) = (default_url, &loaded.config.database.url) {
         config["database"]["url"] = url.read().map(|url| json!(url.expose())).unwrap_or_default();
     }
@@ -29,7 +29,7 @@ pub fn show(loaded: &Loaded, schema: impl Fn(&str) -> Option<Value>) -> String {
     let mut text = String::new();
     for (key, value) in lines {
         let line = format!("{key} = {value}");
-        let origin = loaded.origins.of_key(&key).label();
+        let origin = loaded.origins.of_value(&key).label();
         let _ = writeln!(text, "{line:width$}  # {origin}", width = width.unwrap_or_default());
     }
     text
