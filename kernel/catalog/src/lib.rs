@@ -1,7 +1,7 @@
 //! The kernel's rows: namespaces, members, identities, repositories, writes under way, events and the hub's own secrets.
 //!
 //! The catalog knows facts and keeps them consistent; it decides nothing. Who may see or do something is `services`'
-//! table over these facts, and no plugin ever sees a row. One file per noun; [`rows`] turns columns into nouns.
+//! table over these facts, and no plugin ever sees a row. One file per noun; `rows` turns columns into nouns.
 //!
 //! Every list takes the key to go on after and a limit, and costs the same number of statements whatever its length.
 
@@ -25,6 +25,7 @@ mod user;
 
 use ballast_database::{Database, Result, migrations};
 
+pub use ballast_database::Error;
 pub use clash::Clash;
 pub use event::{Event, EventId, EventKind, NewEvent};
 pub use listing::{ListQuery, Listed, Sort, Viewer};

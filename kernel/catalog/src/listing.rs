@@ -187,6 +187,10 @@ impl Catalog {
     pub async fn list_repositories(&self, query: ListQuery) -> Result<Listed> {
         let (sort, limit) = (query.sort, query.limit.max(1));
         let cursor = query.after.as_deref().map(|text| Cursor::read(sort, text)).transpose()?;
+        // What no name contains occurs nowhere; PostgreSQL, moreover, takes no text with a NUL in it.
+        if query.search.iter().any(|word| !word.is_ascii() || word.contains('\0')) {
+            return Ok(Listed { items: Vec::new(), next: None });
+        }
         // One more than asked for tells whether there is a next page.
         let mut found = read!(self.database, list(query, cursor, rows::limit(limit).saturating_add(1)))?;
         let more = found.len() > limit;

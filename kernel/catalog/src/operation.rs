@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::event::{NewEvent, NewRow};
+use crate::repository::Touch;
 use crate::rows;
 use crate::tables::{events, operation_reservations, operations, repositories};
 use crate::{Catalog, RepoState};
@@ -83,8 +84,8 @@ for_both! {
         }
         if let Some(event) = event {
             let older = repositories::table.find(event.repository).filter(repositories::updated_at.le(event.at));
-            let head = event.head.clone().map(|head| repositories::head.eq(head));
-            diesel::update(older).set((head, repositories::updated_at.eq(event.at))).execute(c).await?;
+            let touch = Touch { head: event.head.clone(), updated_at: event.at };
+            diesel::update(older).set(touch).execute(c).await?;
             diesel::insert_into(events::table).values(event).execute(c).await?;
         }
         Ok(true)

@@ -149,6 +149,14 @@ impl From<RepositoryPatch> for Changes {
     }
 }
 
+/// Word of a write: where the default branch stands since, if that is known, and when it was.
+#[derive(AsChangeset)]
+#[diesel(table_name = repositories)]
+pub(crate) struct Touch {
+    pub(crate) head: Option<Vec<u8>>,
+    pub(crate) updated_at: i64,
+}
+
 for_both! {
     pub async fn create(c: &mut Connection, row: NewRow) -> Result<RepositoryRow> {
         // Whoever takes a name takes it from those that only redirect from it.
@@ -183,10 +191,9 @@ for_both! {
         Ok(update.returning(RepositoryRow::as_returning()).get_result(c).await.optional()?)
     }
 
-    pub async fn touch(c: &mut Connection, id: i64, head: Option<CommitId>, at: i64) -> Result<()> {
-        let older = repositories::table.find(id).filter(repositories::updated_at.le(at));
-        let head = head.map(|head| repositories::head.eq(head.as_bytes().to_vec()));
-        diesel::update(older).set((head, repositories::updated_at.eq(at))).execute(c).await?;
+    pub async fn touch(c: &mut Connection, id: i64, touch: Touch) -> Result<()> {
+        let older = repositories::table.find(id).filter(repositories::updated_at.le(touch.updated_at));
+        diesel::update(older).set(touch).execute(c).await?;
         Ok(())
     }
 
@@ -253,7 +260,8 @@ impl Catalog {
     /// Says that its content changed, and where its default branch stands now if that is known. What is older than
     /// the last such word changes nothing, so that a write that recovery finishes late hides none that came after it.
     pub async fn touch_repository(&self, key: RepoKey, head: Option<CommitId>, at: Timestamp) -> Result<()> {
-        write!(self.database, touch(key.0, head, at.0))
+        let word = Touch { head: head.map(|head| head.as_bytes().to_vec()), updated_at: at.0 };
+        write!(self.database, touch(key.0, word))
     }
 
     /// Hides a repository for ever and gives its name back, with every name that redirected to it. False when that has

@@ -1,7 +1,7 @@
 //! From what a URL says to a repository: the way that every request on one takes.
 
 use ballast_database::{Result, for_both, read};
-use ballast_types::RepoKind;
+use ballast_types::{Name, RepoKind};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 use diesel_async::RunQueryDsl;
@@ -57,7 +57,8 @@ impl Catalog {
     ///
     /// The names may be any text: what is no name is simply not found.
     pub async fn find_repository(&self, kind: RepoKind, namespace: &str, name: &str) -> Result<Option<Found>> {
-        let (namespace, name) = (namespace.to_ascii_lowercase(), name.to_ascii_lowercase());
+        let (Ok(namespace), Ok(name)) = (namespace.parse::<Name>(), name.parse::<Name>()) else { return Ok(None) };
+        let (namespace, name) = (namespace.lower(), name.lower());
         let row = read!(self.database, by_name(kind, namespace.clone(), name.clone()))?;
         let found = |(repository, owner): (RepositoryRow, NamespaceRow)| {
             let (repository, owner) = (Repository::try_from(repository)?, Namespace::try_from(owner)?);

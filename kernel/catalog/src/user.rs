@@ -158,6 +158,10 @@ impl Catalog {
 
     /// The user of this address, in any case.
     pub async fn find_user_by_email(&self, email: &str) -> Result<Option<User>> {
+        // Anybody may ask for anything here, and PostgreSQL takes no text with a NUL in it.
+        if email.contains('\0') {
+            return Ok(None);
+        }
         read!(self.database, by_email(email.to_lowercase()))?.map(rows::user).transpose()
     }
 

@@ -1,0 +1,85 @@
+//! The catalog on both databases.
+#![allow(clippy::unwrap_used)]
+
+mod listing;
+mod namespaces;
+mod operations;
+mod repositories;
+mod secrets;
+
+use ballast_catalog::{Catalog, NewOrganization, NewRepository, NewUser, Organization, Repository, User};
+use ballast_database::testing::Scratch;
+use ballast_database::{Database, Result, for_both, transaction};
+use ballast_types::{Name, NamespaceKey, RepoKind, Timestamp, UserKey, Visibility};
+use diesel_async::SimpleAsyncConnection;
+
+const NOW: Timestamp = Timestamp(1_795_224_855_000);
+
+async fn open(scratch: &Scratch) -> Catalog {
+    let catalog = Catalog::new(scratch.database.clone());
+    catalog.migrate().await.unwrap();
+    catalog
+}
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn new_user(text: &str) -> NewUser {
+    NewUser {
+        name: name(text),
+        full_name: String::new(),
+        email: None,
+        email_verified: false,
+        administrator: false,
+        created_at: NOW,
+    }
+}
+
+async fn user(catalog: &Catalog, text: &str) -> User {
+    catalog.create_user(new_user(text)).await.unwrap()
+}
+
+fn new_organization(text: &str, creator: Option<UserKey>) -> NewOrganization {
+    NewOrganization {
+        name: name(text),
+        full_name: String::new(),
+        description: String::new(),
+        default_visibility: Visibility::Private,
+        creator,
+        created_at: NOW,
+    }
+}
+
+async fn organization(catalog: &Catalog, text: &str) -> Organization {
+    catalog.create_organization(new_organization(text, None)).await.unwrap()
+}
+
+fn new_model(namespace: NamespaceKey, text: &str) -> NewRepository {
+    NewRepository {
+        kind: RepoKind::Model,
+        namespace,
+        name: name(text),
+        visibility: Visibility::Public,
+        sdk: None,
+        created_at: NOW,
+    }
+}
+
+/// A repository that is there to be seen.
+async fn active(catalog: &Catalog, new: NewRepository) -> Repository {
+    let made = catalog.create_repository(new).await.unwrap();
+    assert!(catalog.activate_repository(made.key).await.unwrap());
+    catalog.get_repository(made.key).await.unwrap()
+}
+
+for_both! {
+    pub async fn batch(c: &mut Connection, sql: String) -> Result<()> {
+        Ok(c.batch_execute(&sql).await?)
+    }
+}
+
+/// Rows that no verb writes yet.
+async fn execute(database: &Database, sql: String) {
+    transaction!(database, batch(sql)).unwrap();
+}
