@@ -26,9 +26,9 @@ pub enum Credential {
 pub enum Role {
     /// Reads what its user may read.
     Read,
-    /// Writes content too.
+    /// Does with repositories all that its user may, as a write token of the Hub does: content, settings, delete.
     Write,
-    /// All that its user may do.
+    /// All that its user may do: also accounts and credentials and, for an administrator, the hub itself.
     Admin,
 }
 
@@ -46,8 +46,7 @@ impl Role {
     pub fn ceiling(self) -> Right {
         match self {
             Self::Read => Right::Read,
-            Self::Write => Right::Write,
-            Self::Admin => Right::Admin,
+            Self::Write | Self::Admin => Right::Admin,
         }
     }
 }

@@ -1,1 +1,56 @@
-//! (being written)
+//! The verbs of the hub, one file each: what somebody may ask for, in the hub's own nouns.
+//!
+//! A caller does not check a permission: it asks [`Hub`] for a handle ([`Readable`], [`Writable`], [`Administering`],
+//! or a [`Ticket`]), and the handle's methods are what it may call. Every write is an operation that recovery can
+//! conclude; `operation.rs` has the protocol.
+
+mod accounts;
+mod bootstrap;
+mod caller;
+mod collect;
+mod create_commit;
+mod create_repository;
+mod delete_repository;
+mod failure;
+mod grant;
+mod hub;
+mod lfs_batch;
+mod lfs_rules;
+mod list_commits;
+mod list_repositories;
+mod operation;
+mod paging;
+mod patterns;
+mod preupload;
+mod read_tree;
+mod receive_object;
+mod recover;
+mod refs;
+mod repository_info;
+mod resolve_file;
+mod ticket;
+mod validate_card;
+mod whoami;
+
+pub use accounts::{CreatedToken, NewAccount, Operator};
+pub use ballast_catalog::{OrgRole, User};
+pub use ballast_content::Delivery;
+pub use ballast_contract::Page;
+pub use bootstrap::{Bootstrap, DeclaredMember, DeclaredOrganization, DeclaredToken, DeclaredUser, FirstStart};
+pub use caller::Caller;
+pub use collect::Collected;
+pub use create_commit::{CommitHeader, CommitOperation, CommitOutcome};
+pub use create_repository::{NewRepository, RepositoryName};
+pub use failure::{Failure, Result};
+pub use grant::{Administering, Readable, Writable};
+pub use hub::{Hub, LfsSettings, Parts, Settings};
+pub use lfs_batch::{LfsDownload, LfsObject, LfsUpload};
+pub use list_repositories::{ListQuery, Sort};
+pub use preupload::{PreuploadAnswer, PreuploadFile};
+pub use read_tree::{TreeEntry, TreeOptions, TreePage};
+pub use refs::Refs;
+pub use repository_info::RepositoryInfo;
+pub use resolve_file::ResolvedFile;
+pub use ticket::{Purpose, Ticket};
+pub use validate_card::CardReport;
+pub use whoami::{Membership, Whoami};

@@ -1,0 +1,186 @@
+//! What a deployment's config declares, and what the first start makes.
+
+use ballast_catalog::{NewOrganization, OrgRole, OrganizationPatch, User, UserPatch};
+use ballast_contract::auth::{NewToken, Role};
+use ballast_types::{Name, Secret, Visibility};
+
+use crate::accounts::{NewAccount, Operator};
+use crate::{Failure, Result};
+
+/// Users and organisations that are to be there. Applying it twice changes nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Bootstrap {
+    pub users: Vec<DeclaredUser>,
+    pub organizations: Vec<DeclaredOrganization>,
+}
+
+/// A user that is to be there.
+#[derive(Clone, Debug)]
+pub struct DeclaredUser {
+    pub name: Name,
+    /// None leaves what is there.
+    pub full_name: Option<String>,
+    pub email: Option<String>,
+    pub password: Option<Secret>,
+    pub administrator: bool,
+    pub tokens: Vec<DeclaredToken>,
+}
+
+/// A token that is to be there, with its value.
+#[derive(Clone, Debug)]
+pub struct DeclaredToken {
+    pub name: String,
+    pub role: Role,
+    pub value: Secret,
+}
+
+/// An organisation that is to be there.
+#[derive(Clone, Debug)]
+pub struct DeclaredOrganization {
+    pub name: Name,
+    pub full_name: Option<String>,
+    pub description: Option<String>,
+    pub default_visibility: Option<Visibility>,
+    pub members: Vec<DeclaredMember>,
+}
+
+/// A member that is to be there.
+#[derive(Clone, Debug)]
+pub struct DeclaredMember {
+    pub user: Name,
+    pub role: OrgRole,
+}
+
+/// What the first start made.
+#[derive(Clone, Debug)]
+pub struct FirstStart {
+    pub user: User,
+    /// Of role admin; told this once.
+    pub token: Secret,
+}
+
+/// Who the first start makes.
+const ADMINISTRATOR: &str = "admin";
+
+impl Operator {
+    /// Makes the first administrator, with a token, where the hub has no user at all.
+    pub async fn first_start(&self) -> Result<Option<FirstStart>> {
+        if self.hub.catalog().count_users().await? > 0 {
+            return Ok(None);
+        }
+        let name: Name = ADMINISTRATOR.parse().map_err(Failure::invalid)?;
+        let new = NewAccount {
+            name,
+            full_name: "Administrator".to_owned(),
+            email: None,
+            password: None,
+            administrator: true,
+        };
+        let user = self.create_account(new).await?;
+        let token = NewToken {
+            name: "first start".to_owned(),
+            role: Role::Admin,
+            repositories: None,
+            expires_at: None,
+            value: None,
+        };
+        let token = self.create_token(&user, &token).await?.value;
+        Ok(Some(FirstStart { user, token }))
+    }
+
+    /// Makes what is declared and not there, and brings what is there up to date. What is not declared is left alone.
+    pub async fn apply(&self, bootstrap: &Bootstrap) -> Result<()> {
+        for declared in &bootstrap.users {
+            self.apply_user(declared).await?;
+        }
+        for declared in &bootstrap.organizations {
+            self.apply_organization(declared).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply_user(&self, declared: &DeclaredUser) -> Result<()> {
+        let user = match self.hub.catalog().find_user(&declared.name).await? {
+            Some(user) => self.update_user(user, declared).await?,
+            None => {
+                let new = NewAccount {
+                    name: declared.name.clone(),
+                    full_name: declared.full_name.clone().unwrap_or_default(),
+                    email: declared.email.clone(),
+                    password: declared.password.clone(),
+                    administrator: declared.administrator,
+                };
+                self.create_user(new).await?
+            }
+        };
+        for token in &declared.tokens {
+            let token = NewToken {
+                name: token.name.clone(),
+                role: token.role,
+                repositories: None,
+                expires_at: None,
+                value: Some(token.value.clone()),
+            };
+            self.create_token(&user, &token).await?;
+        }
+        Ok(())
+    }
+
+    async fn update_user(&self, user: User, declared: &DeclaredUser) -> Result<User> {
+        let patch = UserPatch {
+            full_name: declared.full_name.clone(),
+            email: declared.email.clone().map(Some),
+            email_verified: None,
+            administrator: Some(declared.administrator),
+            active: None,
+        };
+        let user = self.hub.catalog().update_user(user.key, patch).await?;
+        if let Some(password) = &declared.password
+            && !self.is_password(&user, password).await?
+        {
+            // Only where it differs: setting it ends the user's sessions.
+            self.set_password(&user, password).await?;
+        }
+        Ok(user)
+    }
+
+    async fn apply_organization(&self, declared: &DeclaredOrganization) -> Result<()> {
+        let catalog = self.hub.catalog();
+        let organization = match catalog.find_organization(&declared.name).await? {
+            Some(organization) => {
+                let patch = OrganizationPatch {
+                    full_name: declared.full_name.clone(),
+                    description: declared.description.clone(),
+                    default_visibility: declared.default_visibility,
+                };
+                catalog.update_organization(organization.key, patch).await?
+            }
+            None => {
+                if declared.name.is_reserved() {
+                    let why = format!("The name '{}' is reserved for the hub's own pages", declared.name);
+                    return Err(Failure::Invalid(why));
+                }
+                let new = NewOrganization {
+                    name: declared.name.clone(),
+                    full_name: declared.full_name.clone().unwrap_or_default(),
+                    description: declared.description.clone().unwrap_or_default(),
+                    default_visibility: declared.default_visibility.unwrap_or(Visibility::Public),
+                    creator: None,
+                    created_at: self.hub.now(),
+                };
+                catalog.create_organization(new).await.map_err(|error| match error {
+                    ballast_catalog::Error::Exists { .. } => Failure::Conflict(format!(
+                        "The name '{}' is taken by a user or another spelling",
+                        declared.name
+                    )),
+                    other => other.into(),
+                })?
+            }
+        };
+        for member in &declared.members {
+            let user = self.get_user(&member.user).await?;
+            catalog.set_member(organization.key, user.key, member.role).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! Who sent a request.
+
+use ballast_catalog::User;
+use ballast_contract::auth::{Credential, CredentialInfo, Identity, Role};
+use ballast_types::{Name, RepoKey, Signature};
+
+use crate::{Failure, Hub, Result};
+
+/// Who is calling, possibly nobody.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    known: Option<Known>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub user: User,
+    pub credential: CredentialInfo,
+}
+
+impl Caller {
+    /// Nobody.
+    pub fn anonymous() -> Self {
+        Self { known: None }
+    }
+
+    /// Whether nobody is calling.
+    pub fn is_anonymous(&self) -> bool {
+        self.known.is_none()
+    }
+
+    /// The user's name.
+    pub fn user_name(&self) -> Option<&Name> {
+        self.known.as_ref().map(|known| &known.user.name)
+    }
+
+    /// The user and the credential, or the failure of a verb that needs somebody.
+    pub(crate) fn known(&self) -> Result<&Known> {
+        self.known.as_ref().ok_or(Failure::CredentialRequired)
+    }
+
+    /// The caller as far as one repository is concerned: a credential that is limited to others is none there.
+    pub(crate) fn for_repository(&self, repo: RepoKey) -> Option<&Known> {
+        let reaches = |known: &&Known| known.credential.repositories.as_ref().is_none_or(|only| only.contains(&repo));
+        self.known.as_ref().filter(reaches)
+    }
+
+    /// Whether every door of the hub is open: an administrator with a credential that is not held back.
+    pub(crate) fn is_administrator(&self) -> bool {
+        self.known.as_ref().is_some_and(Known::is_administrator)
+    }
+}
+
+impl Known {
+    pub fn is_administrator(&self) -> bool {
+        self.user.administrator && self.credential.role == Role::Admin && self.credential.repositories.is_none()
+    }
+
+    /// How this user signs a commit.
+    pub fn signature(&self, hub: &Hub) -> Signature {
+        let name = self.user.name.as_str();
+        let no_reply = || format!("{name}@users.noreply.{}", hub.settings().no_reply_host);
+        Signature::new(name, &self.user.email.clone().unwrap_or_else(no_reply))
+    }
+}
+
+impl Hub {
+    /// Finds out who is calling. No credential is nobody; a wrong one is a failure, also where none was needed.
+    pub async fn caller(&self, credential: Option<Credential>) -> Result<Caller> {
+        let Some(credential) = credential else { return Ok(Caller::anonymous()) };
+        for (instance, auth) in &self.0.parts.auth {
+            if let Some(identity) = auth.authenticate(&credential).await? {
+                return self.identified(instance, identity).await;
+            }
+        }
+        match credential {
+            Credential::Basic { user, secret } => self.caller_by_password(&user, &secret).await,
+            _ => Err(Failure::BadCredential),
+        }
+    }
+
+    /// A user's name (or e-mail address) and password, as git sends them.
+    async fn caller_by_password(&self, name: &str, password: &ballast_types::Secret) -> Result<Caller> {
+        let user = match name.parse::<Name>() {
+            Ok(name) => self.catalog().find_user(&name).await?,
+            Err(_) => self.catalog().find_user_by_email(name).await?,
+        };
+        for (instance, auth) in &self.0.parts.auth {
+            let Some(credentials) = auth.credentials() else { continue };
+            let subjects = match &user {
+                Some(user) => self.catalog().subjects_of(user.key, instance).await?,
+                None => vec![],
+            };
+            // An unknown user costs the same work, so that time does not tell who has an account.
+            let subject = subjects.first().map(String::as_str);
+            if let Some(identity) = credentials.check_password(subject, password).await? {
+                return self.identified(instance, identity).await;
+            }
+        }
+        Err(Failure::BadCredential)
+    }
+
+    async fn identified(&self, instance: &str, identity: Identity) -> Result<Caller> {
+        let found = self.catalog().find_identity(instance, &identity.subject).await?;
+        let mut user = found.ok_or(Failure::BadCredential)?;
+        if !user.active {
+            return Err(Failure::Forbidden(format!("The account '{}' is disabled", user.name)));
+        }
+        user.administrator = identity.administrator.unwrap_or(user.administrator);
+        Ok(Caller { known: Some(Known { user, credential: identity.credential }) })
+    }
+}

@@ -1,0 +1,59 @@
+//! Garbage collection of blobs.
+
+use std::collections::HashSet;
+
+use ballast_catalog::RepoState;
+use ballast_contract::quota::Held;
+use ballast_types::{RepoKey, Timestamp};
+
+use crate::{Hub, Result};
+
+const PAGE: usize = 1000;
+
+/// What a collection removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// Objects in storage.
+    pub objects: u64,
+    /// Their size, in bytes.
+    pub bytes: u64,
+}
+
+impl Hub {
+    /// Lets go of what no repository names any more, and removes it once its grace is over. Safe while others write:
+    /// what is leased or newer than the mark stays. Recovery comes first, so that a lease is never dropped before its
+    /// operation is concluded.
+    pub async fn collect(&self) -> Result<Collected> {
+        self.recover().await?;
+        let mut after = None;
+        loop {
+            let repositories = self.catalog().repositories_in(&[RepoState::Active], after, PAGE).await?;
+            after = repositories.last().map(|repository| repository.key);
+            for repository in &repositories {
+                self.prune(repository.key).await?;
+            }
+            if repositories.len() < PAGE {
+                break;
+            }
+        }
+        let swept = self.content().sweep(self.now()).await?;
+        self.quota().release(&swept.reservations).await?;
+        Ok(Collected { objects: swept.objects, bytes: swept.bytes })
+    }
+
+    async fn prune(&self, repo: RepoKey) -> Result<Held> {
+        let mark: Timestamp = self.now();
+        let (mut reachable, mut after) = (HashSet::new(), None);
+        loop {
+            let page = self.engine().contents(repo, after, PAGE).await?;
+            reachable.extend(page.items);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let held = self.content().prune(repo, &reachable, mark).await?;
+        self.quota().settle(repo, held, &[]).await?;
+        Ok(held)
+    }
+}

@@ -1,0 +1,302 @@
+//! One commit: streamed in, all of it or nothing.
+
+use std::collections::HashSet;
+
+use ballast_contract::ErrorKind;
+use ballast_contract::versioning::{Change, FileRef, Node};
+use ballast_types::{CommitId, RefKind, RefName, RepoPath, Revision, Sha256, git};
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+
+use crate::lfs_rules::LfsRules;
+use crate::operation::{Making, Write};
+use crate::{Failure, Result, Writable};
+
+/// What a commit says about itself.
+#[derive(Clone, Debug)]
+pub struct CommitHeader {
+    /// One line.
+    pub summary: String,
+    /// The rest of the message; may be empty.
+    pub description: String,
+    /// Where the branch must stand.
+    pub parent: Option<CommitId>,
+}
+
+/// One line of a commit. Lines apply in order.
+#[derive(Clone, Debug)]
+pub enum CommitOperation {
+    /// A small file, here and now.
+    AddFile {
+        path: String,
+        content: Bytes,
+    },
+    /// A large file that was uploaded before. The size is optional: content knows it.
+    AddLfs {
+        path: String,
+        sha256: Sha256,
+        size: Option<u64>,
+    },
+    DeleteFile {
+        path: String,
+    },
+    DeleteFolder {
+        path: String,
+    },
+    /// From the branch's tip, unless a revision is given.
+    Copy {
+        from: String,
+        revision: Option<Revision>,
+        to: String,
+    },
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitOutcome {
+    /// The branch's tip afterwards.
+    pub id: CommitId,
+    /// False where nothing changed and no commit was made.
+    pub created: bool,
+}
+
+/// Small files are packed when this many bytes have come together, which bounds what a commit holds in memory.
+const PACK_BYTES: usize = 8 << 20;
+const PACK_FILES: usize = 4096;
+
+/// Large files are looked up this many at a time.
+const CLAIMS: usize = 500;
+
+/// The most operations of one commit.
+const MAX_OPERATIONS: usize = 1_000_000;
+
+/// The longest message, in bytes.
+const MAX_MESSAGE: usize = 64 * 1024;
+
+impl Writable {
+    /// Makes a commit on the branch that `revision` names. A line that fails, or a stream that ends with a failure,
+    /// leaves nothing behind.
+    pub async fn commit(
+        &self,
+        revision: &Revision,
+        header: CommitHeader,
+        operations: impl Stream<Item = Result<CommitOperation>> + Send + Unpin,
+    ) -> Result<CommitOutcome> {
+        let branch = self.branch_to_write(revision)?;
+        let tip = self.tip(revision).await?;
+        if header.parent.is_some() && header.parent != tip {
+            return Err(Failure::BranchMoved);
+        }
+        let author = self.caller.known()?.signature(&self.hub);
+        let message = message(&header)?;
+        let rules = self.lfs_rules(tip).await?;
+        let write = self.hub.begin(self.key(), "commit").await?;
+        let mut gathered = Gathered {
+            at: self,
+            tip,
+            rules,
+            write,
+            pack: Pack::default(),
+            claims: vec![],
+            changes: vec![],
+            blobs: vec![],
+            targets: HashSet::new(),
+        };
+        if let Err(failure) = gathered.gather(operations).await {
+            return Err(gathered.write.failed(failure).await);
+        }
+        let Gathered { write, changes, blobs, .. } = gathered;
+        let time = self.hub.now();
+        let making = Making { branch, expected_parent: header.parent, author, time, message, changes, blobs };
+        let done = write.commit(making).await.map_err(|failure| self.explained(failure, header.parent))?;
+        Ok(CommitOutcome { id: done.tip(), created: matches!(done, ballast_contract::versioning::Committed::New(_)) })
+    }
+
+    fn branch_to_write(&self, revision: &Revision) -> Result<RefName> {
+        let absent = |_| Failure::RevisionNotFound { revision: revision.clone() };
+        let name = RefName::writable(revision).map_err(absent)?;
+        match name.kind() {
+            RefKind::Branch => Ok(name),
+            _ => Err(Failure::Invalid(format!("'{name}' is no branch: commits go to branches"))),
+        }
+    }
+
+    /// What the engine says, in the words of this verb.
+    fn explained(&self, failure: Failure, parent: Option<CommitId>) -> Failure {
+        match failure {
+            Failure::Conflict(_) if parent.is_some() => Failure::BranchMoved,
+            Failure::NotFound(why) => Failure::PathMissing { path: why },
+            other => other,
+        }
+    }
+}
+
+fn message(header: &CommitHeader) -> Result<String> {
+    let (summary, description) = (header.summary.trim(), header.description.trim());
+    if summary.len() + description.len() > MAX_MESSAGE {
+        return Err(Failure::Invalid(format!("The commit message is longer than {MAX_MESSAGE} bytes")));
+    }
+    if summary.contains('\0') || description.contains('\0') {
+        return Err(Failure::Invalid("The commit message holds a NUL character, which git cannot store".to_owned()));
+    }
+    Ok(match description {
+        "" => format!("{summary}\n"),
+        _ => format!("{summary}\n\n{description}\n"),
+    })
+}
+
+/// Small files that wait to be packed, and where in the changes they belong.
+#[derive(Default)]
+struct Pack {
+    files: Vec<Bytes>,
+    changes: Vec<usize>,
+    bytes: usize,
+}
+
+/// A commit coming together.
+struct Gathered<'a> {
+    at: &'a Writable,
+    tip: Option<CommitId>,
+    rules: LfsRules,
+    write: Write,
+    pack: Pack,
+    /// Large files that wait to be looked up: the change each belongs to, and what the client said.
+    claims: Vec<(usize, Sha256, Option<u64>)>,
+    changes: Vec<Change>,
+    blobs: Vec<Sha256>,
+    /// Paths that were written: twice is a mistake.
+    targets: HashSet<RepoPath>,
+}
+
+impl Gathered<'_> {
+    async fn gather(
+        &mut self,
+        mut operations: impl Stream<Item = Result<CommitOperation>> + Send + Unpin,
+    ) -> Result<()> {
+        while let Some(operation) = operations.next().await {
+            if self.changes.len() == MAX_OPERATIONS {
+                let why = format!("A commit has at most {MAX_OPERATIONS} operations: split it");
+                return Err(Failure::TooLarge(why));
+            }
+            self.add(operation?).await?;
+        }
+        self.store_pack().await?;
+        self.look_up_claims().await
+    }
+
+    async fn add(&mut self, operation: CommitOperation) -> Result<()> {
+        match operation {
+            CommitOperation::AddFile { path, content } => {
+                let path = self.target(&path)?;
+                self.check_regular(&path, content.len() as u64)?;
+                self.pack.bytes += content.len();
+                self.pack.files.push(content);
+                self.pack.changes.push(self.changes.len());
+                self.changes.push(placeholder(path));
+                if self.pack.bytes >= PACK_BYTES || self.pack.files.len() >= PACK_FILES {
+                    self.store_pack().await?;
+                }
+            }
+            CommitOperation::AddLfs { path, sha256, size } => {
+                let path = self.target(&path)?;
+                self.claims.push((self.changes.len(), sha256, size));
+                self.changes.push(placeholder(path));
+                if self.claims.len() >= CLAIMS {
+                    self.look_up_claims().await?;
+                }
+            }
+            CommitOperation::DeleteFile { path } => {
+                self.changes.push(Change::Delete { path: path.parse().map_err(Failure::invalid)? });
+            }
+            CommitOperation::DeleteFolder { path } => {
+                let path = path.trim_end_matches('/').parse().map_err(Failure::invalid)?;
+                self.changes.push(Change::DeleteFolder { path });
+            }
+            CommitOperation::Copy { from, revision, to } => self.copy(&from, revision, &to).await?,
+        }
+        Ok(())
+    }
+
+    fn target(&mut self, path: &str) -> Result<RepoPath> {
+        let path: RepoPath = path.parse().map_err(Failure::invalid)?;
+        match self.targets.insert(path.clone()) {
+            true => Ok(path),
+            false => Err(Failure::Invalid(format!("'{path}' is written twice in this commit"))),
+        }
+    }
+
+    fn check_regular(&self, path: &RepoPath, size: u64) -> Result<()> {
+        if !self.rules.is_lfs(path, size) {
+            return Ok(());
+        }
+        Err(Failure::Invalid(format!(
+            "'{path}' ({size} bytes) must be uploaded by LFS: files of {} bytes and more, and those that .gitattributes or \
+             the hub's suffixes name, do not go into the commit itself. Ask preupload for each file's way",
+            self.rules.threshold
+        )))
+    }
+
+    async fn copy(&mut self, from: &str, revision: Option<Revision>, to: &str) -> Result<()> {
+        let from: RepoPath = from.trim_end_matches('/').parse().map_err(Failure::invalid)?;
+        let to = self.target(to.trim_end_matches('/'))?;
+        let at = match &revision {
+            Some(revision) => Some(self.at.resolve(revision).await?),
+            None => None,
+        };
+        let missing = || Failure::PathMissing { path: from.to_string() };
+        let source = at.or(self.tip).ok_or_else(missing)?;
+        let found = self.at.hub.engine().entries(self.at.key(), source, std::slice::from_ref(&from)).await?;
+        found.first().copied().flatten().ok_or_else(missing)?;
+        self.changes.push(Change::Copy { from, at, to });
+        Ok(())
+    }
+
+    /// Stores the small files that have come together: room first, then one pack.
+    async fn store_pack(&mut self) -> Result<()> {
+        let pack = std::mem::take(&mut self.pack);
+        if pack.files.is_empty() {
+            return Ok(());
+        }
+        self.write.reserve(pack.bytes as u64).await?;
+        let stored = self.at.hub.content().store_small(self.write.lease(), pack.files).await?;
+        for (change, blob) in pack.changes.into_iter().zip(stored) {
+            let file = FileRef::Regular { oid: blob.oid, sha256: blob.sha256, size: blob.size };
+            self.fill(change, file);
+        }
+        Ok(())
+    }
+
+    /// Checks that the large files are this repository's to name.
+    async fn look_up_claims(&mut self) -> Result<()> {
+        let claims = std::mem::take(&mut self.claims);
+        let digests: Vec<Sha256> = claims.iter().map(|(_, sha256, _)| *sha256).collect();
+        if digests.is_empty() {
+            return Ok(());
+        }
+        let found = self.at.hub.content().claim(self.write.lease(), &digests).await?;
+        for ((change, sha256, size), blob) in claims.into_iter().zip(found) {
+            let blob = blob.ok_or(Failure::ObjectNotFound { sha256 })?;
+            if let Some(size) = size.filter(|size| *size != blob.size) {
+                let why = format!("The object {sha256} has {} bytes, not {size}", blob.size);
+                return Err(Failure::Invalid(why));
+            }
+            let oid = git::pointer_oid(sha256, blob.size);
+            self.fill(change, FileRef::Lfs { oid, sha256, size: blob.size, pointer: None });
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, change: usize, file: FileRef) {
+        self.blobs.push(file.sha256());
+        if let Change::Put { node, .. } = &mut self.changes[change] {
+            *node = Node::File { file, executable: false };
+        }
+    }
+}
+
+/// A change whose file is not known yet; it keeps the place, because changes apply in order.
+fn placeholder(path: RepoPath) -> Change {
+    let oid = ballast_types::GitOid([0; 20]);
+    let file = FileRef::Regular { oid, sha256: Sha256([0; 32]), size: 0 };
+    Change::Put { path, node: Node::File { file, executable: false } }
+}

@@ -1,0 +1,36 @@
+//! Deletes a repository, for good.
+
+use ballast_types::RepoKey;
+
+use crate::{Administering, Hub, Result};
+
+const BATCH: usize = 100;
+
+impl Administering {
+    /// Frees the name at once; bytes that only this repository used go with the next collection.
+    pub async fn delete(self) -> Result<()> {
+        let repo = self.key();
+        self.hub.catalog().mark_deleting(repo).await?;
+        self.hub.finish_delete(repo).await
+    }
+}
+
+impl Hub {
+    /// All that follows on the mark. Idempotent: recovery calls it for a row that was left marked.
+    pub(crate) async fn finish_delete(&self, repo: RepoKey) -> Result<()> {
+        self.engine().delete(repo).await?;
+        loop {
+            let operations = self.catalog().operations_of(repo, None, BATCH).await?;
+            if operations.is_empty() {
+                break;
+            }
+            for operation in &operations {
+                self.abandon(operation).await?;
+            }
+        }
+        self.content().forget(repo).await?;
+        self.quota().forget(repo).await?;
+        self.catalog().remove_repository(repo).await?;
+        Ok(())
+    }
+}

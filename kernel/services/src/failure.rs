@@ -1,0 +1,121 @@
+//! What went wrong, in the hub's nouns.
+
+use ballast_contract::{Error, ErrorKind};
+use ballast_types::{CommitId, RefName, RepoId, RepoKind, RepoPath, Revision, Sha256};
+
+/// Why a verb did not do what it says. It knows no status code: one table in `api` has those.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// There is no such repository, or this caller may not know of it: the two look the same everywhere.
+    #[error("Repository not found: there is no {kind} '{id}', or you may not see it")]
+    RepositoryNotFound {
+        kind: RepoKind,
+        /// As the caller wrote it.
+        id: String,
+        /// Whether the caller showed no credential, and might see it with one.
+        anonymous: bool,
+    },
+    /// The repository has another name now.
+    #[error("The {kind} '{from}' is now called '{to}'")]
+    RepositoryMoved { kind: RepoKind, from: String, to: RepoId },
+    /// The name is taken.
+    #[error("You already created this {kind} repo: '{id}' exists")]
+    RepositoryExists { kind: RepoKind, id: RepoId },
+    /// The revision names no commit.
+    #[error("Revision not found: '{revision}' is no branch, tag or commit of this repository")]
+    RevisionNotFound { revision: Revision },
+    /// The commit has nothing at this path.
+    #[error("Entry not found: '{path}' does not exist at this revision")]
+    EntryNotFound { path: String, commit: CommitId },
+    /// A commit is to delete or copy what is not there.
+    #[error("A file with this name doesn't exist: '{path}'")]
+    PathMissing { path: String },
+    /// The branch moved since the caller looked.
+    #[error("The branch was updated since you opened this page. Please refresh and try again.")]
+    BranchMoved,
+    /// A branch or tag of this name is there already.
+    #[error("Reference {name} already exists")]
+    RefExists { name: RefName },
+    /// A branch or tag is not there.
+    #[error("Invalid rev id: {name} does not exist")]
+    RefNotFound { name: RefName },
+    /// A commit or batch names an object that this repository was not given.
+    #[error("The object {sha256} is not in this repository: upload it before you name it")]
+    ObjectNotFound { sha256: Sha256 },
+    /// The namespace is not there, or the caller may not write to it; which of the two is not told.
+    #[error("Namespace not found: '{namespace}' is no user or organisation in which you may create repositories")]
+    NamespaceNotFound { namespace: String },
+    /// The credential is wrong, expired or revoked.
+    #[error("Invalid credentials in Authorization header")]
+    BadCredential,
+    /// The verb needs somebody, and nobody is calling.
+    #[error("You must be logged in to do this: send an access token")]
+    CredentialRequired,
+    /// The caller is known and may see the thing, and may not do this with it.
+    #[error("{0}")]
+    Forbidden(String),
+    /// There is no room.
+    #[error("{0}")]
+    OverQuota(String),
+    /// The request makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// The request is larger than this hub takes.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The request contradicts what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// What was asked for is not there, and none of the kinds above.
+    #[error("{0}")]
+    NotFound(String),
+    /// This deployment does not do that.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The body ended, or its sender went away, before it was whole.
+    #[error("{0}")]
+    Interrupted(String),
+    /// Not now; the same call may work later.
+    #[error("{0}")]
+    Unavailable(Error),
+    /// A fault of the hub's own.
+    #[error("{0}")]
+    Broken(Error),
+}
+
+/// The result of a verb.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+impl Failure {
+    /// A request that makes no sense, in the words of whatever parsed it.
+    pub fn invalid(why: impl std::fmt::Display) -> Self {
+        Self::Invalid(why.to_string())
+    }
+
+    pub(crate) fn entry_not_found(path: &RepoPath, commit: CommitId) -> Self {
+        Self::EntryNotFound { path: path.to_string(), commit }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error.kind {
+            ErrorKind::NotFound => Self::NotFound(error.context),
+            ErrorKind::AlreadyExists | ErrorKind::Conflict => Self::Conflict(error.context),
+            ErrorKind::Denied => Self::Forbidden(error.context),
+            ErrorKind::Unauthenticated => Self::BadCredential,
+            ErrorKind::OverLimit => Self::OverQuota(error.context),
+            ErrorKind::Invalid => Self::Invalid(error.context),
+            ErrorKind::Unsupported => Self::Unsupported(error.context),
+            ErrorKind::Unavailable => Self::Unavailable(error),
+            ErrorKind::Corrupt | ErrorKind::Internal => Self::Broken(error),
+        }
+    }
+}
+
+impl From<ballast_catalog::Error> for Failure {
+    fn from(error: ballast_catalog::Error) -> Self {
+        let kind = if error.is_retryable() { ErrorKind::Unavailable } else { ErrorKind::Internal };
+        Error::new(kind, "catalog", error.to_string()).into()
+    }
+}

@@ -1,0 +1,101 @@
+//! The hub as a whole: its parts and settings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballast_catalog::Catalog;
+use ballast_content::Content;
+use ballast_contract::auth::Auth;
+use ballast_contract::quota::Quota;
+use ballast_contract::versioning::Versioning;
+use ballast_types::Timestamp;
+
+use crate::Result;
+use crate::ticket::TicketOffice;
+
+/// What decides whether a file goes to LFS, and how LFS uploads are cut.
+#[derive(Clone, Debug)]
+pub struct LfsSettings {
+    /// From this size on, in bytes.
+    pub threshold: u64,
+    /// Always, where the lower-case path ends with one of these.
+    pub suffixes: Vec<String>,
+    /// Versions of a path that pruning keeps, where it is switched on.
+    pub keep_versions: u32,
+    /// Above this size, in bytes, an upload goes in parts where the client can.
+    pub multipart_threshold: u64,
+    /// In bytes.
+    pub part_size: u64,
+}
+
+/// What the operator chose, as far as the verbs need it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub site_name: String,
+    pub lfs: LfsSettings,
+    /// How long an uploaded object waits for the commit that names it.
+    pub lease: Duration,
+    /// How long a commit may take from its first byte to its end.
+    pub operation: Duration,
+    /// How long unreachable content is kept.
+    pub grace: Duration,
+    /// The shortest password, in characters.
+    pub min_password: usize,
+    /// The host in the e-mail address of commits whose author has none.
+    pub no_reply_host: String,
+}
+
+/// What a hub is put together from.
+pub struct Parts {
+    pub catalog: Catalog,
+    pub content: Content,
+    pub engine: Arc<dyn Versioning>,
+    /// Asked in this order, each with its instance's name.
+    pub auth: Vec<(String, Arc<dyn Auth>)>,
+    pub quota: Arc<dyn Quota>,
+    pub settings: Settings,
+    /// The present; a test may bring its own clock.
+    pub clock: fn() -> Timestamp,
+}
+
+pub(crate) struct Inner {
+    pub parts: Parts,
+    pub tickets: TicketOffice,
+}
+
+/// The hub. Cheap to clone; nothing here is a right: handles are.
+#[derive(Clone)]
+pub struct Hub(pub(crate) Arc<Inner>);
+
+impl Hub {
+    /// Puts a hub together from parts that are started already.
+    pub async fn open(parts: Parts) -> Result<Self> {
+        let tickets = TicketOffice::new(parts.catalog.secret("tickets").await?);
+        Ok(Self(Arc::new(Inner { parts, tickets })))
+    }
+
+    /// What the operator chose.
+    pub fn settings(&self) -> &Settings {
+        &self.0.parts.settings
+    }
+
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.0.parts.catalog
+    }
+
+    pub(crate) fn content(&self) -> &Content {
+        &self.0.parts.content
+    }
+
+    pub(crate) fn engine(&self) -> &dyn Versioning {
+        self.0.parts.engine.as_ref()
+    }
+
+    pub(crate) fn quota(&self) -> &dyn Quota {
+        self.0.parts.quota.as_ref()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0.parts.clock)()
+    }
+}

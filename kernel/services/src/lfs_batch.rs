@@ -1,0 +1,169 @@
+//! Large objects, many at once: what is there, and tickets for what is not.
+
+use std::collections::HashMap;
+
+use ballast_contract::quota::Reservation;
+use ballast_types::{LeaseId, ReservationId, Sha256, Timestamp};
+
+use crate::operation::random_key;
+use crate::ticket::COMMIT_TIME;
+use crate::{Failure, Purpose, Readable, Result, Ticket, Writable};
+
+/// An object as an LFS client names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LfsObject {
+    pub sha256: Sha256,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// What an uploader is to do with one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LfsUpload {
+    /// Nothing: this repository has it.
+    Stored,
+    /// Send it whole.
+    Whole { ticket: String, expires: Timestamp },
+    /// Send it in parts of `part_size` bytes, the last one shorter, and say when all are there.
+    Parts { ticket: String, part_size: u64, parts: u32, expires: Timestamp },
+    /// It is there with another size: the client is mistaken.
+    WrongSize { size: u64 },
+}
+
+/// What a downloader is to do for one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LfsDownload {
+    Available {
+        ticket: String,
+        size: u64,
+        expires: Timestamp,
+    },
+    /// This repository does not have it.
+    Absent,
+}
+
+/// The most objects that are answered at once. Clients ask for 100 (git-lfs) or 256 (`huggingface_hub`).
+const MAX_OBJECTS: usize = 1000;
+
+/// Providers take at most 10,000 parts.
+const MAX_PARTS: u64 = 10_000;
+
+/// The largest object, in bytes: 5 TB, the Hub's and S3's own limit.
+const MAX_SIZE: u64 = 5_000_000_000_000;
+
+fn check_count(objects: &[LfsObject]) -> Result<()> {
+    match objects.len() > MAX_OBJECTS {
+        true => Err(Failure::Invalid(format!("{} objects at once; at most {MAX_OBJECTS} are answered", objects.len()))),
+        false => Ok(()),
+    }
+}
+
+impl Writable {
+    /// Answers for each object, in order, with room reserved for what is to come. `parts` says whether the client can
+    /// send parts.
+    pub async fn lfs_upload(&self, objects: &[LfsObject], parts: bool) -> Result<Vec<LfsUpload>> {
+        check_count(objects)?;
+        if let Some(object) = objects.iter().find(|object| object.size > MAX_SIZE) {
+            let why = format!("The object {} has {} bytes; at most {MAX_SIZE} are taken", object.sha256, object.size);
+            return Err(Failure::TooLarge(why));
+        }
+        let digests: Vec<Sha256> = objects.iter().map(|object| object.sha256).collect();
+        let known = self.hub.content().find_known(self.key(), &digests).await?;
+        let wanted: HashMap<Sha256, u64> = objects
+            .iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none())
+            .map(|(object, _)| (object.sha256, object.size))
+            .collect();
+        let issued = match wanted.is_empty() {
+            true => HashMap::new(),
+            false => self.promise(&wanted, parts).await?,
+        };
+        let answer = |(object, known): (&LfsObject, Option<ballast_content::Blob>)| match known {
+            Some(blob) if blob.size == object.size => LfsUpload::Stored,
+            Some(blob) => LfsUpload::WrongSize { size: blob.size },
+            None => issued.get(&object.sha256).cloned().unwrap_or(LfsUpload::Stored),
+        };
+        Ok(objects.iter().zip(known).map(answer).collect())
+    }
+
+    /// One lease for all of them, one reservation for each: a commit that names some of them ends just theirs.
+    async fn promise(&self, wanted: &HashMap<Sha256, u64>, parts: bool) -> Result<HashMap<Sha256, LfsUpload>> {
+        let hub = &self.hub;
+        let expires = hub.now().after(hub.settings().lease);
+        let lease = hub.content().create_lease(self.key(), expires).await?;
+        let mut reservations = Vec::with_capacity(wanted.len());
+        for bytes in wanted.values() {
+            reservations.push(Reservation { id: ReservationId(random_key()?), bytes: *bytes });
+        }
+        let promised: Vec<_> = wanted.keys().copied().zip(reservations.iter().map(|r| r.id)).collect();
+        let reserved = async {
+            hub.content().promise(lease, &promised).await?;
+            hub.quota().reserve(self.key(), &reservations, expires).await
+        };
+        if let Err(error) = reserved.await {
+            hub.content().drop_lease(lease).await?;
+            return Err(error.into());
+        }
+        let mut issued = HashMap::with_capacity(wanted.len());
+        for (sha256, size) in wanted {
+            issued.insert(*sha256, self.ticket(lease, *sha256, *size, expires.before(COMMIT_TIME), parts).await?);
+        }
+        Ok(issued)
+    }
+
+    async fn ticket(
+        &self,
+        lease: LeaseId,
+        sha256: Sha256,
+        size: u64,
+        expires: Timestamp,
+        parts: bool,
+    ) -> Result<LfsUpload> {
+        let settings = &self.hub.settings().lfs;
+        let ticket = |purpose| {
+            let ticket = Ticket { purpose, repo: self.key(), sha256, size, expires };
+            self.hub.0.tickets.issue(&ticket)
+        };
+        if !parts || size <= settings.multipart_threshold {
+            return Ok(LfsUpload::Whole { ticket: ticket(Purpose::Upload { lease }), expires });
+        }
+        let part_size = settings.part_size.max(size.div_ceil(MAX_PARTS));
+        let upload = self.hub.content().begin_multipart(lease, sha256, size, part_size).await?;
+        let parts = u32::try_from(size.div_ceil(part_size)).unwrap_or(u32::MAX);
+        let ticket = ticket(Purpose::Multipart { lease, upload, part_size });
+        Ok(LfsUpload::Parts { ticket, part_size, parts, expires })
+    }
+
+    /// Whether an uploaded object has arrived whole.
+    pub async fn lfs_verify(&self, object: LfsObject) -> Result<()> {
+        let known = self.hub.content().find_known(self.key(), &[object.sha256]).await?;
+        match known.into_iter().flatten().next() {
+            Some(blob) if blob.size == object.size => Ok(()),
+            Some(blob) => Err(Failure::Invalid(format!(
+                "The object {} has {} bytes here, not {}",
+                object.sha256, blob.size, object.size
+            ))),
+            None => Err(Failure::ObjectNotFound { sha256: object.sha256 }),
+        }
+    }
+}
+
+impl Readable {
+    /// Answers for each object, in order. Only what this repository holds can be read by its oid.
+    pub async fn lfs_download(&self, objects: &[LfsObject]) -> Result<Vec<LfsDownload>> {
+        check_count(objects)?;
+        let digests: Vec<Sha256> = objects.iter().map(|object| object.sha256).collect();
+        let held = self.hub.content().find_held(self.key(), &digests).await?;
+        let expires = self.hub.now().after(self.hub.settings().lease);
+        let answer = |(sha256, blob): (Sha256, Option<ballast_content::Blob>)| match blob {
+            Some(blob) => {
+                let purpose = Purpose::Download;
+                let ticket = Ticket { purpose, repo: self.key(), sha256, size: blob.size, expires };
+                LfsDownload::Available { ticket: self.hub.0.tickets.issue(&ticket), size: blob.size, expires }
+            }
+            None => LfsDownload::Absent,
+        };
+        Ok(digests.into_iter().zip(held).map(answer).collect())
+    }
+}

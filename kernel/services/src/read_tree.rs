@@ -1,0 +1,141 @@
+//! What lies in a folder, and what stands at given paths.
+
+use std::collections::HashMap;
+
+use ballast_contract::ErrorKind;
+use ballast_contract::versioning::{CommitInfo, Entry, ListRequest, Node};
+use ballast_types::{CommitId, RepoPath, Revision};
+
+use crate::paging::page_size;
+use crate::{Failure, Readable, Result};
+
+/// What to list, and how much of it.
+#[derive(Clone, Debug, Default)]
+pub struct TreeOptions {
+    pub recursive: bool,
+    /// With last commits and folder sizes.
+    pub expand: bool,
+    pub after: Option<String>,
+    pub limit: Option<usize>,
+}
+
+/// One path of a listing.
+#[derive(Clone, Debug)]
+pub struct TreeEntry {
+    pub path: RepoPath,
+    pub node: Node,
+    /// In bytes. Of a folder, 0 unless the listing was expanded.
+    pub size: u64,
+    /// Of expanded listings.
+    pub last_commit: Option<CommitInfo>,
+}
+
+/// A page of a folder.
+#[derive(Clone, Debug)]
+pub struct TreePage {
+    pub commit: CommitId,
+    pub entries: Vec<TreeEntry>,
+    pub next: Option<String>,
+}
+
+const PAGE: usize = 1000;
+const EXPANDED_PAGE: usize = 50;
+
+/// The most paths that can be asked for at once.
+const MAX_PATHS: usize = 1000;
+
+/// The most files that an answer holds in one piece.
+const MAX_SIBLINGS: usize = 100_000;
+
+impl Readable {
+    /// A page of a folder; none is the root. The page is pinned to the commit it names: ask for the next one there.
+    pub async fn tree(&self, revision: &Revision, folder: Option<&str>, options: TreeOptions) -> Result<TreePage> {
+        let folder = folder.map(|text| text.trim_end_matches('/')).filter(|text| !text.is_empty());
+        let folder: Option<RepoPath> = folder.map(str::parse).transpose().map_err(Failure::invalid)?;
+        let commit = self.resolve(revision).await?;
+        let most = if options.expand { EXPANDED_PAGE } else { PAGE };
+        let request = ListRequest {
+            repo: self.key(),
+            at: commit,
+            folder: folder.clone(),
+            recursive: options.recursive,
+            after: options.after,
+            limit: page_size(options.limit, most, most),
+        };
+        let page = match (self.hub.engine().list(&request).await, folder) {
+            (Err(error), Some(folder)) if error.is(ErrorKind::NotFound) => {
+                return Err(Failure::entry_not_found(&folder, commit));
+            }
+            (listed, _) => listed?,
+        };
+        let entries = self.described(commit, page.items, options.expand).await?;
+        Ok(TreePage { commit, entries, next: page.next })
+    }
+
+    /// What stands at each of these paths; those where nothing does are left out.
+    pub async fn paths_info(
+        &self,
+        revision: &Revision,
+        paths: &[String],
+        expand: bool,
+    ) -> Result<(CommitId, Vec<TreeEntry>)> {
+        if paths.len() > MAX_PATHS {
+            return Err(Failure::Invalid(format!("{} paths at once; at most {MAX_PATHS} are answered", paths.len())));
+        }
+        let asked = paths.iter().map(|path| path.trim_end_matches('/')).filter(|path| !path.is_empty());
+        let asked: Vec<RepoPath> = asked.map(str::parse).collect::<Result<_, _>>().map_err(Failure::invalid)?;
+        let commit = self.resolve(revision).await?;
+        let nodes = self.hub.engine().entries(self.key(), commit, &asked).await?;
+        let found = asked.into_iter().zip(nodes).filter_map(|(path, node)| Some(Entry { path, node: node? }));
+        let entries = self.described(commit, found.collect(), expand).await?;
+        Ok((commit, entries))
+    }
+
+    /// Every file of a commit; none where there are more than an answer can hold, and the pages of `tree` are the way.
+    pub async fn siblings(&self, commit: CommitId) -> Result<Option<Vec<TreeEntry>>> {
+        let (mut files, mut after) = (vec![], None);
+        loop {
+            let request =
+                ListRequest { repo: self.key(), at: commit, folder: None, recursive: true, after, limit: PAGE };
+            let page = self.hub.engine().list(&request).await?;
+            let is_file = |entry: &Entry| !matches!(entry.node, Node::Directory { .. });
+            files.extend(page.items.into_iter().filter(is_file));
+            after = page.next;
+            match after {
+                _ if files.len() > MAX_SIBLINGS => return Ok(None),
+                None => return self.described(commit, files, false).await.map(Some),
+                Some(_) => {}
+            }
+        }
+    }
+
+    async fn described(&self, commit: CommitId, entries: Vec<Entry>, expand: bool) -> Result<Vec<TreeEntry>> {
+        let mut sizes = HashMap::new();
+        let mut commits = HashMap::new();
+        let mut last = vec![None; entries.len()];
+        if expand && !entries.is_empty() {
+            let engine = self.hub.engine();
+            let folders = entries.iter().filter(|entry| matches!(entry.node, Node::Directory { .. }));
+            let folders: Vec<RepoPath> = folders.map(|entry| entry.path.clone()).collect();
+            let sums = engine.folder_sizes(self.key(), commit, &folders).await?;
+            sizes.extend(folders.into_iter().zip(sums));
+            let paths: Vec<RepoPath> = entries.iter().map(|entry| entry.path.clone()).collect();
+            last = engine.last_commits(self.key(), commit, &paths).await?;
+            let mut ids: Vec<CommitId> = last.iter().flatten().copied().collect();
+            ids.sort_unstable();
+            ids.dedup();
+            let infos = engine.commits(self.key(), &ids).await?;
+            commits.extend(infos.into_iter().flatten().map(|info| (info.id, info)));
+        }
+        let describe = |(entry, last): (Entry, Option<CommitId>)| TreeEntry {
+            size: match entry.node.file() {
+                Some(file) => file.size(),
+                None => sizes.get(&entry.path).copied().flatten().unwrap_or(0),
+            },
+            last_commit: last.and_then(|id| commits.get(&id).cloned()),
+            path: entry.path,
+            node: entry.node,
+        };
+        Ok(entries.into_iter().zip(last).map(describe).collect())
+    }
+}

@@ -1,0 +1,68 @@
+//! What a crash left is brought to an end.
+
+use std::time::Duration;
+
+use ballast_catalog::RepoState;
+use ballast_contract::quota::Account;
+use ballast_types::Timestamp;
+
+use crate::{Hub, Result};
+
+const BATCH: usize = 100;
+
+/// How old an unfinished repository must be before another node takes it over.
+const TAKE_OVER: Duration = Duration::from_secs(120);
+
+impl Hub {
+    /// Ends operations whose deadline is over, finishes repositories that are half made or half deleted, and lets
+    /// reservations expire. At start and every minute, on every node: each step is idempotent, so nodes may meet.
+    /// Answers how many things it brought to an end.
+    pub async fn recover(&self) -> Result<usize> {
+        let now = self.now();
+        let (mut ended, mut after) = (0, None);
+        loop {
+            let operations = self.catalog().expired_operations(now, after, BATCH).await?;
+            after = operations.last().map(|operation| operation.id);
+            for operation in &operations {
+                match self.engine().conclude(operation.repo, operation.id).await? {
+                    Some(commit) => self.finish(operation, commit).await?,
+                    None => self.abandon(operation).await?,
+                }
+                ended += 1;
+            }
+            if operations.len() < BATCH {
+                break;
+            }
+        }
+        ended += self.recover_repositories(now).await?;
+        self.quota().expire(now).await?;
+        Ok(ended)
+    }
+
+    async fn recover_repositories(&self, now: Timestamp) -> Result<usize> {
+        let (mut ended, mut after) = (0, None);
+        loop {
+            let states = [RepoState::Creating, RepoState::Deleting];
+            let page = self.catalog().repositories_in(&states, after, BATCH).await?;
+            after = page.last().map(|repository| repository.key);
+            let whole = page.len() == BATCH;
+            for repository in page {
+                match repository.state {
+                    RepoState::Deleting => self.finish_delete(repository.key).await?,
+                    _ if repository.created_at.after(TAKE_OVER) > now => continue,
+                    _ => self.finish_create(&repository).await?,
+                }
+                ended += 1;
+            }
+            if !whole {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// Brings a repository's books in line with what content holds. The same call that a commit makes.
+    pub(crate) async fn settle(&self, repo: ballast_types::RepoKey, account: Account) -> Result<()> {
+        self.quota().place(repo, account, true).await?;
+        Ok(self.quota().settle(repo, self.content().held(repo).await?, &[]).await?)
+    }
+}
