@@ -67,7 +67,8 @@ pub trait Quota: Component {
     /// repository that was not placed.
     async fn reserve(&self, repo: RepoKey, reservations: &[Reservation], expires: Timestamp) -> Result<()>;
 
-    /// Records what a repository holds and ends these reservations, in one step.
+    /// Records what a repository holds and ends these reservations of it, in one step. The same again is harmless.
+    /// `NotFound` for a repository that was not placed, or is forgotten.
     async fn settle(&self, repo: RepoKey, held: Held, reservations: &[ReservationId]) -> Result<()>;
 
     /// Ends reservations. Idempotent.
