@@ -1,0 +1,47 @@
+"""The hubs that the clients work on, one for each database, each started when the first test wants it."""
+
+import pytest
+
+from harness.hub import Hub
+from harness.postgres import new_database
+
+# Low enough that a file of 21 MB goes up in parts.
+SETTINGS = {"lfs.multipart_threshold": 20_000_000, "lfs.part_size": 5_000_000}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="also the heavy tests")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--all"):
+        heavy = [item for item in items if item.get_closest_marker("heavy")]
+        config.hook.pytest_deselected(items=heavy)
+        items[:] = [item for item in items if item not in heavy]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    client = item.funcargs.get("client")
+    hub = client.hub if client else item.funcargs.get("hub")
+    if report.failed and hub:
+        report.sections.append(("the hub's last lines", hub.log(40)))
+    return report
+
+
+def start(tmp_path_factory, name: str, settings: dict):
+    hub = Hub(tmp_path_factory.mktemp(name) / "data", SETTINGS | settings)
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory):
+    """A hub on the default database."""
+    yield from start(tmp_path_factory, "sqlite", {})
+
+
+@pytest.fixture(scope="session")
+def hub_on_postgres(tmp_path_factory):
+    yield from start(tmp_path_factory, "postgres", {"database.url": new_database()})

@@ -1,0 +1,85 @@
+"""Starts the real `ballast` on a data folder of its own, and ends it by its process id."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import urllib.request
+from pathlib import Path
+
+from harness.environments import ROOT
+
+START_LIMIT = 60
+STOP_LIMIT = 30
+LISTENING = re.compile(r"listening on (http://127\.0\.0\.1:\d+)")
+
+
+class Hub:
+    """A running hub: where it listens, its administrator's name and token."""
+
+    def __init__(self, data_dir: Path, settings: dict[str, object]):
+        self.data_dir = data_dir
+        self._lines: list[str] = []
+        self._endpoint: str | None = None
+        self._said_where_or_ended = threading.Event()
+
+        binary = os.environ.get("BALLAST_BIN", ROOT / "target" / "debug" / "ballast")
+        command = [str(binary), "serve", "--data-dir", str(data_dir), "--listen", "127.0.0.1:0"]
+        for key, value in settings.items():
+            command += ["--set", f"{key}={value}"]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        self._reader = threading.Thread(target=self._read_output, daemon=True)
+        self._reader.start()
+
+        try:
+            self._said_where_or_ended.wait(START_LIMIT)
+            if self._endpoint is None:
+                raise RuntimeError(f"the hub did not say where it listens:\n{self.log()}")
+            self.endpoint = self._endpoint
+            self.token = (data_dir / "admin-token").read_text().strip()
+            self.user = self._name_of_administrator()
+        except BaseException:
+            self._process.kill()
+            self._process.wait(STOP_LIMIT)
+            raise
+
+    def _read_output(self) -> None:
+        for line in self._process.stdout:
+            self._lines.append(line)
+            found = LISTENING.search(line)
+            if found and self._endpoint is None:
+                self._endpoint = found.group(1)
+                self._said_where_or_ended.set()
+        self._said_where_or_ended.set()
+
+    def _name_of_administrator(self) -> str:
+        request = urllib.request.Request(
+            f"{self.endpoint}/api/whoami-v2", headers={"Authorization": f"Bearer {self.token}"}
+        )
+        with urllib.request.urlopen(request, timeout=START_LIMIT) as answer:
+            return json.load(answer)["name"]
+
+    def log(self, last: int = 200) -> str:
+        """The last lines that the hub printed."""
+        return "".join(self._lines[-last:])
+
+    def stop(self) -> None:
+        """Asks the hub to end, and insists that it does so by itself and without a complaint."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            status = self._process.wait(STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise RuntimeError(f"the hub did not end within {STOP_LIMIT} s of SIGTERM:\n{self.log()}") from None
+        self._reader.join(STOP_LIMIT)
+        if status != 0:
+            raise RuntimeError(f"the hub ended with {status} on SIGTERM:\n{self.log()}")
