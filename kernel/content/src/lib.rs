@@ -1,1 +1,142 @@
-//! (being written)
+//! Content: which bytes exist, where they lie, and which repository may name them.
+//!
+//! A blob is stored once per storage instance and named by its SHA-256. To know that name is worth nothing: a
+//! repository may name a blob when it **holds** it (a commit names it) or has **leased** it (somebody proved possession
+//! of the bytes under a lease of that repository). Everything else is garbage and goes, after its grace.
+//!
+//! Three rules keep a crash from ever leaving a hole:
+//!
+//! * The row of an object is written before its first byte, so nothing is stored unseen.
+//! * A blob's row appears together with its location and its lease, after the bytes are durable and hashed.
+//! * The collector removes rows first and bytes after, and rows only while it has them locked and nobody names them.
+
+#[macro_use]
+mod rows;
+mod claims;
+mod delivery;
+mod digest;
+mod failure;
+mod holdings;
+mod leases;
+mod multipart;
+mod objects;
+mod prune;
+mod receive;
+mod schema;
+mod small;
+mod sweep;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballast_contract::storage::Storage;
+use ballast_contract::{Error, ErrorKind, Result};
+use ballast_database::{Database, migrations};
+use ballast_types::{GitOid, Sha256};
+
+pub use ballast_contract::downloader::Expected;
+pub use delivery::Delivery;
+pub use holdings::Confirmed;
+pub use multipart::{Upload, UploadId};
+pub use sweep::Swept;
+
+/// Immutable bytes that are stored and verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Blob {
+    pub sha256: Sha256,
+    /// In bytes.
+    pub size: u64,
+    /// The git blob id of these bytes; none where they were never hashed as git does, as large files are not.
+    pub oid: Option<GitOid>,
+}
+
+/// A small file that was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stored {
+    pub sha256: Sha256,
+    pub oid: GitOid,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// How content behaves.
+#[derive(Clone, Debug)]
+pub struct ContentOptions {
+    /// How long bytes that nobody names are kept. Longer than the longest upload, so that a slow writer never finds
+    /// its bytes gone.
+    pub grace: Duration,
+    /// How many places of blobs are remembered, so that a warm read asks no database; about 300 bytes each.
+    pub places: u64,
+}
+
+impl Default for ContentOptions {
+    fn default() -> Self {
+        Self { grace: Duration::from_secs(2 * 24 * 60 * 60), places: 100_000 }
+    }
+}
+
+/// The room of bytes. Cheap to clone.
+#[derive(Clone)]
+pub struct Content {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    database: Database,
+    stores: BTreeMap<String, Arc<dyn Storage>>,
+    default_store: String,
+    options: ContentOptions,
+    places: moka::sync::Cache<Sha256, Arc<delivery::Place>>,
+}
+
+impl Content {
+    /// Content over these storage instances; what is new goes to `default_store`. `Invalid` where that is none of them.
+    pub fn new(
+        database: Database,
+        stores: BTreeMap<String, Arc<dyn Storage>>,
+        default_store: String,
+        options: ContentOptions,
+    ) -> Result<Self> {
+        if !stores.contains_key(&default_store) {
+            let names = stores.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let context = format!("there is no storage instance '{default_store}'; configured are: {names}");
+            return Err(Error::new(ErrorKind::Invalid, "content.new", context));
+        }
+        let places = moka::sync::Cache::new(options.places);
+        Ok(Self { inner: Arc::new(Inner { database, stores, default_store, options, places }) })
+    }
+
+    /// Brings this room's tables up to date.
+    pub async fn migrate(&self) -> Result<()> {
+        let done = self.inner.database.migrate(migrations!()).await;
+        done.map_err(|error| failure::Failure::from(error).during("content.migrate"))
+    }
+
+    fn database(&self) -> &Database {
+        &self.inner.database
+    }
+
+    fn store(&self, name: &str) -> Result<&Arc<dyn Storage>> {
+        self.inner.stores.get(name).ok_or_else(|| {
+            let context = format!("bytes of this hub lie in storage instance '{name}', which is not configured");
+            Error::new(ErrorKind::Unavailable, "content.storage", context)
+        })
+    }
+}
+
+/// A new key: positive, and not to be guessed.
+fn random_key() -> Result<i64> {
+    let failed = |error: getrandom::Error| {
+        Error::new(ErrorKind::Unavailable, "content.key", format!("the system gives no randomness: {error}"))
+    };
+    // 62 bits and never zero.
+    let bits = getrandom::u64().map_err(failed)? >> 2;
+    Ok(i64::try_from(bits).unwrap_or(i64::MAX).max(1))
+}
+
+/// The result of work that ran on the blocking pool.
+async fn unblocked<T: Send + 'static>(operation: &str, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::new(ErrorKind::Internal, operation, format!("a worker broke off: {error}")))
+}

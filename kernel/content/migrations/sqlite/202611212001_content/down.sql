@@ -1,0 +1,10 @@
+DROP TABLE parts;
+DROP TABLE uploads;
+DROP TABLE held;
+DROP TABLE holdings;
+DROP TABLE lease_reservations;
+DROP TABLE lease_blobs;
+DROP TABLE leases;
+DROP TABLE locations;
+DROP TABLE objects;
+DROP TABLE blobs;

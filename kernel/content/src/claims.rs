@@ -1,0 +1,101 @@
+//! Who may name which bytes.
+
+use std::collections::{HashMap, HashSet};
+
+use ballast_contract::Error;
+use ballast_database::{for_both, read, transaction};
+use ballast_types::{LeaseId, RepoKey, Sha256};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::failure::Failure;
+use crate::rows::{LeaseBlobRow, PIECE, blob_of, columns};
+use crate::schema::{blobs, holdings, lease_blobs, leases};
+use crate::{Blob, Content};
+
+type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Content {
+    /// Leases those of these blobs that the lease's repository holds or has leased already, and answers them in the
+    /// order of the question. None where the repository may not name the blob: that it exists elsewhere on this hub is
+    /// nothing that knowing its digest tells. `Conflict` where the lease has ended.
+    pub async fn claim(&self, lease: LeaseId, digests: &[Sha256]) -> Result<Vec<Option<Blob>>> {
+        let mut claimed = HashMap::new();
+        for piece in columns(digests).chunks(PIECE) {
+            let piece = piece.to_vec();
+            let found: Result<Vec<Blob>, Failure> = transaction!(self.database(), claim(lease, piece));
+            let found = found.map_err(|failure| failure.during("content.claim"))?;
+            claimed.extend(found.into_iter().map(|blob| (blob.sha256, blob)));
+        }
+        Ok(in_order(digests, &claimed))
+    }
+
+    /// Those of these blobs that a repository holds, in the order of the question.
+    pub async fn find_held(&self, repo: RepoKey, digests: &[Sha256]) -> Result<Vec<Option<Blob>>> {
+        self.find_named(repo, digests, false).await
+    }
+
+    /// Those of these blobs that a repository holds or has leased, in the order of the question.
+    pub async fn find_known(&self, repo: RepoKey, digests: &[Sha256]) -> Result<Vec<Option<Blob>>> {
+        self.find_named(repo, digests, true).await
+    }
+
+    async fn find_named(&self, repo: RepoKey, digests: &[Sha256], or_leased: bool) -> Result<Vec<Option<Blob>>> {
+        let mut known = HashMap::new();
+        for piece in columns(digests).chunks(PIECE) {
+            let piece = piece.to_vec();
+            let found: Result<Vec<Blob>, Failure> = read!(self.database(), find_named(repo.0, piece, or_leased));
+            let found = found.map_err(|failure| failure.during("content.find"))?;
+            known.extend(found.into_iter().map(|blob| (blob.sha256, blob)));
+        }
+        Ok(in_order(digests, &known))
+    }
+}
+
+fn in_order(digests: &[Sha256], found: &HashMap<Sha256, Blob>) -> Vec<Option<Blob>> {
+    digests.iter().map(|sha256| found.get(sha256).copied()).collect()
+}
+
+for_both! {
+    /// Which of these digests a repository may name.
+    pub async fn named(
+        c: &mut Connection,
+        repository: i64,
+        digests: &[Vec<u8>],
+        or_leased: bool,
+    ) -> Result<HashSet<Vec<u8>>, Failure> {
+        let held = holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::sha256.eq_any(digests));
+        let mut named: HashSet<Vec<u8>> = held.select(holdings::sha256).load(c).await?.into_iter().collect();
+        if or_leased {
+            let leased = lease_blobs::table.inner_join(leases::table).filter(leases::repository.eq(repository));
+            let leased = leased.filter(lease_blobs::sha256.eq_any(digests)).select(lease_blobs::sha256);
+            named.extend(leased.load::<Vec<u8>>(c).await?);
+        }
+        Ok(named)
+    }
+
+    pub async fn find_named(
+        c: &mut Connection,
+        repository: i64,
+        digests: Vec<Vec<u8>>,
+        or_leased: bool,
+    ) -> Result<Vec<Blob>, Failure> {
+        let named: Vec<_> = named(c, repository, &digests, or_leased).await?.into_iter().collect();
+        let query = blobs::table.filter(blobs::sha256.eq_any(named)).select((blobs::sha256, blobs::size, blobs::oid));
+        query.load(c).await?.into_iter().map(blob_of).collect()
+    }
+
+    pub async fn claim(c: &mut Connection, lease: LeaseId, digests: Vec<Vec<u8>>) -> Result<Vec<Blob>, Failure> {
+        let repository = lock_lease!(c, lease);
+        let query = blobs::table.filter(blobs::sha256.eq_any(&digests)).order(blobs::sha256);
+        let query = query.select((blobs::sha256, blobs::size, blobs::oid));
+        let there: Vec<(Vec<u8>, i64, Option<Vec<u8>>)> = lock!(query).load(c).await?;
+        // Asked after the rows are locked: neither the collector nor a pruning can get between.
+        let named = named(c, repository, &digests, true).await?;
+        let claimed: Vec<_> = there.into_iter().filter(|(sha256, ..)| named.contains(sha256)).collect();
+        let row = |(sha256, ..): &(Vec<u8>, i64, Option<Vec<u8>>)| LeaseBlobRow { lease: lease.0, sha256: sha256.clone() };
+        let rows: Vec<_> = claimed.iter().map(row).collect();
+        bulk_insert!(c, lease_blobs::table, rows)?;
+        claimed.into_iter().map(blob_of).collect()
+    }
+}

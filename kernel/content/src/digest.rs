@@ -1,0 +1,100 @@
+//! Hashing bytes while they are written.
+
+use ballast_contract::storage::StorageWriter;
+use ballast_contract::{ByteStream, Error, ErrorKind, Result};
+use ballast_types::git::{ObjectHasher, ObjectKind};
+use ballast_types::{GitOid, Sha256};
+use bytes::Bytes;
+use futures::StreamExt;
+use sha2::Digest;
+
+use crate::unblocked;
+
+/// How many bytes are hashed at a time: enough that a hop to the blocking pool costs nothing beside it.
+const PIECE: usize = 1 << 20;
+
+/// What a body turned out to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Digests {
+    pub(crate) sha256: Sha256,
+    /// Where it was asked for.
+    pub(crate) oid: Option<GitOid>,
+}
+
+struct Hashers {
+    sha256: sha2::Sha256,
+    git: Option<ObjectHasher>,
+}
+
+impl Hashers {
+    fn update(mut self, piece: &[Bytes]) -> Self {
+        for bytes in piece {
+            self.sha256.update(bytes);
+            if let Some(git) = &mut self.git {
+                git.update(bytes);
+            }
+        }
+        self
+    }
+}
+
+/// Reads a body of exactly `size` bytes, writes it and hashes it. One piece arrives while the one before is hashed and
+/// written at the same time; no thread waits for a slow client. `Invalid` where the body is longer or shorter.
+pub(crate) async fn pour(
+    mut body: ByteStream,
+    size: u64,
+    with_git: bool,
+    mut writer: Option<&mut Box<dyn StorageWriter>>,
+) -> Result<Digests> {
+    let git = with_git.then(|| ObjectHasher::new(ObjectKind::Blob, size));
+    let mut hashers = Hashers { sha256: sha2::Sha256::new(), git };
+    let mut left = size;
+    let mut piece = collect(&mut body, &mut left, size).await?;
+    while !piece.is_empty() {
+        let hashed = {
+            let piece = piece.clone();
+            unblocked("content.hash", move || hashers.update(&piece))
+        };
+        let (hashed, written, next) =
+            futures::join!(hashed, write(&mut writer, piece), collect(&mut body, &mut left, size));
+        written?;
+        hashers = hashed?;
+        piece = next?;
+    }
+    match left {
+        0 => {
+            Ok(Digests { sha256: Sha256(hashers.sha256.finalize().into()), oid: hashers.git.map(ObjectHasher::finish) })
+        }
+        _ => Err(refused(format!("the body ended after {} of {size} bytes", size - left))),
+    }
+}
+
+/// The next piece of a body; empty at its end.
+async fn collect(body: &mut ByteStream, left: &mut u64, size: u64) -> Result<Vec<Bytes>> {
+    let (mut piece, mut length) = (Vec::new(), 0);
+    while length < PIECE {
+        let Some(bytes) = body.next().await.transpose()? else { break };
+        let Some(rest) = left.checked_sub(bytes.len() as u64) else {
+            return Err(refused(format!("the body is longer than the {size} bytes that were announced")));
+        };
+        *left = rest;
+        length += bytes.len();
+        if !bytes.is_empty() {
+            piece.push(bytes);
+        }
+    }
+    Ok(piece)
+}
+
+async fn write(writer: &mut Option<&mut Box<dyn StorageWriter>>, piece: Vec<Bytes>) -> Result<()> {
+    if let Some(writer) = writer {
+        for bytes in piece {
+            writer.write(bytes).await?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn refused(context: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Invalid, "content.receive", context)
+}

@@ -1,0 +1,299 @@
+//! Large files that come in parts through the hub, where storage cannot sign URLs for them.
+
+use std::fmt;
+
+use ballast_contract::storage::UploadedPart;
+use ballast_contract::{ByteStream, Error, ErrorKind};
+use ballast_database::{for_both, read, transaction};
+use ballast_types::{ByteRange, LeaseId, RepoKey, Sha256};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use crate::digest::{pour, refused};
+use crate::failure::Failure;
+use crate::objects::{Object, key_of};
+use crate::rows::{PIECE, PartRow, UploadRow, column, sha256_of};
+use crate::schema::{leases, objects, parts, uploads};
+use crate::{Blob, Content, Expected, random_key};
+
+type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The most parts of one upload; S3's limit, which clients know.
+const MOST_PARTS: u64 = 10_000;
+
+/// A multipart upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UploadId(pub i64);
+
+impl fmt::Display for UploadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upload {
+    pub id: UploadId,
+    pub lease: LeaseId,
+    pub repo: RepoKey,
+    pub sha256: Sha256,
+    /// In bytes.
+    pub size: u64,
+    /// Of each part but the last, in bytes.
+    pub part_size: u64,
+    /// Whether the blob is stored.
+    pub completed: bool,
+}
+
+impl Upload {
+    /// How many parts there are.
+    pub fn parts(&self) -> u64 {
+        self.size.div_ceil(self.part_size)
+    }
+
+    /// The length of a part, counted from 1; none where there is no such part.
+    pub fn part_len(&self, number: u32) -> Option<u64> {
+        let start = u64::from(number).checked_sub(1)?.checked_mul(self.part_size)?;
+        let left = self.size.checked_sub(start).filter(|left| *left > 0)?;
+        Some(left.min(self.part_size))
+    }
+}
+
+/// A part as it is stored: its object, and what to compare.
+struct Part {
+    number: u32,
+    object: Object,
+    size: u64,
+    etag: String,
+}
+
+impl Content {
+    /// Begins an upload in parts of `part_size` bytes, the last one shorter. `Invalid` where that makes no parts or
+    /// too many; `Conflict` where the lease has ended. The upload ends with its lease.
+    pub async fn begin_multipart(&self, lease: LeaseId, sha256: Sha256, size: u64, part_size: u64) -> Result<UploadId> {
+        if part_size == 0 || size == 0 || size.div_ceil(part_size) > MOST_PARTS {
+            let context = format!("{size} bytes in parts of {part_size} are not between 1 and {MOST_PARTS} parts");
+            return Err(Error::new(ErrorKind::Invalid, "content.begin_multipart", context));
+        }
+        let id = random_key()?;
+        let row = UploadRow {
+            id,
+            lease: lease.0,
+            repository: 0,
+            sha256: sha256.0.to_vec(),
+            size: column(size),
+            part_size: column(part_size),
+            completed: false,
+        };
+        let begun: Result<(), Failure> = transaction!(self.database(), begin(lease, row));
+        begun.map(|()| UploadId(id)).map_err(|failure| failure.during("content.begin_multipart"))
+    }
+
+    /// An upload that is under way or complete.
+    pub async fn find_upload(&self, upload: UploadId) -> Result<Option<Upload>> {
+        let found: Result<_, Failure> = read!(self.database(), find(upload));
+        found.map_err(|failure| failure.during("content.find_upload"))
+    }
+
+    /// Receives one part, counted from 1, and answers its etag. The same part again replaces the first. `Invalid` where
+    /// there is no such part or its length is another; `NotFound` where the upload was aborted or has ended.
+    pub async fn receive_part(&self, upload: UploadId, number: u32, body: ByteStream) -> Result<String> {
+        let upload = self.get_upload(upload).await?;
+        if upload.completed {
+            return Err(refused(format!("multipart upload {} is complete and takes no more parts", upload.id)));
+        }
+        let size = upload.part_len(number).ok_or_else(|| {
+            refused(format!("there is no part {number}; upload {} has parts 1 to {}", upload.id, upload.parts()))
+        })?;
+        let object = Object::new(self, false, |id| format!("parts/{:016x}/{number}.{id:016x}", upload.id.0))?;
+        let key = object.key.clone();
+        let begun = self.begin_whole(upload.lease, None, object, key).await?;
+        let object = begun.ok_or_else(|| refused("a part was taken for a stored blob"))?;
+        let mut writer = self.create_object(&object).await?;
+        let poured = pour(body, size, false, Some(&mut writer)).await;
+        let etag = self.finish(writer, &object, poured, size).await?.sha256.to_string();
+        let row = PartRow {
+            upload: upload.id.0,
+            number: i32::try_from(number).unwrap_or(i32::MAX),
+            object: object.id,
+            size: column(size),
+            etag: etag.clone(),
+        };
+        let put: Result<_, Failure> = transaction!(self.database(), put_part(upload.lease, row));
+        match put {
+            Ok(replaced) => self.discard_all(replaced).await,
+            Err(failure) => {
+                self.discard(&object).await;
+                return Err(failure.during("content.receive_part"));
+            }
+        }
+        Ok(etag)
+    }
+
+    /// Joins the parts into the announced blob and leases it. `Invalid` where a part is missing, an etag is not the one
+    /// that was answered, or the whole is not the announced SHA-256; the parts stay until the upload is aborted or
+    /// ends. Idempotent.
+    pub async fn complete_multipart(&self, upload: UploadId, listed: &[UploadedPart]) -> Result<Blob> {
+        let upload = self.get_upload(upload).await?;
+        let blob = Blob { sha256: upload.sha256, size: upload.size, oid: None };
+        if upload.completed {
+            return Ok(blob);
+        }
+        let stored = self.stored_parts(upload.id).await?;
+        compare(&upload, &stored, listed)?;
+        let joined =
+            self.receive(upload.lease, Expected::Sha256(upload.sha256), upload.size, self.joined(stored)).await;
+        if let Err(error) = joined {
+            // Somebody who completed it at the same time has taken the parts away.
+            return match self.find_upload(upload.id).await? {
+                Some(Upload { completed: true, .. }) => Ok(blob),
+                _ => Err(error),
+            };
+        }
+        self.end_upload(upload.id, true).await?;
+        Ok(blob)
+    }
+
+    /// Throws an upload and its parts away. Idempotent.
+    pub async fn abort_multipart(&self, upload: UploadId) -> Result<()> {
+        self.end_upload(upload, false).await
+    }
+
+    async fn get_upload(&self, upload: UploadId) -> Result<Upload> {
+        let found = self.find_upload(upload).await?;
+        found.ok_or_else(|| Failure::NoUpload(upload.0).during("content.multipart"))
+    }
+
+    async fn stored_parts(&self, upload: UploadId) -> Result<Vec<Part>> {
+        let parts: Result<_, Failure> = read!(self.database(), list_parts(upload));
+        parts.map_err(|failure| failure.during("content.complete_multipart"))
+    }
+
+    /// The bytes of all parts, one after the other.
+    fn joined(&self, parts: Vec<Part>) -> ByteStream {
+        let content = self.clone();
+        let read = move |part: Part| {
+            let content = content.clone();
+            async move {
+                let store = content.store(&part.object.storage)?;
+                store.read(&key_of(&part.object.key)?, ByteRange::whole(part.size)).await
+            }
+        };
+        stream::iter(parts).then(read).try_flatten().boxed()
+    }
+
+    async fn end_upload(&self, upload: UploadId, completed: bool) -> Result<()> {
+        let ended: Result<_, Failure> = transaction!(self.database(), end_upload(upload, completed));
+        let parts = ended.map_err(|failure| failure.during("content.multipart"))?;
+        self.discard_all(parts).await;
+        Ok(())
+    }
+
+    async fn discard_all(&self, objects: Vec<Object>) {
+        for object in objects {
+            self.discard(&object).await;
+        }
+    }
+}
+
+/// Whether a client lists exactly the parts that are stored.
+fn compare(upload: &Upload, stored: &[Part], listed: &[UploadedPart]) -> Result<()> {
+    if listed.len() as u64 != upload.parts() {
+        return Err(refused(format!("{} parts are listed; the upload has {}", listed.len(), upload.parts())));
+    }
+    for (number, listed) in (1..).zip(listed) {
+        if listed.number != number {
+            return Err(refused(format!(
+                "part {} is listed where part {number} belongs; list them in order",
+                listed.number
+            )));
+        }
+        let Some(part) = stored.iter().find(|part| part.number == number) else {
+            return Err(refused(format!("part {number} has not arrived; upload it")));
+        };
+        if listed.etag.trim_matches('"') != part.etag {
+            return Err(refused(format!(
+                "the etag of part {number} is not the one that was answered; upload it again"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Takes the parts of an upload out of their table; answers their objects.
+macro_rules! take_parts {
+    ($c:expr, $chosen:expr) => {{
+        let columns = (objects::id, objects::storage, objects::key);
+        let rows: Vec<(i64, String, String)> = $chosen.inner_join(objects::table).select(columns).load($c).await?;
+        diesel::delete($chosen).execute($c).await?;
+        let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
+        for piece in ids.chunks(PIECE) {
+            let taken = objects::table.filter(objects::id.eq_any(piece));
+            diesel::update(taken).set(objects::deleting.eq(true)).execute($c).await?;
+        }
+        let object = |(id, storage, key)| Object { id, storage, key, packed: false };
+        rows.into_iter().map(object).collect::<Vec<_>>()
+    }};
+}
+
+for_both! {
+    pub async fn begin(c: &mut Connection, lease: LeaseId, row: UploadRow) -> Result<(), Failure> {
+        let repository = lock_lease!(c, lease);
+        let row = UploadRow { repository, ..row };
+        diesel::insert_into(uploads::table).values(row).execute(c).await?;
+        Ok(())
+    }
+
+    pub async fn find(c: &mut Connection, upload: UploadId) -> Result<Option<Upload>, Failure> {
+        let row: Option<UploadRow> = uploads::table.find(upload.0).first(c).await.optional()?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Upload {
+            id: upload,
+            lease: LeaseId(row.lease),
+            repo: RepoKey(row.repository),
+            sha256: sha256_of(&row.sha256)?,
+            size: row.size.unsigned_abs(),
+            part_size: row.part_size.unsigned_abs(),
+            completed: row.completed,
+        }))
+    }
+
+    pub async fn list_parts(c: &mut Connection, upload: UploadId) -> Result<Vec<Part>, Failure> {
+        let query = parts::table.inner_join(objects::table).filter(parts::upload.eq(upload.0)).order(parts::number);
+        let columns = (parts::number, parts::size, parts::etag, objects::id, objects::storage, objects::key);
+        let rows: Vec<(i32, i64, String, i64, String, String)> = query.select(columns).load(c).await?;
+        let part = |(number, size, etag, id, storage, key): (i32, i64, String, i64, String, String)| Part {
+            number: number.unsigned_abs(),
+            object: Object { id, storage, key, packed: false },
+            size: size.unsigned_abs(),
+            etag,
+        };
+        Ok(rows.into_iter().map(part).collect())
+    }
+
+    /// Records a part; answers the object that it replaces.
+    pub async fn put_part(c: &mut Connection, lease: LeaseId, row: PartRow) -> Result<Vec<Object>, Failure> {
+        lock_lease!(c, lease);
+        let open = uploads::table.find(row.upload).filter(uploads::completed.eq(false)).select(uploads::id);
+        let open: Option<i64> = open.first(c).await.optional()?;
+        open.ok_or(Failure::NoUpload(row.upload))?;
+        let replaced = take_parts!(c, parts::table.filter(parts::upload.eq(row.upload).and(parts::number.eq(row.number))));
+        diesel::insert_into(parts::table).values(row).execute(c).await?;
+        Ok(replaced)
+    }
+
+    pub async fn end_upload(c: &mut Connection, upload: UploadId, completed: bool) -> Result<Vec<Object>, Failure> {
+        let query = uploads::table.find(upload.0).select(uploads::lease);
+        let Some(lease) = query.first::<i64>(c).await.optional()? else { return Ok(Vec::new()) };
+        // Parts are put under the same lock; none can slip in behind.
+        lock_lease!(c, LeaseId(lease));
+        let parts = take_parts!(c, parts::table.filter(parts::upload.eq(upload.0)));
+        match completed {
+            true => diesel::update(uploads::table.find(upload.0)).set(uploads::completed.eq(true)).execute(c).await?,
+            false => diesel::delete(uploads::table.find(upload.0)).execute(c).await?,
+        };
+        Ok(parts)
+    }
+}

@@ -1,0 +1,332 @@
+//! Objects in storage: a row first, then bytes, then the blobs that they are.
+
+use std::collections::HashSet;
+
+use ballast_contract::storage::StorageWriter;
+use ballast_contract::{Error, ErrorKind};
+use ballast_database::{for_both, transaction};
+use ballast_types::{GitOid, LeaseId, Sha256, Timestamp};
+use diesel::dsl::{exists, not};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::failure::Failure;
+use crate::rows::{BlobRow, LeaseBlobRow, LocationRow, ObjectRow, PIECE, column, columns};
+use crate::schema::{blobs, lease_blobs, leases, locations, objects, parts};
+use crate::{Content, random_key};
+
+type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An object whose row is there and whose bytes may be.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    pub(crate) id: i64,
+    pub(crate) storage: String,
+    pub(crate) key: String,
+    pub(crate) packed: bool,
+}
+
+/// Verified bytes, on their way to become a blob.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrived {
+    pub(crate) sha256: Sha256,
+    pub(crate) size: u64,
+    pub(crate) oid: Option<GitOid>,
+    /// Where they begin in their object.
+    pub(crate) start: u64,
+}
+
+impl Object {
+    /// A new object of the default store; the key is made from its id.
+    pub(crate) fn new(content: &Content, packed: bool, key: impl FnOnce(i64) -> String) -> Result<Self> {
+        let id = random_key()?;
+        Ok(Self { id, storage: content.inner.default_store.clone(), key: key(id), packed })
+    }
+
+    pub(crate) fn row(&self, lease: LeaseId, now: Timestamp) -> ObjectRow {
+        ObjectRow {
+            id: self.id,
+            storage: self.storage.clone(),
+            key: self.key.clone(),
+            packed: self.packed,
+            lease: Some(lease.0),
+            created: now.0,
+            deleting: false,
+        }
+    }
+}
+
+impl Content {
+    /// Begins to write an object whose row is there. Where that fails the row goes as well.
+    pub(crate) async fn create_object(&self, object: &Object) -> Result<Box<dyn StorageWriter>> {
+        let created = match key_of(&object.key) {
+            Ok(key) => self.store(&object.storage)?.create(&key).await,
+            Err(error) => Err(error),
+        };
+        match created {
+            Ok(writer) => Ok(writer),
+            Err(error) => {
+                self.discard(object).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Commits an object of `size` bytes that was written, or throws it away where that failed.
+    pub(crate) async fn finish<T>(
+        &self,
+        writer: Box<dyn StorageWriter>,
+        object: &Object,
+        written: Result<T>,
+        size: u64,
+    ) -> Result<T> {
+        let committed = match written {
+            Ok(answer) => writer.commit().await.and_then(|stored| match stored == size {
+                true => Ok(answer),
+                false => Err(miscounted(object, stored, size)),
+            }),
+            Err(error) => {
+                if let Err(error) = writer.abort().await {
+                    tracing::debug!(object = object.key, %error, "an upload could not be aborted");
+                }
+                Err(error)
+            }
+        };
+        if committed.is_err() {
+            self.discard(object).await;
+        }
+        committed
+    }
+
+    /// Throws away an object that nothing names, begun or finished. A failure here is the collector's to put right:
+    /// the row stays until the bytes are gone.
+    pub(crate) async fn discard(&self, object: &Object) {
+        let marked: Result<bool, Failure> = ballast_database::write!(self.database(), mark_deleting(object.id));
+        let removed = match marked {
+            Ok(true) => self.delete_object(object.id, &object.storage, &object.key).await,
+            Ok(false) => Ok(()),
+            Err(failure) => Err(failure.during("content.discard")),
+        };
+        if let Err(error) = removed {
+            tracing::debug!(object = object.key, %error, "left for the collector");
+        }
+    }
+
+    /// Deletes the bytes of an object that is marked, then its row.
+    pub(crate) async fn delete_object(&self, id: i64, storage: &str, key: &str) -> Result<()> {
+        self.store(storage)?.delete(&key_of(key)?).await?;
+        let removed: Result<(), Failure> = ballast_database::write!(self.database(), remove_object(id));
+        removed.map_err(|failure| failure.during("content.delete_object"))
+    }
+
+    /// Turns durable, verified bytes into leased blobs. An object whose blobs were all stored meanwhile by somebody
+    /// else is thrown away again. Without an object, all blobs must be stored already: `Unavailable` where one was
+    /// collected.
+    pub(crate) async fn keep(&self, lease: LeaseId, object: Option<&Object>, arrived: Vec<Arrived>) -> Result<()> {
+        let (id, storage) = (object.map(|object| object.id), self.inner.default_store.clone());
+        let kept: Result<bool, Failure> = transaction!(self.database(), keep(lease, storage, id, arrived));
+        match (kept, object) {
+            (Ok(true), _) | (Ok(false), None) => Ok(()),
+            (Ok(false), Some(object)) => {
+                self.discard(object).await;
+                Ok(())
+            }
+            (Err(failure), object) => {
+                if let Some(object) = object {
+                    self.abandon(object, lease, &failure).await;
+                }
+                Err(failure.during("content.keep"))
+            }
+        }
+    }
+
+    /// What to do with finished bytes that may not become blobs. Where the collector took the row while the bytes were
+    /// still on their way, they get a row again, so that they do not lie unseen; but never where the key has an owner.
+    async fn abandon(&self, object: &Object, lease: LeaseId, failure: &Failure) {
+        if matches!(failure, Failure::LeaseEnded(_) | Failure::Collected) {
+            let row = ObjectRow { lease: None, deleting: true, ..object.row(lease, Timestamp::now()) };
+            let adopted: Result<(), Failure> = ballast_database::write!(self.database(), adopt(row));
+            if let Err(failure) = adopted {
+                tracing::warn!(object = object.key, ?failure, "bytes that nothing names could not be recorded");
+            }
+            self.discard(object).await;
+        }
+    }
+}
+
+fn miscounted(object: &Object, stored: u64, size: u64) -> Error {
+    let context = format!("storage '{}' kept {stored} of {size} bytes as {}", object.storage, object.key);
+    Error::new(ErrorKind::Internal, "content.write", context)
+}
+
+/// A storage key that this room made.
+pub(crate) fn key_of(text: &str) -> Result<ballast_contract::storage::StorageKey> {
+    text.parse().map_err(|error| Error::new(ErrorKind::Internal, "content.key", format!("{error}")))
+}
+
+/// Which of these blobs lie in a storage instance.
+macro_rules! located {
+    ($c:expr, $storage:expr, $columns:expr) => {{
+        let mut found: HashSet<Vec<u8>> = HashSet::new();
+        for piece in $columns.chunks(PIECE) {
+            let query =
+                locations::table.filter(locations::sha256.eq_any(piece)).filter(locations::storage.eq($storage));
+            found.extend(query.select(locations::sha256).load::<Vec<u8>>($c).await?);
+        }
+        found
+    }};
+}
+
+/// Leases blobs whose rows are locked.
+macro_rules! lease_all {
+    ($c:expr, $lease:expr, $columns:expr) => {{
+        let row = |sha256: &Vec<u8>| LeaseBlobRow { lease: $lease.0, sha256: sha256.clone() };
+        let rows: Vec<_> = $columns.iter().map(row).collect();
+        bulk_insert!($c, lease_blobs::table, rows)?;
+    }};
+}
+
+for_both! {
+    pub async fn mark_deleting(c: &mut Connection, id: i64) -> Result<bool, Failure> {
+        let used = exists(locations::table.filter(locations::object.eq(id)));
+        let joined = exists(parts::table.filter(parts::object.eq(id)));
+        let object = objects::table.filter(objects::id.eq(id)).filter(not(used)).filter(not(joined));
+        let set = (objects::deleting.eq(true), objects::lease.eq(None::<i64>));
+        Ok(diesel::update(object).set(set).execute(c).await? == 1)
+    }
+
+    pub async fn remove_object(c: &mut Connection, id: i64) -> Result<(), Failure> {
+        diesel::delete(objects::table.find(id).filter(objects::deleting.eq(true))).execute(c).await?;
+        Ok(())
+    }
+
+    pub async fn adopt(c: &mut Connection, row: ObjectRow) -> Result<(), Failure> {
+        diesel::insert_into(objects::table).values(row).on_conflict_do_nothing().execute(c).await?;
+        Ok(())
+    }
+
+    /// Answers whether the object is used.
+    pub async fn keep(
+        c: &mut Connection,
+        lease: LeaseId,
+        storage: String,
+        object: Option<i64>,
+        arrived: Vec<Arrived>,
+    ) -> Result<bool, Failure> {
+        lock_lease!(c, lease);
+        let arrived: std::collections::BTreeMap<Sha256, Arrived> = arrived.into_iter().map(|a| (a.sha256, a)).collect();
+        let row = |a: &Arrived| BlobRow {
+            sha256: a.sha256.0.to_vec(),
+            size: column(a.size),
+            oid: a.oid.map(|oid| oid.0.to_vec()),
+        };
+        // Also locks the rows that are there already, in the order of their digests.
+        let rows: Vec<_> = arrived.values().map(row).collect();
+        bulk_insert!(c, blobs::table, rows, on_conflict(blobs::sha256).do_update().set(blobs::idle_since.eq(None::<i64>)))?;
+        let all: Vec<_> = arrived.keys().map(|sha256| sha256.0.to_vec()).collect();
+        let located = located!(c, &storage, all);
+        let missing: Vec<_> = arrived.values().filter(|a| !located.contains(a.sha256.as_bytes())).collect();
+        if !missing.is_empty() {
+            let object = object.ok_or(Failure::Collected)?;
+            let begun = objects::table.find(object).filter(objects::deleting.eq(false));
+            if diesel::update(begun).set(objects::lease.eq(None::<i64>)).execute(c).await? == 0 {
+                return Err(Failure::Collected);
+            }
+            let row = |a: &&Arrived| LocationRow {
+                sha256: a.sha256.0.to_vec(),
+                storage: storage.clone(),
+                object,
+                start: column(a.start),
+            };
+            let rows: Vec<_> = missing.iter().map(row).collect();
+            bulk_insert!(c, locations::table, rows)?;
+        }
+        lease_all!(c, lease, all);
+        Ok(!missing.is_empty())
+    }
+
+    /// Leases those of these blobs that are stored, whose bytes the caller has shown, and writes the row of an object
+    /// for the others. Answers what is stored.
+    pub async fn begin_pack(
+        c: &mut Connection,
+        lease: LeaseId,
+        shown: Vec<Sha256>,
+        row: ObjectRow,
+    ) -> Result<HashSet<Vec<u8>>, Failure> {
+        lock_lease!(c, lease);
+        let all = columns(&shown);
+        let mut there = Vec::new();
+        for piece in all.chunks(PIECE) {
+            let query = blobs::table.filter(blobs::sha256.eq_any(piece)).order(blobs::sha256).select(blobs::sha256);
+            there.extend(lock!(query).load::<Vec<u8>>(c).await?);
+        }
+        let located = located!(c, &row.storage, there);
+        let stored: Vec<_> = there.into_iter().filter(|sha256| located.contains(sha256)).collect();
+        lease_all!(c, lease, stored);
+        if stored.len() < all.len() {
+            diesel::insert_into(objects::table).values(row).execute(c).await?;
+        }
+        Ok(located)
+    }
+
+    /// Writes the row of an object for a blob that is expected, unless it is stored: then it begins its grace again,
+    /// so that it stays until the caller has shown the bytes. Where the row's key is taken, by another upload or by
+    /// the collector, `otherwise` is used. Answers the key to write to.
+    pub async fn begin_whole(
+        c: &mut Connection,
+        lease: LeaseId,
+        expected: Option<Sha256>,
+        row: ObjectRow,
+        otherwise: String,
+        now: Timestamp,
+    ) -> Result<Option<String>, Failure> {
+        lock_lease!(c, lease);
+        if let Some(sha256) = expected {
+            let all = [sha256.0.to_vec()];
+            let query = blobs::table.find(sha256.0.to_vec()).select(blobs::sha256);
+            let there: Option<Vec<u8>> = lock!(query).first(c).await.optional()?;
+            if there.is_some() && !located!(c, &row.storage, all).is_empty() {
+                let idle = blobs::table.find(sha256.0.to_vec()).filter(blobs::idle_since.is_not_null());
+                diesel::update(idle).set(blobs::idle_since.eq(now.0)).execute(c).await?;
+                return Ok(None);
+            }
+        }
+        let key = row.key.clone();
+        let insert = diesel::insert_into(objects::table).values(row.clone());
+        if insert.on_conflict_do_nothing().execute(c).await? == 1 {
+            return Ok(Some(key));
+        }
+        let row = ObjectRow { key: otherwise.clone(), ..row };
+        diesel::insert_into(objects::table).values(row).execute(c).await?;
+        Ok(Some(otherwise))
+    }
+}
+
+impl Content {
+    pub(crate) async fn begin_pack(
+        &self,
+        lease: LeaseId,
+        shown: Vec<Sha256>,
+        pack: &Object,
+    ) -> Result<HashSet<Vec<u8>>> {
+        let row = pack.row(lease, Timestamp::now());
+        let stored: Result<_, Failure> = transaction!(self.database(), begin_pack(lease, shown, row));
+        stored.map_err(|failure| failure.during("content.store_small"))
+    }
+
+    /// The same object under the key that it got; none where the expected blob is stored already.
+    pub(crate) async fn begin_whole(
+        &self,
+        lease: LeaseId,
+        expected: Option<Sha256>,
+        object: Object,
+        otherwise: String,
+    ) -> Result<Option<Object>> {
+        let now = Timestamp::now();
+        let row = object.row(lease, now);
+        let begun: Result<_, Failure> =
+            transaction!(self.database(), begin_whole(lease, expected, row, otherwise, now));
+        let key = begun.map_err(|failure| failure.during("content.receive"))?;
+        Ok(key.map(|key| Object { key, ..object }))
+    }
+}

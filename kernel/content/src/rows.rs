@@ -1,0 +1,142 @@
+//! Rows as they are written, and the locks that keep them true.
+//!
+//! Locks are always taken in this order: lease, the repository's level (`held`), blobs by digest, objects. Whoever
+//! gives a blob a new lease or takes away its last holding has locked the blob's row first, so a collector that holds
+//! the row and sees no holding and no lease may remove it.
+
+use ballast_types::{GitOid, Sha256};
+use diesel::prelude::*;
+
+use crate::Blob;
+use crate::failure::Failure;
+use crate::schema::{blobs, holdings, lease_blobs, lease_reservations, locations, objects, parts, uploads};
+
+/// How many digests a statement names at most: SQLite counts each as a parameter.
+pub(crate) const PIECE: usize = 1000;
+
+#[derive(Insertable, Clone)]
+#[diesel(table_name = blobs)]
+pub(crate) struct BlobRow {
+    pub(crate) sha256: Vec<u8>,
+    pub(crate) size: i64,
+    pub(crate) oid: Option<Vec<u8>>,
+}
+
+#[derive(Insertable, Clone)]
+#[diesel(table_name = objects)]
+pub(crate) struct ObjectRow {
+    pub(crate) id: i64,
+    pub(crate) storage: String,
+    pub(crate) key: String,
+    pub(crate) packed: bool,
+    pub(crate) lease: Option<i64>,
+    pub(crate) created: i64,
+    pub(crate) deleting: bool,
+}
+
+#[derive(Insertable, Clone)]
+#[diesel(table_name = locations)]
+pub(crate) struct LocationRow {
+    pub(crate) sha256: Vec<u8>,
+    pub(crate) storage: String,
+    pub(crate) object: i64,
+    pub(crate) start: i64,
+}
+
+#[derive(Insertable, Clone)]
+#[diesel(table_name = lease_blobs)]
+pub(crate) struct LeaseBlobRow {
+    pub(crate) lease: i64,
+    pub(crate) sha256: Vec<u8>,
+}
+
+#[derive(Insertable, Clone)]
+#[diesel(table_name = lease_reservations)]
+pub(crate) struct PromiseRow {
+    pub(crate) lease: i64,
+    pub(crate) sha256: Vec<u8>,
+    pub(crate) reservation: i64,
+}
+
+#[derive(Insertable, Clone)]
+#[diesel(table_name = holdings)]
+pub(crate) struct HoldingRow {
+    pub(crate) repository: i64,
+    pub(crate) sha256: Vec<u8>,
+    pub(crate) pending: Option<i64>,
+    pub(crate) since: i64,
+}
+
+#[derive(Insertable, Queryable, Clone)]
+#[diesel(table_name = uploads)]
+pub(crate) struct UploadRow {
+    pub(crate) id: i64,
+    pub(crate) lease: i64,
+    pub(crate) repository: i64,
+    pub(crate) sha256: Vec<u8>,
+    pub(crate) size: i64,
+    pub(crate) part_size: i64,
+    pub(crate) completed: bool,
+}
+
+#[derive(Insertable, Clone)]
+#[diesel(table_name = parts)]
+pub(crate) struct PartRow {
+    pub(crate) upload: i64,
+    pub(crate) number: i32,
+    pub(crate) object: i64,
+    pub(crate) size: i64,
+    pub(crate) etag: String,
+}
+
+/// The repository of a lease, whose row stays as it is until the transaction ends.
+macro_rules! lock_lease {
+    ($c:expr, $lease:expr) => {{
+        let query = leases::table.find($lease.0).select(leases::repository);
+        let repository: Option<i64> = lock!(query).first($c).await.optional()?;
+        repository.ok_or(Failure::LeaseEnded($lease))?
+    }};
+}
+
+/// A repository's level `(bytes, revision)`, made where there is none, and locked.
+macro_rules! lock_held {
+    ($c:expr, $repository:expr) => {{
+        let none = (held::repository.eq($repository), held::bytes.eq(0), held::revision.eq(0));
+        diesel::insert_into(held::table).values(none).on_conflict_do_nothing().execute($c).await?;
+        let query = held::table.find($repository).select((held::bytes, held::revision));
+        let level: (i64, i64) = lock!(query).first($c).await?;
+        level
+    }};
+}
+
+/// Moves a locked level by this many bytes, which is a new revision; answers the level.
+macro_rules! move_held {
+    ($c:expr, $repository:expr, $level:expr, $bytes:expr) => {{
+        let moved: (i64, i64) = (($level.0 + $bytes).max(0), $level.1 + 1);
+        let set = (held::bytes.eq(moved.0), held::revision.eq(moved.1));
+        diesel::update(held::table.find($repository)).set(set).execute($c).await?;
+        moved
+    }};
+}
+
+/// A column of a digest.
+pub(crate) fn sha256_of(bytes: &[u8]) -> Result<Sha256, Failure> {
+    Sha256::from_slice(bytes).ok_or_else(|| ballast_database::Error::corrupt("a sha256 of another length").into())
+}
+
+/// A blob from its columns.
+pub(crate) fn blob_of(row: (Vec<u8>, i64, Option<Vec<u8>>)) -> Result<Blob, Failure> {
+    let size = u64::try_from(row.1).map_err(|_| ballast_database::Error::corrupt("blobs.size is negative"))?;
+    Ok(Blob { sha256: sha256_of(&row.0)?, size, oid: row.2.as_deref().and_then(GitOid::from_slice) })
+}
+
+/// Digests as columns, each once and in order, which is the order in which rows are locked.
+pub(crate) fn columns(digests: &[Sha256]) -> Vec<Vec<u8>> {
+    let distinct: std::collections::BTreeSet<&Sha256> = digests.iter().collect();
+    distinct.into_iter().map(|digest| digest.0.to_vec()).collect()
+}
+
+/// A size as a column.
+pub(crate) fn column(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}

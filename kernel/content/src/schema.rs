@@ -1,0 +1,31 @@
+//! The tables, as diesel sees them. What they mean stands in the migrations.
+
+diesel::table! { blobs (sha256) { sha256 -> Binary, size -> BigInt, oid -> Nullable<Binary>, idle_since -> Nullable<BigInt>, } }
+diesel::table! { objects (id) { id -> BigInt, storage -> Text, key -> Text, packed -> Bool, lease -> Nullable<BigInt>, created -> BigInt, deleting -> Bool, } }
+diesel::table! { locations (sha256, storage) { sha256 -> Binary, storage -> Text, object -> BigInt, start -> BigInt, } }
+diesel::table! { leases (id) { id -> BigInt, repository -> BigInt, expires -> BigInt, } }
+diesel::table! { lease_blobs (lease, sha256) { lease -> BigInt, sha256 -> Binary, } }
+diesel::table! { lease_reservations (lease, reservation) { lease -> BigInt, sha256 -> Binary, reservation -> BigInt, } }
+diesel::table! { holdings (repository, sha256) { repository -> BigInt, sha256 -> Binary, pending -> Nullable<BigInt>, since -> BigInt, } }
+diesel::table! { held (repository) { repository -> BigInt, bytes -> BigInt, revision -> BigInt, } }
+diesel::table! { uploads (id) { id -> BigInt, lease -> BigInt, repository -> BigInt, sha256 -> Binary, size -> BigInt, part_size -> BigInt, completed -> Bool, } }
+diesel::table! { parts (upload, number) { upload -> BigInt, number -> Integer, object -> BigInt, size -> BigInt, etag -> Text, } }
+
+diesel::joinable!(locations -> objects (object));
+diesel::joinable!(locations -> blobs (sha256));
+diesel::joinable!(lease_blobs -> leases (lease));
+diesel::joinable!(lease_reservations -> leases (lease));
+diesel::joinable!(holdings -> blobs (sha256));
+diesel::joinable!(parts -> objects (object));
+diesel::allow_tables_to_appear_in_same_query!(
+    blobs,
+    objects,
+    locations,
+    leases,
+    lease_blobs,
+    lease_reservations,
+    holdings,
+    held,
+    uploads,
+    parts,
+);

@@ -1,0 +1,165 @@
+//! Sweeping: leases whose time is over, blobs that nobody names, objects that hold nothing.
+//!
+//! Rows go first, in one transaction that has the blobs locked; the object is marked in the same transaction, its bytes
+//! are deleted after, and its row goes last. A crash in between leaves a marked object, which the next sweep deletes.
+
+use std::collections::HashSet;
+
+use ballast_contract::{Error, ErrorKind};
+use ballast_database::{for_both, read, transaction};
+use ballast_types::{ReservationId, Timestamp};
+use diesel::dsl::{exists, not};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use futures::{StreamExt, stream};
+
+use crate::Content;
+use crate::failure::Failure;
+use crate::rows::{PIECE, sha256_of};
+use crate::schema::{blobs, holdings, lease_blobs, leases, locations, objects, parts};
+
+type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// How many objects are deleted at once.
+const SIDE_BY_SIDE: usize = 8;
+
+/// What a sweep took away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Objects deleted from storage.
+    pub objects: u64,
+    /// Bytes of blobs that are no longer stored; those in a pack take room until the whole pack goes.
+    pub bytes: u64,
+    /// Promised under leases that have ended, and not used: release them.
+    pub reservations: Vec<ReservationId>,
+}
+
+/// An object to delete: id, storage instance, key.
+type Doomed = (i64, String, String);
+
+impl Content {
+    /// Ends the leases whose time is over at `now`, and removes what nobody has held or leased for the grace. Safe
+    /// beside every other call, on any number of nodes. An error leaves the rest to the next sweep; reservations of
+    /// leases that ended before it end by themselves.
+    pub async fn sweep(&self, now: Timestamp) -> Result<Swept> {
+        let during = |failure: Failure| failure.during("content.sweep");
+        let cutoff = now.before(self.inner.options.grace);
+        let mut swept = Swept { reservations: self.sweep_leases(now).await.map_err(during)?, ..Swept::default() };
+        swept.bytes = self.sweep_blobs(cutoff).await.map_err(during)?;
+        let marked: Result<(), Failure> = ballast_database::write!(self.database(), mark_unfinished(cutoff));
+        marked.map_err(during)?;
+        swept.objects = self.sweep_objects().await?;
+        Ok(swept)
+    }
+
+    async fn sweep_leases(&self, now: Timestamp) -> Result<Vec<ReservationId>, Failure> {
+        let mut reservations = Vec::new();
+        loop {
+            let leases = self.expired_leases(now, 500).await?;
+            if leases.is_empty() {
+                return Ok(reservations);
+            }
+            for lease in leases {
+                reservations.extend(self.expire_lease(lease, now).await?);
+            }
+        }
+    }
+
+    async fn sweep_blobs(&self, cutoff: Timestamp) -> Result<u64, Failure> {
+        let (mut bytes, mut after) = (0, Vec::new());
+        loop {
+            let page: Vec<Vec<u8>> = read!(self.database(), list_idle(cutoff, after.clone()))?;
+            let Some(last) = page.last() else { return Ok(bytes) };
+            after.clone_from(last);
+            let gone: Vec<(Vec<u8>, i64)> = transaction!(self.database(), remove_idle(page, cutoff))?;
+            for (sha256, size) in gone {
+                self.inner.places.invalidate(&sha256_of(&sha256)?);
+                bytes += size.unsigned_abs();
+            }
+        }
+    }
+
+    async fn sweep_objects(&self) -> Result<u64> {
+        let (mut deleted, mut after, mut failed) = (0, i64::MIN, None);
+        loop {
+            let page: Result<Vec<Doomed>, Failure> = read!(self.database(), list_doomed(after));
+            let page = page.map_err(|failure| failure.during("content.sweep"))?;
+            let Some((last, ..)) = page.last() else { break };
+            after = *last;
+            let delete = |(id, storage, key): Doomed| async move { self.delete_object(id, &storage, &key).await };
+            let mut done = stream::iter(page).map(delete).buffer_unordered(SIDE_BY_SIDE);
+            while let Some(result) = done.next().await {
+                match result {
+                    Ok(()) => deleted += 1,
+                    Err(error) => failed = Some(error),
+                }
+            }
+        }
+        match failed {
+            None => Ok(deleted),
+            Some(error) => {
+                let context = format!("{deleted} objects were deleted and some were not; the next sweep tries again");
+                Err(Error::new(ErrorKind::Unavailable, "content.sweep", context).with_source(error))
+            }
+        }
+    }
+}
+
+for_both! {
+    pub async fn list_idle(c: &mut Connection, cutoff: Timestamp, after: Vec<u8>) -> Result<Vec<Vec<u8>>, Failure> {
+        let query = blobs::table.filter(blobs::idle_since.le(cutoff.0)).filter(blobs::sha256.gt(after));
+        Ok(query.order(blobs::sha256).limit(PIECE as i64).select(blobs::sha256).load(c).await?)
+    }
+
+    /// Removes those of these blobs that nobody names, and marks the objects that hold nothing else. Who wants to name
+    /// one meanwhile waits for the rows, and then finds them gone or this transaction finds its lease.
+    pub async fn remove_idle(
+        c: &mut Connection,
+        candidates: Vec<Vec<u8>>,
+        cutoff: Timestamp,
+    ) -> Result<Vec<(Vec<u8>, i64)>, Failure> {
+        let query = blobs::table.filter(blobs::sha256.eq_any(&candidates)).filter(blobs::idle_since.le(cutoff.0));
+        let query = query.order(blobs::sha256).select((blobs::sha256, blobs::size));
+        let idle: Vec<(Vec<u8>, i64)> = lock!(query).load(c).await?;
+        let held = holdings::table.filter(holdings::sha256.eq_any(&candidates)).select(holdings::sha256).distinct();
+        let held: HashSet<Vec<u8>> = held.load(c).await?.into_iter().collect();
+        let leased = lease_blobs::table.filter(lease_blobs::sha256.eq_any(&candidates)).select(lease_blobs::sha256);
+        let leased: HashSet<Vec<u8>> = leased.distinct().load(c).await?.into_iter().collect();
+        // Who takes the last holding away sets the mark again; who drops a lease may rely on somebody's holding.
+        let busy: Vec<_> = idle.iter().map(|row| &row.0).filter(|sha256| held.contains(*sha256)).collect();
+        let rows = blobs::table.filter(blobs::sha256.eq_any(busy));
+        diesel::update(rows).set(blobs::idle_since.eq(None::<i64>)).execute(c).await?;
+        let named = |sha256: &Vec<u8>| held.contains(sha256) || leased.contains(sha256);
+        let gone: Vec<_> = idle.into_iter().filter(|row| !named(&row.0)).collect();
+        let digests: Vec<_> = gone.iter().map(|row| &row.0).collect();
+        let emptied = locations::table.filter(locations::sha256.eq_any(&digests)).select(locations::object).distinct();
+        let emptied: Vec<i64> = emptied.load(c).await?;
+        // Two sweeps may take different blobs of one pack: the second to come must see that it took the last.
+        let query = objects::table.filter(objects::id.eq_any(&emptied)).order(objects::id).select(objects::id);
+        lock!(query).load::<i64>(c).await?;
+        diesel::delete(locations::table.filter(locations::sha256.eq_any(&digests))).execute(c).await?;
+        diesel::delete(blobs::table.filter(blobs::sha256.eq_any(&digests))).execute(c).await?;
+        let used = exists(locations::table.filter(locations::object.eq(objects::id)));
+        let rows = objects::table.filter(objects::id.eq_any(&emptied)).filter(not(used));
+        diesel::update(rows).set(objects::deleting.eq(true)).execute(c).await?;
+        Ok(gone)
+    }
+
+    /// Marks the objects that were begun under a lease that has ended, and that nothing names.
+    pub async fn mark_unfinished(c: &mut Connection, cutoff: Timestamp) -> Result<(), Failure> {
+        let live = leases::table.select(leases::id);
+        let begun = objects::table.filter(objects::lease.is_not_null()).filter(objects::created.le(cutoff.0));
+        let begun = begun.filter(objects::lease.assume_not_null().ne_all(live));
+        let located = exists(locations::table.filter(locations::object.eq(objects::id)));
+        let joined = exists(parts::table.filter(parts::object.eq(objects::id)));
+        let rows = begun.filter(not(located)).filter(not(joined));
+        diesel::update(rows).set((objects::deleting.eq(true), objects::lease.eq(None::<i64>))).execute(c).await?;
+        Ok(())
+    }
+
+    pub async fn list_doomed(c: &mut Connection, after: i64) -> Result<Vec<Doomed>, Failure> {
+        let query = objects::table.filter(objects::deleting.eq(true)).filter(objects::id.gt(after));
+        let query = query.order(objects::id).limit(PIECE as i64);
+        Ok(query.select((objects::id, objects::storage, objects::key)).load(c).await?)
+    }
+}
