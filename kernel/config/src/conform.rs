@@ -256,6 +256,14 @@ pub(crate) fn is_secret(schema: &Value) -> bool {
     marked(schema) || alternatives(schema).is_some_and(|choices| choices.iter().any(marked))
 }
 
+/// Whether a schema allows a text, or anything.
+pub(crate) fn may_be_text(schema: &Value) -> bool {
+    match alternatives(schema) {
+        Some(choices) => choices.iter().any(may_be_text),
+        None => schema.get("type").is_none() || types(schema).contains(&"string"),
+    }
+}
+
 fn either(words: impl Iterator<Item = impl ToString>) -> String {
     let words: Vec<_> = words.map(|word| word.to_string()).filter(|word| word != "nothing").collect();
     match words.split_last() {

@@ -31,6 +31,6 @@ pub use load::{Layers, Loaded, SYSTEM_FILE};
 pub use origin::{Origin, Origins};
 pub use problem::{Problem, Problems};
 pub use reference::{PluginReference, reference_schema, reference_toml, schema_of};
-pub use secret::SecretSource;
+pub use secret::{SecretSource, read_secrets};
 pub use show::show;
 pub use suggest::nearest;

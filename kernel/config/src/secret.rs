@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 use ballast_types::Secret;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::conform::may_be_text;
+use crate::origin::{child, item};
+use crate::{Origins, Problem};
 
 /// A secret itself, `{ env = "VARIABLE" }`, or `{ file = "/path" }` whose last line break does not count.
 ///
@@ -45,11 +50,11 @@ impl SecretSource {
     }
 
     /// Reads a `{ env = … }` or `{ file = … }` table; none where it is anything else.
-    pub fn in_table(value: &serde_json::Value) -> Option<Self> {
+    pub fn in_table(value: &Value) -> Option<Self> {
         let table = value.as_object().filter(|table| table.len() == 1)?;
         match (table.get("env"), table.get("file")) {
-            (Some(serde_json::Value::String(env)), _) => Some(Self::Environment(FromEnvironment { env: env.clone() })),
-            (_, Some(serde_json::Value::String(file))) => Some(Self::File(FromFile { file: file.into() })),
+            (Some(Value::String(env)), _) => Some(Self::Environment(FromEnvironment { env: env.clone() })),
+            (_, Some(Value::String(file))) => Some(Self::File(FromFile { file: file.into() })),
             _ => None,
         }
     }
@@ -65,6 +70,35 @@ impl SecretSource {
             },
             Self::File(FromFile { file }) => read_file(file).map_err(|why| format!("{}: {why}", file.display())),
         }
+    }
+}
+
+/// Puts the secrets themselves in the place of `{ env = … }` and `{ file = … }`, wherever a plugin's schema allows a
+/// text. Answers those that cannot be read; a mark stands in their place, so that the rest can still be checked.
+pub fn read_secrets(schema: &Value, value: &mut Value, key: &str, origins: &Origins) -> Vec<Problem> {
+    if may_be_text(schema)
+        && let Some(source) = SecretSource::in_table(value)
+    {
+        let read = source.read();
+        *value = Value::String(read.as_ref().map_or("unread", Secret::expose).to_owned());
+        return read.err().map(|why| Problem::new(key, origins.of_key(key), why)).into_iter().collect();
+    }
+    match value {
+        Value::Object(table) => {
+            let schema = |name: &String| {
+                let known = schema.get("properties").and_then(|properties| properties.get(name));
+                known.or_else(|| schema.get("additionalProperties")).unwrap_or(&Value::Bool(true))
+            };
+            let each =
+                |(name, value): (&String, &mut Value)| read_secrets(schema(name), value, &child(key, name), origins);
+            table.iter_mut().flat_map(each).collect()
+        }
+        Value::Array(items) => {
+            let schema = schema.get("items").unwrap_or(&Value::Bool(true));
+            let each = |(i, value): (usize, &mut Value)| read_secrets(schema, value, &item(key, i), origins);
+            items.iter_mut().enumerate().flat_map(each).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -139,7 +139,7 @@ fn what_is_declared_twice_is_refused() {
             { name = "t", role = "read", value = "12345678" },
             { name = "t", role = "read", value = "12345678" },
             { name = "u", role = "read", value = "1234567" },
-            { name = "v", role = "read", value = "1234 5678" },
+            { name = "v", role = "read", value = " 12345678" },
         ]
         [[bootstrap.organizations]]
         name = "An-N"
@@ -154,8 +154,8 @@ fn what_is_declared_twice_is_refused() {
             "bootstrap.users[0].tokens[1].name (in hub.toml): tokens[0] of this user has the same name",
             "bootstrap.users[0].tokens[1].value (in hub.toml): bootstrap.users[0].tokens[0] has the same value",
             "bootstrap.users[0].tokens[2].value (in hub.toml): a token's value has at least 8 characters",
-            "bootstrap.users[0].tokens[3].value (in hub.toml): a token's value has printable characters only, and no \
-             blanks",
+            "bootstrap.users[0].tokens[3].value (in hub.toml): a token's value neither begins nor ends with a \
+             blank",
             "bootstrap.organizations[0].members[1].user (in hub.toml): members[0] is the same user",
         ]
     );

@@ -1,0 +1,133 @@
+//! The instances of a hub, by role.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ballast_config::{Loaded, Problem, Problems, Role};
+use ballast_contract::auth::Auth;
+use ballast_contract::downloader::Downloader;
+use ballast_contract::quota::Quota;
+use ballast_contract::storage::Storage;
+use ballast_contract::versioning::Versioning;
+
+use crate::life::{self, Instance, Limits};
+use crate::registry::{Planned, choose};
+use crate::{Deps, InstanceState, Opened, Registry, StartFailed};
+
+/// An instance with its name in the configuration.
+pub struct Named<T: ?Sized> {
+    pub name: String,
+    pub instance: Arc<T>,
+}
+
+/// Every instance of the configuration, opened.
+pub struct Plugins {
+    /// Where uploads go.
+    pub storage: Named<dyn Storage>,
+    /// Every store, that one included.
+    pub storages: Vec<Named<dyn Storage>>,
+    pub versioning: Named<dyn Versioning>,
+    /// Asked in this order.
+    pub auth: Vec<Named<dyn Auth>>,
+    pub quota: Named<dyn Quota>,
+    pub downloaders: Vec<Named<dyn Downloader>>,
+    instances: Vec<Instance>,
+}
+
+impl Plugins {
+    /// Checks and opens every instance; nothing has started. All mistakes of all instances are answered together,
+    /// secrets that cannot be read among them.
+    pub async fn open(registry: &Registry, loaded: &Loaded, deps: &Deps) -> Result<Self, Problems> {
+        let mut plan = registry.plan(loaded);
+        plan.mistakes.append(&mut plan.unreadable);
+        Problems::check(std::mem::take(&mut plan.mistakes))?;
+
+        let mut opened = Roles::default();
+        let mut problems = Vec::new();
+        for planned in plan.instances {
+            match planned.builtin.open(planned.config.clone(), deps.clone()).await {
+                Ok(instance) => opened.add(&planned, instance),
+                Err(error) => {
+                    let key = format!("{}.{}.config", planned.builtin.role(), planned.instance);
+                    let origin = loaded.origins.of_key(&key);
+                    problems.push(Problem::new(key, origin, error.context));
+                }
+            }
+        }
+        Problems::check(problems)?;
+        opened.into_plugins(loaded)
+    }
+
+    /// Starts every instance, in the order of the roles.
+    pub async fn start(&self) -> Result<(), StartFailed> {
+        life::start(&self.instances, Limits::default()).await
+    }
+
+    /// Stops what was started, in reverse. Idempotent.
+    pub async fn stop(&self) {
+        life::stop(&self.instances, Limits::default()).await;
+    }
+
+    /// How every instance is now.
+    pub async fn states(&self) -> Vec<InstanceState> {
+        life::states(&self.instances, Limits::default()).await
+    }
+}
+
+#[derive(Default)]
+struct Roles {
+    storages: Vec<Named<dyn Storage>>,
+    versionings: Vec<Named<dyn Versioning>>,
+    auth: Vec<Named<dyn Auth>>,
+    quotas: Vec<Named<dyn Quota>>,
+    downloaders: Vec<Named<dyn Downloader>>,
+    instances: Vec<Instance>,
+}
+
+impl Roles {
+    fn add(&mut self, planned: &Planned<'_>, opened: Opened) {
+        let builtin = planned.builtin;
+        let kind = (builtin.id(), builtin.version());
+        let component = opened.component();
+        self.instances.push(Instance::new(builtin.role(), planned.instance, kind, planned.required, component));
+        let name = planned.instance.to_owned();
+        match opened {
+            Opened::Storage(instance) => self.storages.push(Named { name, instance }),
+            Opened::Versioning(instance) => self.versionings.push(Named { name, instance }),
+            Opened::Auth(instance) => self.auth.push(Named { name, instance }),
+            Opened::Quota(instance) => self.quotas.push(Named { name, instance }),
+            Opened::Downloader(instance) => self.downloaders.push(Named { name, instance }),
+        }
+    }
+
+    fn into_plugins(self, loaded: &Loaded) -> Result<Plugins, Problems> {
+        Ok(Plugins {
+            storage: chosen(loaded, Role::Storage, &self.storages)?,
+            versioning: chosen(loaded, Role::Versioning, &self.versionings)?,
+            quota: chosen(loaded, Role::Quota, &self.quotas)?,
+            storages: self.storages,
+            auth: self.auth,
+            downloaders: self.downloaders,
+            instances: self.instances,
+        })
+    }
+}
+
+fn chosen<T: ?Sized>(loaded: &Loaded, role: Role, all: &[Named<T>]) -> Result<Named<T>, Problems> {
+    let name = choose(loaded, role).map_err(|problem| Problems(vec![problem]))?;
+    let found = all.iter().find(|named| Some(named.name.as_str()) == name).cloned();
+    let missing = || Problem::new(role.as_str(), loaded.origins.of_key(role.as_str()), "the hub needs an instance");
+    found.ok_or_else(|| Problems(vec![missing()]))
+}
+
+impl<T: ?Sized> Clone for Named<T> {
+    fn clone(&self) -> Self {
+        Self { name: self.name.clone(), instance: Arc::clone(&self.instance) }
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Named<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
