@@ -1,0 +1,9 @@
+DROP TABLE native_operations;
+DROP TABLE native_trees;
+DROP TABLE native_files;
+DROP TABLE native_refs;
+DROP TABLE native_tags;
+DROP TABLE native_commits;
+DROP TABLE native_nodes;
+DROP TABLE native_repositories;
+DROP TABLE native_store;

@@ -1,0 +1,209 @@
+//! Making a commit.
+//!
+//! All work on the trees is done outside the transaction, on the tip as it was read. The transaction then moves the
+//! branch from that tip, or finds that somebody was faster; in that case everything is done again on the new tip.
+//! Committers of one process take turns, so that this happens between nodes only.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use ballast_contract::versioning::{Change, CommitRequest, Committed};
+use ballast_contract::{Error, ErrorKind, Result};
+use ballast_types::{CommitId, RefKind, RefName, RepoKey, Timestamp, git};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::Native;
+use crate::draft::Draft;
+use crate::edit::{Editor, Edits};
+use crate::error::{conflict, corrupt, invalid, missing, stored};
+use crate::files::{self, Facts, FileId};
+use crate::history::Commit;
+use crate::node::{NodeId, Value};
+use crate::rows::commits::{self, Halt, Record};
+use crate::rows::schema::{CommitRow, TreeRow};
+use crate::store::{Fresh, empty};
+use crate::trees::Derived;
+use crate::walk::Walk;
+
+const OPERATION: &str = "versioning.commit";
+/// How often a commit is done again because the branch moved. Each time, somebody else's commit went through.
+const ATTEMPTS: usize = 256;
+
+/// One committer at a time for each branch, in this process. Branches may share a place.
+pub struct Turns {
+    places: [Mutex<()>; 64],
+    hasher: RandomState,
+}
+
+impl Turns {
+    pub fn new() -> Self {
+        Self { places: std::array::from_fn(|_| Mutex::new(())), hasher: RandomState::new() }
+    }
+
+    async fn take(&self, repo: RepoKey, branch: &RefName) -> MutexGuard<'_, ()> {
+        let place = self.hasher.hash_one((repo, branch)) as usize % self.places.len();
+        self.places[place].lock().await
+    }
+}
+
+/// A commit that is worked out and not recorded.
+struct Prepared {
+    commit: Commit,
+    fresh: Fresh,
+    record: Record,
+}
+
+impl Native {
+    pub(crate) async fn make_commit(&self, request: CommitRequest) -> Result<Committed> {
+        if request.branch.kind() == RefKind::Tag {
+            return Err(invalid(OPERATION, format!("{} is a tag; commits go to branches", request.branch)));
+        }
+        let _turn = self.turns.take(request.repo, &request.branch).await;
+        for _ in 0..ATTEMPTS {
+            let tip = match self.begin(&request).await? {
+                Begin::Done(id) => return Ok(Committed::New(id)),
+                Begin::Tip(tip) => tip,
+            };
+            let Some(prepared) = self.prepare(&request, tip.clone()).await? else {
+                let same = tip.map(|tip| Committed::Unchanged(tip.info.id));
+                return same.ok_or_else(|| corrupt(OPERATION, "an unborn branch has a tip"));
+            };
+            let Prepared { commit, fresh, record } = prepared;
+            match commits::record(&self.database, record).await {
+                Ok(()) => {
+                    let id = commit.info.id;
+                    self.store.admit(fresh);
+                    self.history.admit(request.repo, commit);
+                    return Ok(Committed::New(id));
+                }
+                // What the next round finds decides.
+                Err(Halt::Moved | Halt::Claimed) => {}
+                Err(Halt::Collision(oid)) => return Err(collision(&oid)),
+                Err(Halt::Database(error)) => return Err(stored(OPERATION)(error)),
+            }
+        }
+        let context = format!("{} of repository {} moved {ATTEMPTS} times meanwhile", request.branch, request.repo);
+        Err(Error::new(ErrorKind::Unavailable, OPERATION, context))
+    }
+
+    /// Where the branch stands, unless the operation has an outcome already.
+    async fn begin(&self, request: &CommitRequest) -> Result<Begin> {
+        let (repo, branch, operation) = (request.repo, &request.branch, request.operation);
+        let start = commits::start(&self.database, repo.0, branch.to_string(), operation.0).await;
+        let start = start.map_err(stored(OPERATION))?;
+        match start.operation {
+            Some(Some(id)) => return Ok(Begin::Done(commit_id(&id)?)),
+            Some(None) => {
+                let context = format!("operation {operation} on repository {repo} was concluded without a commit");
+                return Err(conflict(OPERATION, context));
+            }
+            None => {}
+        }
+        let Some(tip) = start.tip else {
+            self.history.check(repo).await?;
+            return Err(missing(OPERATION, format!("repository {repo} has no branch {branch}")));
+        };
+        let tip = tip.as_deref().map(commit_id).transpose()?;
+        if request.expected_parent.is_some() && request.expected_parent != tip {
+            let stands = tip.map_or("has no commit yet".to_owned(), |tip| format!("stands at {tip}"));
+            return Err(conflict(OPERATION, format!("{branch} of repository {repo} {stands}")));
+        }
+        Ok(Begin::Tip(match tip {
+            Some(tip) => Some(self.history.get(repo, tip).await?),
+            None => None,
+        }))
+    }
+
+    /// Works a commit out; none where it would change nothing.
+    async fn prepare(&self, request: &CommitRequest, tip: Option<Arc<Commit>>) -> Result<Option<Prepared>> {
+        let repo = request.repo;
+        let (base, last_base) = tip.as_ref().map_or((empty().0, empty().0), |tip| (tip.root, tip.last_root));
+        let elsewhere = self.sources(repo, &request.changes).await?;
+        let mut walk = Walk::new(&self.store);
+        let draft = Draft::new(&mut walk, base, &request.changes, &elsewhere).await?;
+        let (edits, facts) = draft.finish().await?;
+        let new_facts = self.unknown(repo, facts).await?;
+        if edits.is_empty() && tip.is_some() {
+            return Ok(None);
+        }
+        let derived = Derived::new(&mut walk, base, edits).await?;
+        let encoded = git::Commit {
+            tree: derived.tree,
+            parents: tip.iter().map(|tip| tip.info.id).collect(),
+            author: request.author.clone(),
+            time: request.time,
+            message: request.message.clone(),
+        };
+        let (id, bytes) = encoded.encode();
+        let mut fresh = Fresh::new()?;
+        let mut editor = Editor { walk: &mut walk, cutter: self.cutter()?, fresh: &mut fresh };
+        let mark = |there: bool| there.then(|| Value::mark(id.into()));
+        let marks: Edits = derived.changed.into_iter().map(|(key, there)| (key, mark(there))).collect();
+        let roots = [editor.apply(base, derived.edits).await?, editor.apply(last_base, marks).await?];
+        let commit = Commit::new(&encoded, id, roots, tip.as_slice());
+        let record = Record {
+            branch: request.branch.to_string(),
+            old: tip.map(|tip| tip.info.id.0.to_vec()),
+            operation: request.operation.0,
+            nodes: fresh.rows(Timestamp::now().0),
+            files: new_facts.iter().filter_map(|(id, facts)| files::row(repo, *id, facts)).collect(),
+            trees: tree_rows(&commit.row(repo, Vec::new()), derived.trees),
+            commit: commit.row(repo, bytes),
+        };
+        Ok(Some(Prepared { commit, fresh, record }))
+    }
+
+    /// The maps of the commits that copies are made from.
+    async fn sources(&self, repo: RepoKey, changes: &[Change]) -> Result<HashMap<CommitId, NodeId>> {
+        let mut roots = HashMap::new();
+        for change in changes {
+            if let Change::Copy { at: Some(at), .. } = change
+                && !roots.contains_key(at)
+            {
+                roots.insert(*at, self.history.get(repo, *at).await?.root);
+            }
+        }
+        Ok(roots)
+    }
+
+    /// Those of these facts that the repository does not have yet, by oid. One git oid with two contents is refused.
+    async fn unknown(&self, repo: RepoKey, facts: HashMap<FileId, Facts>) -> Result<Vec<(FileId, Facts)>> {
+        let known = self.files.find(repo, facts.keys().copied()).await?;
+        let other = facts.iter().find(|(id, new)| known.get(id).is_some_and(|old| old.sha256 != new.sha256));
+        if let Some(((oid, _), _)) = other {
+            return Err(collision(oid.as_bytes()));
+        }
+        let mut unknown: Vec<(FileId, Facts)> = facts.into_iter().filter(|(id, _)| !known.contains_key(id)).collect();
+        unknown.sort_unstable_by_key(|(id, _)| *id);
+        Ok(unknown)
+    }
+}
+
+enum Begin {
+    /// The operation has committed this before.
+    Done(CommitId),
+    Tip(Option<Arc<Commit>>),
+}
+
+fn commit_id(bytes: &[u8]) -> Result<CommitId> {
+    CommitId::from_slice(bytes).ok_or_else(|| corrupt(OPERATION, "a commit id has a wrong length"))
+}
+
+fn collision(oid: &[u8]) -> Error {
+    let oid: String = oid.iter().map(|byte| format!("{byte:02x}")).collect();
+    invalid(OPERATION, format!("git oid {oid} stands for other bytes in this repository already: a SHA-1 collision"))
+}
+
+/// By oid, each once: several folders may be equal.
+fn tree_rows(commit: &CommitRow, mut trees: Vec<(ballast_types::GitOid, String)>) -> Vec<TreeRow> {
+    trees.sort_unstable();
+    trees.dedup_by_key(|(oid, _)| *oid);
+    let row = |(oid, folder): (ballast_types::GitOid, String)| TreeRow {
+        repo: commit.repo,
+        oid: oid.0.to_vec(),
+        commit: commit.id.clone(),
+        folder,
+    };
+    trees.into_iter().map(row).collect()
+}

@@ -1,0 +1,263 @@
+//! The bytes of a node. Its id is their BLAKE3, so equal nodes have equal bytes: there is one way to write a node.
+//!
+//! ```text
+//! version (1), level, varint count
+//! keys:     varint shared with the key before, varint rest, the rest
+//! leaf:     varint mode·2+lfs …, varint size …, oid …             (columns compress better than rows)
+//! inner:    varint count, bytes, lfs bytes, tree bytes …, id …
+//! ```
+//!
+//! A row's body is the length of these bytes (four bytes, little-endian) and the bytes themselves in one zstd frame.
+
+use std::io;
+
+use ballast_types::GitOid;
+
+use crate::node::{Child, Node, NodeId, Sums, Value};
+
+const VERSION: u8 = 1;
+/// More than the bounds of a node allow; what claims to be longer is not read.
+const LONGEST: usize = 1 << 20;
+const ZSTD_LEVEL: i32 = 1;
+
+/// Bytes that are no node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a node: {0}")]
+pub struct Malformed(&'static str);
+
+/// The bytes of a node.
+pub fn encode(node: &Node) -> Vec<u8> {
+    let mut out = Vec::with_capacity(16 + node.len() * 64);
+    out.extend([VERSION, node.level()]);
+    put(&mut out, node.len() as u64);
+    let mut before: &[u8] = b"";
+    for at in 0..node.len() {
+        let key = node.key(at);
+        let shared = before.iter().zip(key).take_while(|(a, b)| a == b).count();
+        put(&mut out, shared as u64);
+        put(&mut out, (key.len() - shared) as u64);
+        out.extend_from_slice(&key[shared..]);
+        before = key;
+    }
+    node.values().iter().for_each(|value| put(&mut out, u64::from(value.mode) << 1 | u64::from(value.lfs)));
+    node.values().iter().for_each(|value| put(&mut out, value.size));
+    node.values().iter().for_each(|value| out.extend_from_slice(value.oid.as_bytes()));
+    for Child { sums, .. } in node.children() {
+        [sums.count, sums.bytes, sums.lfs_bytes, sums.tree_bytes].into_iter().for_each(|sum| put(&mut out, sum));
+    }
+    node.children().iter().for_each(|child| out.extend_from_slice(&child.id.0));
+    out
+}
+
+/// The id of a node with these bytes.
+pub fn id(encoded: &[u8]) -> NodeId {
+    NodeId(*blake3::hash(encoded).as_bytes())
+}
+
+/// Reads a node; its keys ascend and its columns are whole.
+pub fn decode(bytes: &[u8]) -> Result<Node, Malformed> {
+    let mut input = Input(bytes);
+    if input.byte()? != VERSION {
+        return Err(Malformed("its version is unknown to this program"));
+    }
+    let level = input.byte()?;
+    let count = input.count()?;
+    if level > 0 && count == 0 {
+        return Err(Malformed("an inner node has no children"));
+    }
+    let mut node = Node::new(level);
+    decode_keys(&mut node, &mut input, count)?;
+    let (values, children) = match level {
+        0 => (decode_values(&mut input, count)?, Vec::new()),
+        _ => (Vec::new(), decode_children(&mut input, count)?),
+    };
+    match input.0 {
+        [] => Ok(node.fill(values, children)),
+        _ => Err(Malformed("bytes are left over")),
+    }
+}
+
+fn decode_keys(node: &mut Node, input: &mut Input<'_>, count: usize) -> Result<(), Malformed> {
+    for at in 0..count {
+        let shared = usize::try_from(input.varint()?).map_err(|_| Malformed("a key is too long"))?;
+        let length = input.count()?;
+        let rest = input.take(length)?;
+        let before = if at == 0 { &[][..] } else { node.key(at - 1) };
+        let tail = before.get(shared..).ok_or(Malformed("a key shares more than there is"))?;
+        if at > 0 && rest <= tail {
+            return Err(Malformed("its keys do not ascend"));
+        }
+        node.push_key(shared, rest);
+    }
+    Ok(())
+}
+
+fn decode_values(input: &mut Input<'_>, count: usize) -> Result<Vec<Value>, Malformed> {
+    let mut values = Vec::with_capacity(count);
+    for _ in 0..count {
+        let word = input.varint()?;
+        let mode = u32::try_from(word >> 1).map_err(|_| Malformed("a mode is too large"))?;
+        values.push(Value { mode, lfs: word & 1 == 1, size: 0, oid: GitOid([0; 20]) });
+    }
+    for value in &mut values {
+        value.size = input.varint()?;
+    }
+    for value in &mut values {
+        value.oid = GitOid(input.array()?);
+    }
+    Ok(values)
+}
+
+fn decode_children(input: &mut Input<'_>, count: usize) -> Result<Vec<Child>, Malformed> {
+    let mut children = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (files, bytes) = (input.varint()?, input.varint()?);
+        let sums = Sums { count: files, bytes, lfs_bytes: input.varint()?, tree_bytes: input.varint()? };
+        children.push(Child { id: NodeId([0; 32]), sums });
+    }
+    for child in &mut children {
+        child.id = NodeId(input.array()?);
+    }
+    Ok(children)
+}
+
+fn put(out: &mut Vec<u8>, mut number: u64) {
+    while number > 0x7f {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
+        let (taken, rest) = self.0.split_at_checked(length).ok_or(Malformed("it is cut off"))?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        self.take(N)?.try_into().map_err(|_| Malformed("it is cut off"))
+    }
+
+    fn byte(&mut self) -> Result<u8, Malformed> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    fn varint(&mut self) -> Result<u64, Malformed> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(number);
+            }
+        }
+        Err(Malformed("a number does not end"))
+    }
+
+    /// A number of things of at least one byte each, so never more than bytes are left.
+    fn count(&mut self) -> Result<usize, Malformed> {
+        let number = self.varint()?;
+        usize::try_from(number).ok().filter(|n| *n <= self.0.len()).ok_or(Malformed("it is cut off"))
+    }
+}
+
+/// Packs encodings into the bodies of rows, with one compression context for all of them.
+pub struct Packer(zstd::bulk::Compressor<'static>);
+
+impl Packer {
+    /// A context of its own.
+    pub fn new() -> io::Result<Self> {
+        zstd::bulk::Compressor::new(ZSTD_LEVEL).map(Self)
+    }
+
+    /// The body of a row.
+    pub fn pack(&mut self, encoded: &[u8]) -> io::Result<Vec<u8>> {
+        let mut body = (encoded.len() as u32).to_le_bytes().to_vec();
+        body.extend(self.0.compress(encoded)?);
+        Ok(body)
+    }
+}
+
+/// Reads the bodies of rows.
+pub struct Unpacker(zstd::bulk::Decompressor<'static>);
+
+impl Unpacker {
+    /// A context of its own.
+    pub fn new() -> io::Result<Self> {
+        zstd::bulk::Decompressor::new().map(Self)
+    }
+
+    /// The node of a row: the bytes must have this id.
+    pub fn unpack(&mut self, expected: NodeId, body: &[u8]) -> Result<Node, Malformed> {
+        let (length, frame) = body.split_first_chunk::<4>().ok_or(Malformed("it is cut off"))?;
+        let length = u32::from_le_bytes(*length) as usize;
+        if length > LONGEST {
+            return Err(Malformed("it claims to be longer than a node can be"));
+        }
+        let encoded = self.0.decompress(frame, length).map_err(|_| Malformed("it cannot be decompressed"))?;
+        if id(&encoded) != expected {
+            return Err(Malformed("its bytes are not those of its id"));
+        }
+        decode(&encoded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::Item;
+
+    fn leaf() -> Node {
+        let mut node = Node::new(0);
+        for (at, name) in ["//a", "//ab", "//b/", "b//x"].into_iter().enumerate() {
+            let value = Value { mode: 0o100644, lfs: at == 1, size: 1 << (at * 20), oid: GitOid([at as u8; 20]) };
+            node.push(name.as_bytes(), Item::Value(value));
+        }
+        node
+    }
+
+    fn inner() -> Node {
+        let mut node = Node::new(3);
+        let sums = Sums { count: 7, bytes: u64::MAX, lfs_bytes: 1, tree_bytes: 300 };
+        node.push(b"a//x", Item::Child(Child { id: NodeId([1; 32]), sums }));
+        node.push(b"a//y", Item::Child(Child { id: NodeId([2; 32]), sums }));
+        node
+    }
+
+    #[test]
+    fn a_node_survives_its_encoding() {
+        for node in [leaf(), inner(), Node::new(0)] {
+            let encoded = encode(&node);
+            assert_eq!(decode(&encoded).unwrap(), node);
+            let body = Packer::new().unwrap().pack(&encoded).unwrap();
+            assert_eq!(Unpacker::new().unwrap().unpack(id(&encoded), &body).unwrap(), node);
+        }
+    }
+
+    #[test]
+    fn damaged_bytes_are_an_error_and_never_a_panic() {
+        for encoded in [encode(&leaf()), encode(&inner())] {
+            for cut in 0..encoded.len() {
+                assert!(decode(&encoded[..cut]).is_err(), "cut at {cut}");
+            }
+            for at in 0..encoded.len() {
+                for byte in [0, 1, 0x7f, 0x80, 0xff] {
+                    let mut damaged = encoded.clone();
+                    damaged[at] = byte;
+                    // It may still be some node; what matters is that reading it ends.
+                    let _ = decode(&damaged).map(|node| node.sums(0..node.len()));
+                }
+            }
+            let body = Packer::new().unwrap().pack(&encoded).unwrap();
+            for at in 0..body.len() {
+                let mut damaged = body.clone();
+                damaged[at] ^= 0x55;
+                assert!(Unpacker::new().unwrap().unpack(id(&encoded), &damaged).is_err(), "damaged at {at}");
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The role, as this engine fills it.
+
+use async_trait::async_trait;
+use ballast_contract::versioning::{
+    CommitInfo, CommitRequest, Committed, Difference, Entry, ListRequest, Node, Ref, RefUpdate, Versioning,
+};
+use ballast_contract::{Page, Result};
+use ballast_types::{CommitId, OperationId, RefName, RepoKey, RepoPath, Revision, Sha256};
+
+use crate::Native;
+use crate::error::{conflict, corrupt, stored};
+use crate::rows::repositories;
+
+const OPERATION: &str = "versioning.repository";
+
+#[async_trait]
+impl Versioning for Native {
+    async fn create(&self, repo: RepoKey, default_branch: &RefName) -> Result<()> {
+        let made = repositories::create(&self.database, repo.0, default_branch.to_string()).await;
+        match made.map_err(stored(OPERATION))? {
+            true => Ok(()),
+            false => Err(conflict(OPERATION, format!("repository {repo} was deleted; its key is not used again"))),
+        }
+    }
+
+    async fn delete(&self, repo: RepoKey) -> Result<()> {
+        repositories::delete(&self.database, repo.0).await.map_err(stored(OPERATION))?;
+        self.forget_repositories();
+        Ok(())
+    }
+
+    async fn resolve(&self, repo: RepoKey, revision: &Revision) -> Result<CommitId> {
+        self.resolve_revision(repo, revision).await
+    }
+
+    async fn refs(&self, repo: RepoKey, prefix: &str, after: Option<String>, limit: usize) -> Result<Page<Ref>> {
+        self.list_refs(repo, prefix, after, limit).await
+    }
+
+    async fn update_refs(&self, repo: RepoKey, updates: &[RefUpdate]) -> Result<()> {
+        self.move_refs(repo, updates).await
+    }
+
+    async fn entries(&self, repo: RepoKey, at: CommitId, paths: &[RepoPath]) -> Result<Vec<Option<Node>>> {
+        self.find_entries(repo, at, paths).await
+    }
+
+    async fn list(&self, request: &ListRequest) -> Result<Page<Entry>> {
+        self.list_folder(request).await
+    }
+
+    async fn folder_sizes(&self, repo: RepoKey, at: CommitId, folders: &[RepoPath]) -> Result<Vec<Option<u64>>> {
+        self.sum_folders(repo, at, folders).await
+    }
+
+    async fn log(
+        &self,
+        repo: RepoKey,
+        from: CommitId,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<CommitInfo>> {
+        self.history.log(repo, from, after.as_deref(), limit.max(1)).await
+    }
+
+    async fn commit_count(&self, repo: RepoKey, from: CommitId, up_to: u64) -> Result<u64> {
+        self.history.count(repo, from, up_to).await
+    }
+
+    async fn commits(&self, repo: RepoKey, ids: &[CommitId]) -> Result<Vec<Option<CommitInfo>>> {
+        let found = self.history.find(repo, ids).await?;
+        if found.is_empty() {
+            self.history.check(repo).await?;
+        }
+        Ok(ids.iter().map(|id| found.get(id).map(|commit| commit.info.clone())).collect())
+    }
+
+    async fn last_commits(&self, repo: RepoKey, at: CommitId, paths: &[RepoPath]) -> Result<Vec<Option<CommitId>>> {
+        self.find_last_commits(repo, at, paths).await
+    }
+
+    async fn diff(
+        &self,
+        repo: RepoKey,
+        before: Option<CommitId>,
+        after: CommitId,
+        cursor: Option<String>,
+        limit: usize,
+    ) -> Result<Page<Difference>> {
+        self.list_differences(repo, before, after, cursor, limit).await
+    }
+
+    async fn commit(&self, request: CommitRequest) -> Result<Committed> {
+        self.make_commit(request).await
+    }
+
+    async fn conclude(&self, repo: RepoKey, operation: OperationId) -> Result<Option<CommitId>> {
+        let concluded = repositories::conclude(&self.database, repo.0, operation.0).await;
+        let read =
+            |id: Vec<u8>| CommitId::from_slice(&id).ok_or_else(|| corrupt(OPERATION, "a commit id has a wrong length"));
+        concluded.map_err(stored(OPERATION))?.map(read).transpose()
+    }
+
+    async fn contents(&self, repo: RepoKey, after: Option<String>, limit: usize) -> Result<Page<Sha256>> {
+        let (items, next) = self.files.blobs(repo, after.as_deref(), limit.max(1)).await?;
+        if items.is_empty() {
+            self.history.check(repo).await?;
+        }
+        Ok(Page { items, next })
+    }
+}

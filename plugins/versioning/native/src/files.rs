@@ -1,0 +1,176 @@
+//! Facts of files that the map does not hold, by git oid.
+
+use std::collections::HashMap;
+
+use ballast_contract::Result;
+use ballast_contract::versioning::{FileRef, Node};
+use ballast_database::Database;
+use ballast_types::{GitOid, RepoKey, Sha256};
+use moka::sync::Cache;
+
+use crate::error::{corrupt, invalid, stored};
+use crate::node::{FOLDER, Value};
+use crate::rows::{files, schema::FileRow};
+
+const OPERATION: &str = "versioning.files";
+/// Files asked for in one statement.
+const BATCH: usize = 1000;
+const EXECUTABLE: u32 = 0o100755;
+const REGULAR: u32 = 0o100644;
+const SYMLINK: u32 = 0o120000;
+const SUBMODULE: u32 = 0o160000;
+
+/// A git oid, and whether it is that of a pointer: the same text may also be a file of its own.
+pub type FileId = (GitOid, bool);
+
+/// What stands behind a git oid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    pub sha256: Sha256,
+    pub size: u64,
+    pub pointer: Option<Sha256>,
+}
+
+/// The facts of all repositories. Immutable while the repository lives.
+pub struct Files {
+    database: Database,
+    cache: Cache<(RepoKey, FileId), Facts>,
+}
+
+impl Files {
+    /// Facts of which up to `cache_bytes` are kept in memory.
+    pub fn new(database: Database, cache_bytes: u64) -> Self {
+        // An entry with its place in the cache is some 300 bytes.
+        Self { database, cache: Cache::builder().max_capacity(cache_bytes / 300).build() }
+    }
+
+    /// Empties the cache.
+    pub fn forget(&self) {
+        self.cache.invalidate_all();
+    }
+
+    /// The facts of these files, as far as there are any.
+    pub async fn find(&self, repo: RepoKey, wanted: impl Iterator<Item = FileId>) -> Result<HashMap<FileId, Facts>> {
+        let mut found = HashMap::new();
+        let mut absent = Vec::new();
+        for id in wanted {
+            match self.cache.get(&(repo, id)) {
+                Some(facts) => drop(found.insert(id, facts)),
+                None => absent.push(id.0.0.to_vec()),
+            }
+        }
+        absent.sort_unstable();
+        absent.dedup();
+        for batch in absent.chunks(BATCH) {
+            for row in files::find(&self.database, repo.0, batch.to_vec()).await.map_err(stored(OPERATION))? {
+                let (id, facts) = read_row(&row)?;
+                self.cache.insert((repo, id), facts);
+                found.insert(id, facts);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What the contract calls these values.
+    pub async fn nodes(&self, repo: RepoKey, values: &[Value]) -> Result<Vec<Node>> {
+        let with_bytes = values.iter().filter(|value| !matches!(value.mode, FOLDER | SUBMODULE));
+        let facts = self.find(repo, with_bytes.map(|value| (value.oid, value.lfs))).await?;
+        values.iter().map(|value| node(value, &facts)).collect()
+    }
+
+    /// Blobs that files name, in the order of oids, and the cursor behind them.
+    pub async fn blobs(
+        &self,
+        repo: RepoKey,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Sha256>, Option<String>)> {
+        let after = after.map(|cursor| parse_cursor(cursor).ok_or_else(|| invalid(OPERATION, "not a cursor of this")));
+        let after = after.transpose()?;
+        let from = after.map_or(Vec::new(), |(oid, ..)| oid.0.to_vec());
+        // Of the first oid up to two rows may be behind us already.
+        let take = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(3);
+        let rows = files::page(&self.database, repo.0, from, take).await.map_err(stored(OPERATION))?;
+        let mut blobs = Vec::new();
+        for row in rows {
+            let ((oid, lfs), facts) = read_row(&row)?;
+            let parts = [Some(facts.sha256), facts.pointer].into_iter().enumerate();
+            blobs.extend(parts.filter_map(|(part, blob)| Some(((oid, lfs, part), blob?))));
+        }
+        blobs.retain(|(place, _)| after.is_none_or(|after| *place > after));
+        let more = blobs.len() > limit;
+        blobs.truncate(limit);
+        let next =
+            blobs.last().filter(|_| more).map(|((oid, lfs, part), _)| format!("{oid}.{}.{part}", u8::from(*lfs)));
+        Ok((blobs.into_iter().map(|(_, blob)| blob).collect(), next))
+    }
+}
+
+fn parse_cursor(text: &str) -> Option<(GitOid, bool, usize)> {
+    let mut parts = text.split('.');
+    let (oid, lfs, part) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((oid.parse().ok()?, lfs == "1", part.parse().ok()?))
+}
+
+fn read_row(row: &FileRow) -> Result<(FileId, Facts)> {
+    let read = || {
+        let pointer = match &row.pointer {
+            Some(bytes) => Some(Sha256::from_slice(bytes)?),
+            None => None,
+        };
+        let facts = Facts { sha256: Sha256::from_slice(&row.sha256)?, size: u64::try_from(row.size).ok()?, pointer };
+        Some(((GitOid::from_slice(&row.oid)?, row.lfs), facts))
+    };
+    read().ok_or_else(|| corrupt(OPERATION, "a row of native_files makes no sense"))
+}
+
+fn node(value: &Value, facts: &HashMap<FileId, Facts>) -> Result<Node> {
+    let file = || {
+        let absent = || corrupt(OPERATION, format!("the facts of file {} are not in the database", value.oid));
+        let facts = facts.get(&(value.oid, value.lfs)).ok_or_else(absent)?;
+        let (oid, size, sha256) = (value.oid, value.size, facts.sha256);
+        Ok(match value.lfs {
+            false => FileRef::Regular { oid, sha256, size },
+            true => FileRef::Lfs { oid, sha256, size, pointer: facts.pointer },
+        })
+    };
+    Ok(match value.mode {
+        FOLDER => Node::Directory { oid: value.oid },
+        SUBMODULE => Node::Submodule { commit: value.oid },
+        SYMLINK => Node::Symlink { file: file()? },
+        EXECUTABLE => Node::File { file: file()?, executable: true },
+        REGULAR => Node::File { file: file()?, executable: false },
+        mode => return Err(corrupt(OPERATION, format!("an entry has mode {mode:o}"))),
+    })
+}
+
+/// What the map holds of a node, and what it does not. None for a folder, which the map makes itself.
+pub fn value(node: &Node) -> Option<(Value, Option<Facts>)> {
+    let file = node.file();
+    let facts = file.map(|file| {
+        let pointer = match file {
+            FileRef::Lfs { pointer, .. } => *pointer,
+            FileRef::Regular { .. } => None,
+        };
+        Facts { sha256: file.sha256(), size: file.size(), pointer }
+    });
+    let value = Value {
+        mode: node.mode(),
+        lfs: file.is_some_and(FileRef::is_lfs),
+        size: file.map_or(0, FileRef::size),
+        oid: node.oid(),
+    };
+    (!value.is_folder()).then_some((value, facts))
+}
+
+/// The row of a file's facts; none where its size is beyond what a database counts.
+pub fn row(repo: RepoKey, (oid, lfs): FileId, facts: &Facts) -> Option<FileRow> {
+    Some(FileRow {
+        repo: repo.0,
+        oid: oid.0.to_vec(),
+        lfs,
+        sha256: facts.sha256.0.to_vec(),
+        size: i64::try_from(facts.size).ok()?,
+        pointer: facts.pointer.map(|blob| blob.0.to_vec()),
+    })
+}

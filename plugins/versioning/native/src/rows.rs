@@ -1,0 +1,8 @@
+//! The engine's rows.
+
+pub mod commits;
+pub mod files;
+pub mod nodes;
+pub mod refs;
+pub mod repositories;
+pub mod schema;
