@@ -138,13 +138,16 @@ for_both! {
         -> Result<Vec<(RepositoryRow, String)>> {
         let mut found = repositories::table
             .inner_join(namespaces::table)
-            .filter(repositories::kind.eq(query.kind.as_str()))
             .filter(repositories::state.eq(RepoState::Active.as_str()))
             .select((RepositoryRow::as_select(), namespaces::name))
             .into_boxed::<<Connection as AsyncConnectionCore>::Backend>();
-        if let Some(author) = query.author {
-            found = found.filter(repositories::namespace.eq(author.0));
-        }
+        let kind = query.kind.as_str();
+        found = match query.author {
+            None => found.filter(repositories::kind.eq(kind)),
+            // SQLite keeps no statistics: for an author's few rows it would walk the whole kind in its order, were it
+            // not for LIKE, which those indexes cannot answer.
+            Some(author) => found.filter(repositories::namespace.eq(author.0).and(repositories::kind.like(kind))),
+        };
         for word in query.search.iter().take(WORDS) {
             let id = namespaces::lower.concat("/").concat(repositories::lower);
             found = found.filter(id.like(pattern(word)).escape('\\'));

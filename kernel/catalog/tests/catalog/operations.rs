@@ -81,6 +81,21 @@ on_both! {
         assert!(catalog.find_operation(begun.id).await.unwrap().unwrap().reservations.is_empty());
     }
 
+    async fn a_reservation_that_meets_the_closing_is_refused_or_closed_with_it(scratch: &Scratch) {
+        let catalog = open(scratch).await;
+        let bert = model(&catalog).await;
+        for id in 1..=10 {
+            catalog.begin_operation(operation(id, bert.key)).await.unwrap();
+            let writer = catalog.clone();
+            let adding = async move { writer.add_reservation(OperationId(id), ReservationId(id)).await };
+            let adding = tokio::spawn(adding);
+            assert!(catalog.close_operation(OperationId(id), None).await.unwrap());
+            adding.await.unwrap().unwrap();
+            catalog.begin_operation(operation(id, bert.key)).await.unwrap();
+            assert!(catalog.find_operation(OperationId(id)).await.unwrap().unwrap().reservations.is_empty());
+        }
+    }
+
     async fn no_operation_begins_on_a_repository_that_is_being_deleted(scratch: &Scratch) {
         let catalog = open(scratch).await;
         let bert = model(&catalog).await;
