@@ -44,14 +44,10 @@ impl Caller {
         let reaches = |known: &&Known| known.credential.repositories.as_ref().is_none_or(|only| only.contains(&repo));
         self.known.as_ref().filter(reaches)
     }
-
-    /// Whether every door of the hub is open: an administrator with a credential that is not held back.
-    pub(crate) fn is_administrator(&self) -> bool {
-        self.known.as_ref().is_some_and(Known::is_administrator)
-    }
 }
 
 impl Known {
+    /// Whether every door of the hub is open: an administrator with a credential that is not held back.
     pub fn is_administrator(&self) -> bool {
         self.user.administrator && self.credential.role == Role::Admin && self.credential.repositories.is_none()
     }

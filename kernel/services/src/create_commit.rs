@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use ballast_contract::ErrorKind;
 use ballast_contract::versioning::{Change, FileRef, Node};
 use ballast_types::{CommitId, RefKind, RefName, RepoPath, Revision, Sha256, git};
 use bytes::Bytes;

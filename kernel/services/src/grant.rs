@@ -66,13 +66,6 @@ impl Readable {
     }
 }
 
-impl Writable {
-    /// For the verbs that write before anybody could be asked: making a repository.
-    pub(crate) fn granted(readable: Readable) -> Self {
-        Self(readable)
-    }
-}
-
 impl Hub {
     /// The right to read; `namespace` and `name` as the URL has them, in any spelling of the case.
     pub async fn readable(&self, caller: &Caller, kind: RepoKind, namespace: &str, name: &str) -> Result<Readable> {

@@ -131,7 +131,7 @@ impl Writable {
         let part_size = settings.part_size.max(size.div_ceil(MAX_PARTS));
         let upload = self.hub.content().begin_multipart(lease, sha256, size, part_size).await?;
         let parts = u32::try_from(size.div_ceil(part_size)).unwrap_or(u32::MAX);
-        let ticket = ticket(Purpose::Multipart { lease, upload, part_size });
+        let ticket = ticket(Purpose::Multipart { lease, upload: upload.0, part_size });
         Ok(LfsUpload::Parts { ticket, part_size, parts, expires })
     }
 

@@ -7,6 +7,7 @@
 mod accounts;
 mod bootstrap;
 mod caller;
+mod card;
 mod collect;
 mod create_commit;
 mod create_repository;
@@ -38,6 +39,7 @@ pub use ballast_content::Delivery;
 pub use ballast_contract::Page;
 pub use bootstrap::{Bootstrap, DeclaredMember, DeclaredOrganization, DeclaredToken, DeclaredUser, FirstStart};
 pub use caller::Caller;
+pub use card::Card;
 pub use collect::Collected;
 pub use create_commit::{CommitHeader, CommitOperation, CommitOutcome};
 pub use create_repository::{NewRepository, RepositoryName};

@@ -69,7 +69,8 @@ impl Hub {
         self.quota().settle(operation.repo, confirmed.held, &ended).await?;
         let event = self.committed(operation.repo, commit).await?;
         self.catalog().close_operation(operation.id, Some(event)).await?;
-        Ok(self.content().drop_lease(operation.lease).await?)
+        self.content().drop_lease(operation.lease).await?;
+        Ok(())
     }
 
     /// What the outbox is told: the commit, and where the default branch stands if the commit moved it.
@@ -84,7 +85,8 @@ impl Hub {
         self.quota().release(&operation.reservations).await?;
         self.content().unhold(operation.lease).await?;
         self.catalog().close_operation(operation.id, None).await?;
-        Ok(self.content().drop_lease(operation.lease).await?)
+        self.content().drop_lease(operation.lease).await?;
+        Ok(())
     }
 }
 

@@ -2,14 +2,13 @@
 
 use ballast_types::RepoPath;
 use gix_glob::Pattern;
-use gix_glob::bstr::ByteSlice;
 use gix_glob::pattern::Case;
 use gix_glob::wildmatch::Mode;
 
 fn matches(pattern: &Pattern, path: &str, is_folder: bool) -> bool {
     let name = path.rfind('/').map(|slash| slash + 1);
     pattern.matches_repo_relative_path(
-        path.as_bytes().as_bstr(),
+        path.as_bytes().into(),
         name,
         Some(is_folder),
         Case::Sensitive,

@@ -83,7 +83,8 @@ impl Readable {
             return Err(Failure::Invalid(format!("{} paths at once; at most {MAX_PATHS} are answered", paths.len())));
         }
         let asked = paths.iter().map(|path| path.trim_end_matches('/')).filter(|path| !path.is_empty());
-        let asked: Vec<RepoPath> = asked.map(str::parse).collect::<Result<_, _>>().map_err(Failure::invalid)?;
+        let asked: Vec<RepoPath> =
+            asked.map(str::parse).collect::<std::result::Result<_, _>>().map_err(Failure::invalid)?;
         let commit = self.resolve(revision).await?;
         let nodes = self.hub.engine().entries(self.key(), commit, &asked).await?;
         let found = asked.into_iter().zip(nodes).filter_map(|(path, node)| Some(Entry { path, node: node? }));

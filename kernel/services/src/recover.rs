@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use ballast_catalog::RepoState;
-use ballast_contract::quota::Account;
 use ballast_types::Timestamp;
 
 use crate::{Hub, Result};
@@ -58,11 +57,5 @@ impl Hub {
                 return Ok(ended);
             }
         }
-    }
-
-    /// Brings a repository's books in line with what content holds. The same call that a commit makes.
-    pub(crate) async fn settle(&self, repo: ballast_types::RepoKey, account: Account) -> Result<()> {
-        self.quota().place(repo, account, true).await?;
-        Ok(self.quota().settle(repo, self.content().held(repo).await?, &[]).await?)
     }
 }
