@@ -1,4 +1,4 @@
-//! The kernel's rows: namespaces, members, identities, repositories, writes under way, events and the hub's own secrets.
+//! The kernel's rows: namespaces, members, identities, repositories, writes under way, events, the hub's own secrets.
 //!
 //! The catalog knows facts and keeps them consistent; it decides nothing. Who may see or do something is `services`'
 //! table over these facts, and no plugin ever sees a row. One file per noun; `rows` turns columns into nouns.

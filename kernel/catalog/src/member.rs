@@ -26,9 +26,9 @@ words! {
 for_both! {
     pub async fn set(c: &mut Connection, organization: i64, member: i64, role: &'static str) -> Result<()> {
         let row = (members::organization.eq(organization), members::member.eq(member), members::role.eq(role));
-        let insert = diesel::insert_into(members::table).values(row);
-        let upsert = insert.on_conflict((members::organization, members::member)).do_update().set(members::role.eq(role));
-        upsert.execute(c).await?;
+        let key = (members::organization, members::member);
+        let insert = diesel::insert_into(members::table).values(row).on_conflict(key);
+        insert.do_update().set(members::role.eq(role)).execute(c).await?;
         Ok(())
     }
 

@@ -111,8 +111,9 @@ for_both! {
     async fn with_reservations(c: &mut Connection, found: Vec<Row>) -> Result<Rows> {
         use operation_reservations::{operation, reservation, table};
         let ids: Vec<i64> = found.iter().map(|row| row.id).collect();
-        let pairs = table.filter(operation.eq_any(ids)).order((operation, reservation)).select((operation, reservation));
-        Ok((found, pairs.load(c).await?))
+        let columns = (operation, reservation);
+        let pairs = table.filter(operation.eq_any(ids)).order(columns).select(columns).load(c).await?;
+        Ok((found, pairs))
     }
 }
 
@@ -146,7 +147,7 @@ impl Catalog {
         transaction!(self.database, begin(row, reservations))
     }
 
-    /// Puts a further reservation on record, before it is made. False when the operation is closed: then it must not be.
+    /// Puts a further reservation on record, before it is made. False, and not to be made, when the operation is closed.
     pub async fn add_reservation(&self, id: OperationId, reservation: ReservationId) -> Result<bool> {
         transaction!(self.database, add(id.0, reservation.0))
     }

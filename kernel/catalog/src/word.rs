@@ -18,10 +18,12 @@ impl fmt::Display for UnknownWord {
 
 impl std::error::Error for UnknownWord {}
 
-/// An enum and its words: `words! { /// … pub enum Gated: "a gate" { Auto = "auto", Manual = "manual" } }`. The order of
-/// the variants is their `Ord`.
+/// An enum and its words: `words! { /// … pub enum Gated: "way of gating" { Auto = "auto", Manual = "manual" } }`. The
+/// order of the variants is their `Ord`.
 macro_rules! words {
-    ($(#[$doc:meta])* pub enum $name:ident: $what:literal { $($(#[$about:meta])* $variant:ident = $word:literal),* $(,)? }) => {
+    ($(#[$doc:meta])* pub enum $name:ident: $what:literal {
+        $($(#[$about:meta])* $variant:ident = $word:literal),* $(,)?
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         pub enum $name {

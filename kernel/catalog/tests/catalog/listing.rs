@@ -110,7 +110,7 @@ on_both! {
                         let page = ListQuery { after, limit, ..whole.clone() };
                         let page = catalog.list_repositories(page).await.unwrap();
                         assert!(page.items.len() <= limit);
-                        paged.extend(page.items.into_iter().map(|(repository, name)| format!("{name}/{}", repository.name)));
+                        paged.extend(page.items.iter().map(|(repository, name)| format!("{name}/{}", repository.name)));
                         after = page.next;
                         if after.is_none() {
                             break;
@@ -172,7 +172,8 @@ on_both! {
         let catalog = thirteen(scratch).await;
         let first = catalog.list_repositories(ListQuery { limit: 1, ..query(Viewer::default()) }).await.unwrap();
         let foreign = first.next.unwrap();
-        for after in [foreign.as_str(), "", "likes", "likes.1", "likes.x.1", "likes.1.x", "likes.1.99999999999999999999"] {
+        let huge = "likes.1.99999999999999999999";
+        for after in [foreign.as_str(), "", "likes", "likes.1", "likes.x.1", "likes.1.x", huge] {
             let query = ListQuery { sort: Sort::Likes, after: Some(after.to_owned()), ..query(Viewer::default()) };
             let refused = catalog.list_repositories(query).await;
             assert!(matches!(refused, Err(Error::Cursor(_))), "{after:?}: {refused:?}");

@@ -26,7 +26,8 @@ on_both! {
         let found = catalog.find_namespace(&name("THE_LAB")).await.unwrap().unwrap();
         assert_eq!((found.key, found.kind, found.name.as_str()), (lab.key, NamespaceKind::Organization, "The_Lab"));
         let both = catalog.find_namespaces(&[lab.key, ada.key.namespace(), NamespaceKey(999)]).await.unwrap();
-        assert_eq!(both.iter().map(|found| found.kind).collect::<Vec<_>>(), [NamespaceKind::User, NamespaceKind::Organization]);
+        let kinds: Vec<_> = both.iter().map(|found| found.kind).collect();
+        assert_eq!(kinds, [NamespaceKind::User, NamespaceKind::Organization]);
     }
 
     async fn a_user_is_no_organization_and_another_spelling_no_name(scratch: &Scratch) {

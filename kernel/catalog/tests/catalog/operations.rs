@@ -149,7 +149,8 @@ on_both! {
             catalog.begin_operation(begun).await.unwrap();
         }
         let expired = async |now: i64, after: Option<i64>, limit| -> Vec<i64> {
-            let found = catalog.expired_operations(Timestamp(NOW.0 + now), after.map(OperationId), limit).await.unwrap();
+            let (now, after) = (Timestamp(NOW.0 + now), after.map(OperationId));
+            let found = catalog.expired_operations(now, after, limit).await.unwrap();
             assert!(found.iter().all(|operation| operation.reservations == [ReservationId(operation.id.0)]));
             found.iter().map(|operation| operation.id.0).collect()
         };
@@ -175,7 +176,8 @@ on_both! {
         let delivered: Vec<EventId> = [&first[1], &rest[0]].map(|event| event.id).to_vec();
         assert_eq!(catalog.remove_events(&delivered).await.unwrap(), 2);
         assert_eq!(catalog.remove_events(&delivered).await.unwrap(), 0);
-        let left: Vec<_> = catalog.list_events(None, 10).await.unwrap().into_iter().map(|event| event.event.head).collect();
+        let left = catalog.list_events(None, 10).await.unwrap();
+        let left: Vec<_> = left.into_iter().map(|event| event.event.head).collect();
         assert_eq!(left, [1, 4, 5].map(|head| Some(CommitId([head; 20]))));
     }
 }
