@@ -21,12 +21,10 @@ pub async fn conforms<K>(fresh: impl AsyncFn() -> (Instance, K)) {
             let (auth, _kept) = fresh().await;
             // Shown by the test runner only where the check fails.
             println!("auth: {}", stringify!($check));
-            let begun = Instant::now();
             auth.start().await.unwrap();
             $check(&auth).await;
             auth.stop().await;
             auth.stop().await;
-            println!("  {:?}", begun.elapsed());
         })*};
     }
     each!(an_unknown_credential_is_left_to_the_next);
