@@ -9,6 +9,8 @@ pub(crate) fn refuse(format: &str, text: &str) -> Option<String> {
         "name" => text.parse::<Name>().err().map(|error| error.to_string()),
         "namespace" => match text.parse::<Name>() {
             Err(error) => Some(error.to_string()),
+            // The first start makes this one, and a deployment may declare its password.
+            Ok(name) if name.as_str() == "admin" => None,
             Ok(name) => name.is_reserved().then(|| format!("'{name}' is taken by the hub's own pages; choose another")),
         },
         "host-port" => fault(is_host_port(text), "expected ADDRESS:PORT, such as 127.0.0.1:28080 or [::]:28080"),

@@ -1,5 +1,7 @@
 //! What the layers add up to.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::PathBuf;
 
 use ballast_config::{Layers, Loaded, Origin, Registration, Role, SecretSource, show};

@@ -1,5 +1,7 @@
 //! Bad configurations, and word by word what is said about them.
 
+#![allow(clippy::unwrap_used)]
+
 use ballast_config::Layers;
 
 /// What is said about a file called `hub.toml`, one line a mistake.

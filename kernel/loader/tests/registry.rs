@@ -1,5 +1,7 @@
 //! What is said about plugins in a configuration.
 
+#![allow(clippy::unwrap_used)]
+
 use ballast_config::Layers;
 use ballast_contract::auth::{Auth, Credential, Identity};
 use ballast_contract::{Component, Result};

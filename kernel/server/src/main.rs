@@ -1,1 +1,19 @@
-fn main() {}
+//! The binary `ballast`: command line, logging, wiring, shutdown. The only room that names a plugin.
+
+mod background;
+mod builtins;
+mod cli;
+mod commands;
+mod data_dir;
+mod declared;
+mod exit;
+mod http;
+mod hub;
+mod logging;
+mod output;
+mod preflight;
+mod shutdown;
+
+fn main() -> std::process::ExitCode {
+    exit::code(commands::run(cli::parse()))
+}

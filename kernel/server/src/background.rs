@@ -1,0 +1,56 @@
+//! What the hub does without being asked.
+
+use std::time::Duration;
+
+use ballast_services::Hub;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+const RECOVER: Duration = Duration::from_secs(60);
+const COLLECT: Duration = Duration::from_secs(60 * 60);
+
+/// The loops of a serving hub: they end when this is dropped.
+pub struct Background(Vec<JoinHandle<()>>);
+
+impl Background {
+    /// Recovers now and every minute, collects garbage now and every hour. Both are safe to be cut off anywhere.
+    pub fn start(hub: &Hub) -> Self {
+        Self(vec![tokio::spawn(recover(hub.clone())), tokio::spawn(collect(hub.clone()))])
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+async fn recover(hub: Hub) {
+    let mut ticks = every(RECOVER);
+    loop {
+        ticks.tick().await;
+        match hub.recover().await {
+            Ok(0) => {}
+            Ok(ended) => tracing::info!(ended, "recovered what was left unfinished"),
+            Err(error) => tracing::warn!(%error, "recovery failed; it is tried again in a minute"),
+        }
+    }
+}
+
+async fn collect(hub: Hub) {
+    let mut ticks = every(COLLECT);
+    loop {
+        ticks.tick().await;
+        match hub.collect().await {
+            Ok(collected) if collected.objects == 0 => {}
+            Ok(collected) => tracing::info!(collected.objects, collected.bytes, "collected garbage"),
+            Err(error) => tracing::warn!(%error, "garbage collection failed; it is tried again in an hour"),
+        }
+    }
+}
+
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}

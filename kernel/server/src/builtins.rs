@@ -1,0 +1,21 @@
+//! The plugins that are linked into this binary. A new one is a line here.
+
+use ballast_config::PluginReference;
+use ballast_loader::{Builtin, Registry};
+
+/// Every built-in plugin.
+pub fn registry() -> Registry {
+    Registry::new(vec![
+        Builtin::storage("storage.opendal", |config, _| ballast_storage_opendal::open(config)),
+        Builtin::versioning("versioning.native", |config, deps| ballast_versioning_native::open(config, deps.database)),
+        Builtin::auth("auth.local", |config, deps| ballast_auth_local::open(config, deps.database)),
+        Builtin::quota("quota.ledger", |config, deps| ballast_quota_ledger::open(config, deps.database)),
+    ])
+}
+
+/// What the manual says about them.
+pub fn references(registry: &Registry) -> Vec<PluginReference> {
+    let reference =
+        |plugin: &Builtin| PluginReference { role: plugin.role(), id: plugin.id(), schema: plugin.schema().clone() };
+    registry.list().map(reference).collect()
+}

@@ -1,0 +1,48 @@
+//! The commands, one file each.
+
+mod check;
+mod completions;
+mod config;
+mod plugins;
+mod schema;
+mod serve;
+mod token;
+mod user;
+
+use ballast_services::Hub;
+use tokio::runtime::Runtime;
+
+use crate::cli::{Cli, Command, Config, Options, Plugins};
+use crate::exit::Exit;
+use crate::{builtins, hub};
+
+/// Does what the command line says.
+pub fn run(cli: Cli) -> Result<(), Exit> {
+    let options = cli.options;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(&options),
+        Command::Check => check::run(&options),
+        Command::Plugins(Plugins::List) => plugins::list(),
+        Command::Config(Config::Show) => config::show(&options),
+        Command::Config(Config::Reference) => config::reference(),
+        Command::Schema => schema::run(),
+        Command::User(command) => user::run(&options, command),
+        Command::Token(command) => token::run(&options, command),
+        Command::Completions { shell } => completions::run(shell),
+    }
+}
+
+fn runtime() -> Result<Runtime, Exit> {
+    Runtime::new().map_err(|error| Exit::failure(format!("no threads to work with: {error}")))
+}
+
+/// Opens the hub for one command, beside a serving one or alone, and closes it again.
+fn with_hub(options: &Options, work: impl AsyncFnOnce(&Hub) -> Result<(), Exit>) -> Result<(), Exit> {
+    let loaded = options.load()?;
+    runtime()?.block_on(async {
+        let opened = hub::open(&loaded, &builtins::registry()).await?;
+        let outcome = work(&opened.hub).await;
+        opened.plugins.stop().await;
+        outcome
+    })
+}

@@ -1,0 +1,17 @@
+//! `ballast config show` and `ballast config reference`.
+
+use crate::cli::Options;
+use crate::exit::Exit;
+use crate::{builtins, output};
+
+/// Prints every value with where it was written.
+pub fn show(options: &Options) -> Result<(), Exit> {
+    let loaded = options.load()?;
+    let registry = builtins::registry();
+    output::print(&ballast_config::show(&loaded, |plugin| registry.schema(plugin).cloned()))
+}
+
+/// Prints `config/ballast.toml`.
+pub fn reference() -> Result<(), Exit> {
+    output::print(&ballast_config::reference_toml(&builtins::references(&builtins::registry())))
+}

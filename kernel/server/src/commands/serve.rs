@@ -1,0 +1,82 @@
+//! `ballast serve`: the hub itself.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+
+use ballast_config::{Loaded, Problem, ServerConfig};
+use ballast_services::FirstStart;
+
+use crate::background::Background;
+use crate::cli::Options;
+use crate::exit::Exit;
+use crate::hub::{self, Opened};
+use crate::{builtins, data_dir, declared, http, logging, output, shutdown};
+
+/// Serves until Ctrl-C or SIGTERM.
+pub fn run(options: &Options) -> Result<(), Exit> {
+    let loaded = options.load()?;
+    super::runtime()?.block_on(serve(&loaded))
+}
+
+async fn serve(loaded: &Loaded) -> Result<(), Exit> {
+    logging::start(loaded)?;
+    let asked = shutdown::asked()?;
+    data_dir::make(loaded.data_dir())?;
+    let _lock = data_dir::Lock::take(loaded.data_dir())?;
+    let server = &loaded.config.server;
+    let listener = listen(loaded)?;
+    let address = listener.local_addr().map_err(Exit::failure)?;
+    let bootstrap = declared::read(loaded)?;
+
+    let Opened { hub, plugins } = hub::open(loaded, &builtins::registry()).await?;
+    let plugins = Arc::new(plugins);
+    let served = async {
+        let first = hub.operator().first_start().await.map_err(Exit::failure)?;
+        if let Some(first) = first {
+            let path = data_dir::write_secret(loaded.data_dir(), "admin-token", &first.token)?;
+            output::print(&welcome(&first, &path, &endpoint(server, address)))?;
+        }
+        hub.operator().apply(&bootstrap).await.map_err(Exit::failure)?;
+        let _background = Background::start(&hub);
+        output::print(&format!("listening on http://{address}\n"))?;
+        http::serve(listener, Arc::clone(&plugins), server, asked).await
+    };
+    let outcome = served.await;
+    plugins.stop().await;
+    outcome
+}
+
+fn listen(loaded: &Loaded) -> Result<TcpListener, Exit> {
+    let listen = &loaded.config.server.listen;
+    let bind = || {
+        let listener = TcpListener::bind(listen)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    bind().map_err(|error: std::io::Error| {
+        let key = "server.listen";
+        Exit::Failure(Problem::new(key, loaded.origins.of_key(key), format!("{listen}: {error}")).to_string())
+    })
+}
+
+/// Where a client on this machine, or else anywhere, reaches the hub.
+fn endpoint(server: &ServerConfig, address: SocketAddr) -> String {
+    match &server.public_url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None if address.ip().is_unspecified() => format!("http://localhost:{}", address.port()),
+        None => format!("http://{address}"),
+    }
+}
+
+fn welcome(first: &FirstStart, path: &Path, endpoint: &str) -> String {
+    let (name, token, path) = (&first.user.name, first.token.expose(), path.display());
+    format!(
+        "This is a new hub. Its administrator is '{name}', whose token is kept in {path}.\n\
+         Paste this to use the hub:\n\
+         \n    export HF_ENDPOINT={endpoint}\
+         \n    export HF_TOKEN={token}\
+         \n    export HF_HUB_DISABLE_XET=1\
+         \n    hf upload {name}/my-model ./my-model\n\n"
+    )
+}

@@ -1,0 +1,97 @@
+//! Puts the hub together: its database, its plugins, its rooms.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ballast_catalog::Catalog;
+use ballast_config::{HubConfig, Loaded, Problems};
+use ballast_content::{Content, ContentOptions};
+use ballast_database::{Database, Options};
+use ballast_loader::{Deps, Plugins, Registry};
+use ballast_services::{Hub, LfsSettings, Parts, Settings};
+use ballast_types::Timestamp;
+
+use crate::exit::Exit;
+use crate::{data_dir, preflight};
+
+/// A hub whose plugins have started.
+pub struct Opened {
+    pub hub: Hub,
+    pub plugins: Plugins,
+}
+
+/// Opens and starts everything that the configuration names, and migrates what is older than this program.
+pub async fn open(loaded: &Loaded, registry: &Registry) -> Result<Opened, Exit> {
+    Problems::check(preflight::check(loaded, registry)?)?;
+    data_dir::make(loaded.data_dir())?;
+    let database = database(loaded).await?;
+    let plugins = Plugins::open(registry, loaded, &Deps { database: database.clone() }).await?;
+    let catalog = Catalog::new(database.clone());
+    catalog.migrate().await.map_err(Exit::failure)?;
+    let content = content(&loaded.config, database, &plugins).await?;
+    plugins.start().await.map_err(Exit::failure)?;
+
+    let parts = Parts {
+        catalog,
+        content,
+        engine: plugins.versioning.instance.clone(),
+        auth: plugins.auth.iter().map(|auth| (auth.name.clone(), auth.instance.clone())).collect(),
+        quota: plugins.quota.instance.clone(),
+        settings: settings(&loaded.config),
+        clock: Arc::new(Timestamp::now),
+    };
+    match Hub::open(parts).await {
+        Ok(hub) => Ok(Opened { hub, plugins }),
+        Err(failure) => {
+            plugins.stop().await;
+            Err(Exit::failure(failure))
+        }
+    }
+}
+
+async fn database(loaded: &Loaded) -> Result<Database, Exit> {
+    let config = &loaded.config.database;
+    let options = Options { connections: config.connections, wait: Duration::from_secs(config.wait_seconds.into()) };
+    let Some(url) = &config.url else { return Err(Exit::failure("database.url: missing")) };
+    let url = loaded.secret("database.url", url)?;
+    Database::open(url.expose(), &options).await.map_err(Exit::failure)
+}
+
+async fn content(config: &HubConfig, database: Database, plugins: &Plugins) -> Result<Content, Exit> {
+    let stores = plugins.storages.iter().map(|store| (store.name.clone(), store.instance.clone())).collect();
+    let options = ContentOptions { grace: config.uploads.grace(), ..ContentOptions::default() };
+    let content = Content::new(database, stores, plugins.storage.name.clone(), options);
+    let content = content.map_err(Exit::failure)?;
+    content.migrate().await.map_err(Exit::failure)?;
+    Ok(content)
+}
+
+fn settings(config: &HubConfig) -> Settings {
+    let lfs = &config.lfs;
+    Settings {
+        site_name: config.server.site_name.clone(),
+        lfs: LfsSettings {
+            threshold: lfs.threshold,
+            suffixes: lfs.suffixes.iter().map(|suffix| suffix.to_lowercase()).collect(),
+            keep_versions: lfs.keep_versions,
+            multipart_threshold: lfs.multipart_threshold,
+            part_size: lfs.part_size,
+        },
+        lease: config.uploads.lease(),
+        operation: config.uploads.operation(),
+        grace: config.uploads.grace(),
+        min_password: config.accounts.min_password,
+        no_reply_host: no_reply_host(config),
+    }
+}
+
+/// The host that clients know the hub by, without its port.
+fn no_reply_host(config: &HubConfig) -> String {
+    let url = config.server.public_url.as_deref().unwrap_or("http://localhost");
+    let authority = url.split("://").nth(1).unwrap_or(url).split('/').next().unwrap_or_default();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    format!("users.noreply.{host}")
+}
