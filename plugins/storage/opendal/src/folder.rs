@@ -1,0 +1,242 @@
+//! A folder of this machine.
+//!
+//! OpenDAL's folder service flushes a file and renames it, but not the folder that names it, so a power cut may lose an
+//! object that was acknowledged; and it copies in place and lists in no order. Here an object is written beside the
+//! others, flushed, renamed, and its folder flushed.
+
+mod list;
+mod writer;
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use ballast_contract::storage::{LocalFiles, StorageKey, StorageWriter};
+use ballast_contract::{Error, ErrorKind, Page, Result};
+
+use crate::failure::{absent, system};
+use crate::page;
+use writer::{FolderWriter, Temporary};
+
+/// Where objects lie until they are whole. No key begins with a dot.
+const INCOMING: &str = ".incoming";
+
+/// How old a file in there is when nobody can be writing it any more.
+const STALE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The folder.
+#[derive(Clone)]
+pub(crate) struct Folder {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    root: PathBuf,
+    /// Folders below the root that are known to survive a power cut. Locked while one is made or removed.
+    durable: Mutex<HashSet<PathBuf>>,
+}
+
+impl Folder {
+    pub(crate) fn new(root: &str) -> Result<Self> {
+        let root = std::path::absolute(root).map_err(|error| system(error, "storage.open", root))?;
+        Ok(Self { inner: Arc::new(Inner { root, durable: Mutex::default() }) })
+    }
+
+    /// Makes the folder, sees that it can be written, and removes what a crash left behind.
+    pub(crate) async fn prepare(&self) -> Result<()> {
+        let folder = self.clone();
+        unblocked("storage.start", move || folder.prepare_now()).await
+    }
+
+    fn prepare_now(&self) -> Result<()> {
+        let root = &self.inner.root;
+        let unusable = |error: io::Error| {
+            let context = format!(
+                "the folder {} cannot be written; make it writable for the user that runs Ballast, or set another 'root'",
+                root.display()
+            );
+            Error::new(ErrorKind::Unavailable, "storage.start", context).with_source(error)
+        };
+        fs::create_dir_all(root.join(INCOMING)).map_err(unusable)?;
+        let probe = Temporary::create(&root.join(INCOMING))?;
+        drop(probe);
+        sync(root).map_err(unusable)?;
+        match self.remove_stale(SystemTime::now()) {
+            Ok(0) => {}
+            Ok(removed) => {
+                tracing::info!(removed, folder = %root.display(), "removed uploads that a crash left behind")
+            }
+            Err(error) => tracing::warn!(%error, folder = %root.display(), "stale uploads could not be removed"),
+        }
+        Ok(())
+    }
+
+    fn remove_stale(&self, now: SystemTime) -> io::Result<usize> {
+        let mut removed = 0;
+        for entry in fs::read_dir(self.inner.root.join(INCOMING))? {
+            let entry = entry?;
+            let age = now.duration_since(entry.metadata()?.modified()?).unwrap_or_default();
+            if age > STALE {
+                fs::remove_file(entry.path())?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    pub(crate) async fn check(&self) -> Result<()> {
+        let folder = self.clone();
+        unblocked("storage.health", move || {
+            let root = &folder.inner.root;
+            let gone = |error| system(error, "storage.health", &format!("the folder {}", root.display()));
+            fs::metadata(root.join(INCOMING)).map(|_| ()).map_err(gone)
+        })
+        .await
+    }
+
+    pub(crate) async fn create(&self, key: &StorageKey) -> Result<Box<dyn StorageWriter>> {
+        let (folder, key) = (self.clone(), key.clone());
+        let begun = move || {
+            let temporary = Temporary::create(&folder.inner.root.join(INCOMING))?;
+            Ok(FolderWriter::new(folder, key, temporary))
+        };
+        let writer = unblocked("storage.create", begun).await?;
+        Ok(Box::new(writer))
+    }
+
+    pub(crate) async fn copy(&self, from: &StorageKey, to: &StorageKey) -> Result<()> {
+        let (folder, from, to) = (self.clone(), from.clone(), to.clone());
+        unblocked("storage.copy", move || {
+            let mut source = folder.open(&from)?;
+            let mut temporary = Temporary::create(&folder.inner.root.join(INCOMING))?;
+            // The system copies between the files, or shares their blocks where the file system can.
+            io::copy(&mut source, temporary.file()).map_err(|error| system(error, "storage.copy", from.as_str()))?;
+            folder.publish(temporary, &to)
+        })
+        .await
+    }
+
+    pub(crate) async fn delete(&self, key: &StorageKey) -> Result<()> {
+        let (folder, key) = (self.clone(), key.clone());
+        unblocked("storage.delete", move || match fs::remove_file(folder.path(&key)) {
+            Ok(()) => {
+                folder.remove_empty_above(&key);
+                Ok(())
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(()),
+            Err(error) => Err(system(error, "storage.delete", key.as_str())),
+        })
+        .await
+    }
+
+    pub(crate) async fn list(&self, after: Option<&StorageKey>, limit: usize) -> Result<Page<StorageKey>> {
+        let (root, after) = (self.inner.root.clone(), after.cloned());
+        let keys = unblocked("storage.list", move || {
+            list::keys_after(&root, after.as_ref(), limit.saturating_add(1))
+                .map_err(|error| system(error, "storage.list", "the objects"))
+        });
+        Ok(page(keys.await?, limit))
+    }
+
+    fn path(&self, key: &StorageKey) -> PathBuf {
+        self.inner.root.join(key.as_str())
+    }
+
+    /// Gives a finished file its name: whole, in place of what had the name before, and durable.
+    fn publish(&self, temporary: Temporary, key: &StorageKey) -> Result<()> {
+        let failed = |error| system(error, "storage.commit", key.as_str());
+        temporary.sync().map_err(failed)?;
+        let target = self.path(key);
+        let parent = target.parent().unwrap_or(&self.inner.root);
+        let mut tries = 0;
+        while let Err(error) = self.make_durable(parent).and_then(|()| fs::rename(temporary.path(), &target)) {
+            // A folder that became empty may be removed between our making it and our using it; by another process
+            // even without our knowing.
+            tries += 1;
+            if error.kind() != io::ErrorKind::NotFound || tries == 100 {
+                return Err(failed(error));
+            }
+            if tries % 2 == 0 {
+                self.durable().clear();
+            }
+        }
+        temporary.is_published();
+        match sync(parent) {
+            // Somebody has deleted the object, and its folder with it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            synced => synced.map_err(failed),
+        }
+    }
+
+    /// Makes a folder below the root that survives a power cut: each one above it has its name on disk.
+    fn make_durable(&self, folder: &Path) -> io::Result<()> {
+        self.make_known(folder, &mut self.durable())
+    }
+
+    fn make_known(&self, folder: &Path, durable: &mut HashSet<PathBuf>) -> io::Result<()> {
+        if folder == self.inner.root || durable.contains(folder) {
+            return Ok(());
+        }
+        let above = folder.parent().unwrap_or(&self.inner.root);
+        self.make_known(above, durable)?;
+        match fs::create_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                // Another process has removed what is above.
+                durable.clear();
+                return Err(error);
+            }
+            Ok(()) => {}
+        }
+        sync(above)?;
+        durable.insert(folder.to_owned());
+        Ok(())
+    }
+
+    /// Removes the folders that a deletion left empty, so that what comes and goes leaves nothing.
+    fn remove_empty_above(&self, key: &StorageKey) {
+        let path = self.path(key);
+        let mut durable = self.durable();
+        for folder in path.ancestors().skip(1).take_while(|folder| *folder != self.inner.root) {
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
+            durable.remove(folder);
+        }
+    }
+
+    fn durable(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
+        self.inner.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LocalFiles for Folder {
+    fn open(&self, key: &StorageKey) -> Result<File> {
+        let file = File::open(self.path(key)).map_err(|error| system(error, "storage.open", key.as_str()))?;
+        let is_file = file.metadata().map_err(|error| system(error, "storage.open", key.as_str()))?.is_file();
+        match is_file {
+            true => Ok(file),
+            false => Err(absent("storage.open", key.as_str())),
+        }
+    }
+}
+
+/// Puts a folder's names on disk.
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Work for the blocking pool.
+async fn unblocked<T: Send + 'static>(
+    operation: &'static str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let broken = |error| Error::new(ErrorKind::Internal, operation, format!("a worker broke off: {error}"));
+    tokio::task::spawn_blocking(work).await.map_err(broken)?
+}
+
+#[cfg(test)]
+mod tests;

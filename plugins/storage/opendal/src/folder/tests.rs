@@ -1,0 +1,87 @@
+//! What only a folder can get wrong.
+
+use std::fs::FileTimes;
+use std::time::{Duration, SystemTime};
+
+use super::*;
+
+fn folder() -> (tempfile::TempDir, Folder) {
+    let place = tempfile::tempdir().unwrap();
+    let folder = Folder::new(place.path().to_str().unwrap()).unwrap();
+    (place, folder)
+}
+
+async fn put(folder: &Folder, key: &str) {
+    folder.create(&key.parse().unwrap()).await.unwrap().commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_start_removes_uploads_older_than_a_day_and_leaves_younger_ones() {
+    let (place, folder) = folder();
+    folder.prepare().await.unwrap();
+    let incoming = place.path().join(INCOMING);
+    for (name, hours) in [("old", 25), ("young", 23)] {
+        let file = File::create(incoming.join(name)).unwrap();
+        let then = SystemTime::now() - Duration::from_secs(hours * 60 * 60);
+        file.set_times(FileTimes::new().set_modified(then)).unwrap();
+    }
+    folder.prepare().await.unwrap();
+    let left: Vec<_> = fs::read_dir(incoming).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["young"]);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_told_with_what_to_do() {
+    let (place, _) = folder();
+    let file = place.path().join("file");
+    fs::write(&file, "").unwrap();
+    let below = Folder::new(file.join("below").to_str().unwrap()).unwrap();
+    let error = below.prepare().await.unwrap_err().to_string();
+    assert!(error.contains("file/below cannot be written; make it writable"), "{error}");
+}
+
+#[tokio::test]
+async fn what_comes_and_goes_leaves_no_folder() {
+    let (place, folder) = folder();
+    folder.prepare().await.unwrap();
+    put(&folder, "parts/7/1").await;
+    put(&folder, "parts/8/1").await;
+    folder.delete(&"parts/7/1".parse().unwrap()).await.unwrap();
+    assert!(!place.path().join("parts/7").exists());
+    assert!(place.path().join("parts/8/1").exists());
+    put(&folder, "parts/7/2").await;
+    assert!(place.path().join("parts/7/2").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_finds_its_folder_while_others_empty_it() {
+    let (_place, folder) = folder();
+    folder.prepare().await.unwrap();
+    let tasks: Vec<_> = (0..4)
+        .map(|n| {
+            let folder = folder.clone();
+            tokio::spawn(async move {
+                for _ in 0..50 {
+                    let key = format!("a/b/{n}");
+                    put(&folder, &key).await;
+                    folder.delete(&key.parse().unwrap()).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_others_put_into_the_folder_is_not_listed() {
+    let (place, folder) = folder();
+    folder.prepare().await.unwrap();
+    put(&folder, "a/1").await;
+    fs::create_dir(place.path().join("lost+found")).unwrap();
+    fs::write(place.path().join("lost+found/1"), "").unwrap();
+    fs::write(place.path().join("README.TXT"), "").unwrap();
+    let listed = folder.list(None, 10).await.unwrap();
+    assert_eq!(listed.items, ["a/1".parse().unwrap()]);
+}
