@@ -1,0 +1,145 @@
+//! One operation, one address: the spellings that clients use are rewritten to it before routing.
+//!
+//! | spelling | address |
+//! |---|---|
+//! | a trailing slash (except below `resolve` and `raw`) | without it |
+//! | `/datasets/acme/corpus/tree/main` | `/api/datasets/acme/corpus/tree/main` |
+//! | `/api/models/acme/bert/tree` | `/api/models/acme/bert/tree/main` |
+//! | `/acme/bert/resolve/main/x` | `/models/acme/bert/resolve/main/x` |
+//! | `/acme/bert.git/info/lfs/…`, `/api/acme/bert.git/info/lfs/…` | `/models/acme/bert/info/lfs/…` |
+//! | `…/info/lfs/verify` | `…/info/lfs/objects/verify` |
+//!
+//! Nothing is decoded here, so `refs%2Fpr%2F1` stays one segment.
+
+use std::borrow::Cow;
+
+use ballast_types::RepoKind;
+
+/// Operations on a repository that are reached with and without `/api`.
+const WITHOUT_API: [&str; 6] = ["tree", "paths-info", "commits", "branch", "tag", "settings"];
+/// What follows a repository's id in an address, for telling that an id has one segment only.
+const OPERATIONS: [&str; 15] = [
+    "tree", "paths-info", "commits", "branch", "tag", "settings", "resolve", "raw", "revision", "refs", "commit",
+    "preupload", "auth-check", "info", "compare",
+];
+
+fn is_kind(segment: &str) -> bool {
+    RepoKind::ALL.iter().any(|kind| kind.plural() == segment)
+}
+
+fn is_file(segment: &str) -> bool {
+    matches!(segment, "resolve" | "raw")
+}
+
+/// The address of what a raw (still percent-encoded) request path asks for.
+pub fn canonical(path: &str) -> Cow<'_, str> {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let rewritten = match segments.as_slice() {
+        // Files: whatever stands behind the revision is a path, and belongs to the client alone.
+        [kind, _, _, verb, ..] if is_kind(kind) && is_file(verb) => None,
+        [namespace, _, verb, ..] if is_file(verb) && !is_kind(namespace) && *namespace != "api" => {
+            Some(format!("/models{path}"))
+        }
+        _ => return routed(path.trim_end_matches('/')),
+    };
+    rewritten.map_or(Cow::Borrowed(path), Cow::Owned)
+}
+
+fn routed(path: &str) -> Cow<'_, str> {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    match segments.as_slice() {
+        [] => Cow::Borrowed("/"),
+        ["api", rest @ ..] if large_files(rest).is_some() => Cow::Owned(large_files(rest).unwrap_or_default()),
+        rest if large_files(rest).is_some() => Cow::Owned(large_files(rest).unwrap_or_default()),
+        [kind, _, _, verb, ..] if is_kind(kind) && WITHOUT_API.contains(verb) => {
+            Cow::Owned(format!("/api{path}{}", default_revision(&segments)))
+        }
+        ["api", repository @ ..] => match default_revision(repository) {
+            "" => Cow::Borrowed(path),
+            revision => Cow::Owned(format!("{path}{revision}")),
+        },
+        _ => Cow::Borrowed(path),
+    }
+}
+
+/// A tree without a revision is the default branch's.
+fn default_revision(repository: &[&str]) -> &'static str {
+    match repository {
+        [kind, _, _, "tree"] if is_kind(kind) => "/main",
+        _ => "",
+    }
+}
+
+/// `[kind/]namespace/name[.git]/info/lfs/…`
+fn large_files(segments: &[&str]) -> Option<String> {
+    let (kind, rest) = match segments {
+        [kind, rest @ ..] if is_kind(kind) && rest.get(2) == Some(&"info") => (*kind, rest),
+        rest => ("models", rest),
+    };
+    let [namespace, name, "info", "lfs", tail @ ..] = rest else { return None };
+    let name = name.strip_suffix(".git").unwrap_or(name);
+    let tail = match tail {
+        ["verify"] => "objects/verify".to_owned(),
+        tail => tail.join("/"),
+    };
+    Some(format!("/{kind}/{namespace}/{name}/info/lfs/{tail}"))
+}
+
+/// The repository that a path means whose id has only one segment. No such repository can exist, and clients expect
+/// to be told so rather than that the address is wrong.
+pub fn single_segment_id(path: &str) -> Option<(RepoKind, &str)> {
+    let segments: Vec<&str> = path.trim_end_matches('/').split('/').skip(1).collect();
+    let (segments, api) = match segments.as_slice() {
+        ["api", rest @ ..] => (rest, true),
+        rest => (rest, false),
+    };
+    match segments {
+        [kind, id] if api => Some((kind.parse().ok().filter(|_| is_kind(kind))?, id)),
+        [kind, id, verb, ..] if is_kind(kind) && OPERATIONS.contains(verb) => Some((kind.parse().ok()?, id)),
+        [id, verb, _, ..] if !api && !is_kind(id) && is_file(verb) => Some((RepoKind::Model, id)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_leads_to_one_address() {
+        for (spelling, address) in [
+            ("/", "/"),
+            ("/api/models", "/api/models"),
+            ("/api/models/", "/api/models"),
+            ("/datasets/a/b/tree/main", "/api/datasets/a/b/tree/main"),
+            ("/datasets/a/b/tree/main/", "/api/datasets/a/b/tree/main"),
+            ("/models/a/b/branch", "/api/models/a/b/branch"),
+            ("/api/models/a/b/tree", "/api/models/a/b/tree/main"),
+            ("/spaces/a/b/tree/", "/api/spaces/a/b/tree/main"),
+            ("/a/b/resolve/main/x", "/models/a/b/resolve/main/x"),
+            ("/a/b/resolve/refs%2Fpr%2F1/x%2Fy", "/models/a/b/resolve/refs%2Fpr%2F1/x%2Fy"),
+            ("/datasets/a/b/resolve/main/x/", "/datasets/a/b/resolve/main/x/"),
+            ("/a/b/raw/main/x", "/models/a/b/raw/main/x"),
+            ("/a/b.git/info/lfs/objects/batch", "/models/a/b/info/lfs/objects/batch"),
+            ("/a/b/info/lfs/objects/batch", "/models/a/b/info/lfs/objects/batch"),
+            ("/datasets/a/b.git/info/lfs/objects/batch", "/datasets/a/b/info/lfs/objects/batch"),
+            ("/api/a/b.git/info/lfs/verify", "/models/a/b/info/lfs/objects/verify"),
+            ("/a/b.git/info/lfs/locks/verify", "/models/a/b/info/lfs/locks/verify"),
+            ("/api/lfs/objects/0a/parts/1", "/api/lfs/objects/0a/parts/1"),
+            ("/api/whoami-v2/", "/api/whoami-v2"),
+            ("/a/b", "/a/b"),
+        ] {
+            assert_eq!(canonical(spelling), address, "{spelling}");
+        }
+    }
+
+    #[test]
+    fn ids_of_one_segment_are_recognised_as_repositories_that_cannot_be() {
+        assert_eq!(single_segment_id("/api/models/x"), Some((RepoKind::Model, "x")));
+        assert_eq!(single_segment_id("/api/datasets/x/tree/main"), Some((RepoKind::Dataset, "x")));
+        assert_eq!(single_segment_id("/foo/resolve/main/x"), Some((RepoKind::Model, "foo")));
+        assert_eq!(single_segment_id("/datasets/foo/resolve/main/x"), Some((RepoKind::Dataset, "foo")));
+        assert_eq!(single_segment_id("/api/nothing/x"), None);
+        assert_eq!(single_segment_id("/api/models"), None);
+    }
+}

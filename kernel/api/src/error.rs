@@ -1,0 +1,286 @@
+//! The one table that turns a failure into a status, `X-Error-Code` and `X-Error-Message`.
+
+use ballast_services::Failure;
+use ballast_types::{CommitId, RepoId};
+use poem::http::{HeaderName, HeaderValue, StatusCode, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiResponse, Object};
+use serde_json::{Map, Value, json};
+
+/// The result of a handler.
+pub type Answer<T> = Result<T, ApiError>;
+
+/// What every refusal says in its body.
+#[derive(Object)]
+#[oai(rename = "Error")]
+pub struct ErrorBody {
+    /// What went wrong, which thing it was, and where possible what to do next.
+    pub error: String,
+    /// Of a request that could not be read: where, and why.
+    pub detail: Option<Vec<ErrorDetail>>,
+}
+
+/// One thing that is wrong with a request.
+#[derive(Object)]
+pub struct ErrorDetail {
+    /// The way to it: `body`, `query` or `path`, then names and numbers.
+    pub loc: Vec<String>,
+    pub msg: String,
+}
+
+/// A refusal on its way to the client.
+#[derive(Debug)]
+pub struct ApiError {
+    pub status: StatusCode,
+    pub code: &'static str,
+    pub message: String,
+    /// `X-Repo-Commit`: clients remember that this commit does not have the file.
+    commit: Option<CommitId>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// What the body holds besides `error`.
+    more: Map<String, Value>,
+    moved: Option<Moved>,
+}
+
+/// A repository's former name, as written, and its present one: what a redirect is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    pub from: String,
+    pub to: RepoId,
+}
+
+/// Says, without a fault being visible from outside, that there was one.
+const BROKEN: &str = "Something went wrong in the hub itself; its log has the cause under this request's id";
+
+impl ApiError {
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { status, code, message, commit: None, headers: vec![], more: Map::new(), moved: None }
+    }
+
+    /// A request that cannot be read, with the way to what is wrong with it.
+    pub fn unreadable(loc: Vec<String>, why: impl std::fmt::Display) -> Self {
+        let why = why.to_string();
+        let message = format!("{}: {why}", loc.join("."));
+        let detail = json!([{ "loc": loc, "msg": why }]);
+        Self::new(StatusCode::BAD_REQUEST, "BadRequest", message).with("detail", detail)
+    }
+
+    /// An address at which there is nothing.
+    pub fn no_such_address(path: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NotFound", format!("There is nothing at '{path}'; see /docs for what there is"))
+    }
+
+    /// The same refusal with one more field in its body.
+    pub fn with(mut self, field: &str, value: Value) -> Self {
+        self.more.insert(field.to_owned(), value);
+        self
+    }
+
+    /// The same refusal with one more header.
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        let (status, code) = status_and_code(&failure);
+        let mut error = Self::new(status, code, failure.to_string());
+        match failure {
+            Failure::EntryNotFound { commit, .. } => error.commit = Some(commit),
+            Failure::RepositoryMoved { from, to, .. } => error.moved = Some(Moved { from, to }),
+            Failure::Unavailable(cause) => {
+                tracing::warn!(%cause, "not available");
+                error.message = "The hub cannot do this now; the same request may work in a moment".to_owned();
+                error.headers.push((header::RETRY_AFTER, HeaderValue::from_static("5")));
+            }
+            Failure::Broken(cause) => {
+                tracing::error!(%cause, "fault");
+                error.message = BROKEN.to_owned();
+            }
+            _ => {}
+        }
+        error
+    }
+}
+
+/// The table.
+fn status_and_code(failure: &Failure) -> (StatusCode, &'static str) {
+    use Failure::*;
+    match failure {
+        RepositoryNotFound { anonymous: true, .. } => (StatusCode::UNAUTHORIZED, "RepoNotFound"),
+        RepositoryNotFound { anonymous: false, .. } => (StatusCode::NOT_FOUND, "RepoNotFound"),
+        RepositoryMoved { .. } => (StatusCode::TEMPORARY_REDIRECT, "RepoMoved"),
+        RepositoryExists { .. } => (StatusCode::CONFLICT, "RepoExists"),
+        RevisionNotFound { .. } | RefNotFound { .. } => (StatusCode::NOT_FOUND, "RevisionNotFound"),
+        EntryNotFound { .. } | PathMissing { .. } => (StatusCode::NOT_FOUND, "EntryNotFound"),
+        BranchMoved => (StatusCode::PRECONDITION_FAILED, "BranchMoved"),
+        RefExists { .. } => (StatusCode::CONFLICT, "RefExists"),
+        ObjectNotFound { .. } => (StatusCode::NOT_FOUND, "ObjectNotFound"),
+        // With 403 a client that says "exist_ok" goes on to look whether the repository is there.
+        NamespaceNotFound { .. } => (StatusCode::FORBIDDEN, "NamespaceNotFound"),
+        BadCredential | CredentialRequired => (StatusCode::UNAUTHORIZED, "Unauthorized"),
+        Forbidden(_) => (StatusCode::FORBIDDEN, "Forbidden"),
+        OverQuota(_) => (StatusCode::PAYLOAD_TOO_LARGE, "QuotaExceeded"),
+        TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "TooLarge"),
+        Invalid(_) => (StatusCode::BAD_REQUEST, "BadRequest"),
+        Interrupted(_) => (StatusCode::BAD_REQUEST, "Interrupted"),
+        Conflict(_) => (StatusCode::CONFLICT, "Conflict"),
+        NotFound(_) => (StatusCode::NOT_FOUND, "NotFound"),
+        Unsupported(_) => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
+        Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
+        Broken(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
+    }
+}
+
+/// One line of ASCII, as a header must be.
+fn header_text(message: &str) -> HeaderValue {
+    let line: String = message.chars().take(1000).map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect();
+    HeaderValue::from_str(&line).unwrap_or_else(|_| HeaderValue::from_static("see the body"))
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut body = self.more;
+        body.insert("error".to_owned(), Value::String(self.message.clone()));
+        let mut response = Response::builder()
+            .status(self.status)
+            .content_type("application/json; charset=utf-8")
+            .header("x-error-code", self.code)
+            .header("x-error-message", header_text(&self.message))
+            .body(Value::Object(body).to_string());
+        if let Some(commit) = self.commit {
+            response.headers_mut().insert("x-repo-commit", header_text(&commit.to_string()));
+        }
+        for (name, value) in self.headers {
+            response.headers_mut().insert(name, value);
+        }
+        if let Some(moved) = self.moved {
+            response.set_data(moved);
+        }
+        response
+    }
+}
+
+impl From<ApiError> for poem::Error {
+    fn from(error: ApiError) -> Self {
+        poem::Error::from_response(error.into_response())
+    }
+}
+
+/// The refusals that any operation may answer with.
+const REFUSALS: &[(u16, &str)] = &[
+    (400, "The request cannot be read, or makes no sense"),
+    (401, "A valid credential is needed; also for a repository that an anonymous caller cannot see"),
+    (403, "The caller may not do this"),
+    (404, "There is no such thing, or the caller may not know of it"),
+    (409, "The request contradicts what is there"),
+    (412, "The branch moved since the caller looked"),
+    (413, "Too large, or no room left in the quota"),
+    (500, "A fault of the hub's own"),
+    (501, "This deployment does not do that"),
+    (503, "Not now; the same request may work later"),
+];
+
+impl ApiResponse for ApiError {
+    fn meta() -> MetaResponses {
+        let header = |name: &str, description: &str| MetaHeader {
+            name: name.to_owned(),
+            description: Some(description.to_owned()),
+            required: true,
+            deprecated: false,
+            schema: String::schema_ref(),
+        };
+        let response = |&(status, description): &(u16, &'static str)| MetaResponse {
+            description,
+            status: Some(status),
+            status_range: None,
+            content: vec![MetaMediaType { content_type: "application/json", schema: ErrorBody::schema_ref() }],
+            headers: vec![
+                header("X-Error-Code", "A word for programs: RepoNotFound, RevisionNotFound, EntryNotFound and so on"),
+                header("X-Error-Message", "The error in one line of ASCII"),
+            ],
+        };
+        MetaResponses { responses: REFUSALS.iter().map(response).collect() }
+    }
+
+    fn register(registry: &mut Registry) {
+        ErrorBody::register(registry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ballast_contract::{Error, ErrorKind};
+    use ballast_types::{RefName, RepoKind, Revision, Sha256};
+
+    use super::*;
+
+    fn every_failure() -> Vec<(Failure, u16, &'static str)> {
+        let id = || RepoId { namespace: "a".parse().unwrap(), name: "b".parse().unwrap() };
+        let absent = |anonymous| Failure::RepositoryNotFound { kind: RepoKind::Model, id: "a/b".to_owned(), anonymous };
+        let name = || RefName::branch("x").unwrap();
+        let fault = |kind| Error::new(kind, "storage.read", "disk 7 is on fire");
+        let (revision, commit) = (Revision::main(), CommitId([1; 20]));
+        let (kind, from) = (RepoKind::Model, "a/old".to_owned());
+        vec![
+            (absent(true), 401, "RepoNotFound"),
+            (absent(false), 404, "RepoNotFound"),
+            (Failure::RepositoryMoved { kind, from, to: id() }, 307, "RepoMoved"),
+            (Failure::RepositoryExists { kind, id: id() }, 409, "RepoExists"),
+            (Failure::RevisionNotFound { revision }, 404, "RevisionNotFound"),
+            (Failure::EntryNotFound { path: "p".to_owned(), commit }, 404, "EntryNotFound"),
+            (Failure::PathMissing { path: "p".to_owned() }, 404, "EntryNotFound"),
+            (Failure::BranchMoved, 412, "BranchMoved"),
+            (Failure::RefExists { name: name() }, 409, "RefExists"),
+            (Failure::RefNotFound { name: name() }, 404, "RevisionNotFound"),
+            (Failure::ObjectNotFound { sha256: Sha256([1; 32]) }, 404, "ObjectNotFound"),
+            (Failure::NamespaceNotFound { namespace: "n".to_owned() }, 403, "NamespaceNotFound"),
+            (Failure::BadCredential, 401, "Unauthorized"),
+            (Failure::CredentialRequired, 401, "Unauthorized"),
+            (Failure::Forbidden("no".to_owned()), 403, "Forbidden"),
+            (Failure::OverQuota("full".to_owned()), 413, "QuotaExceeded"),
+            (Failure::Invalid("odd".to_owned()), 400, "BadRequest"),
+            (Failure::TooLarge("big".to_owned()), 413, "TooLarge"),
+            (Failure::Conflict("c".to_owned()), 409, "Conflict"),
+            (Failure::NotFound("n".to_owned()), 404, "NotFound"),
+            (Failure::Unsupported("u".to_owned()), 501, "NotImplemented"),
+            (Failure::Interrupted("i".to_owned()), 400, "Interrupted"),
+            (Failure::Unavailable(fault(ErrorKind::Unavailable)), 503, "Unavailable"),
+            (Failure::Broken(fault(ErrorKind::Internal)), 500, "InternalError"),
+        ]
+    }
+
+    #[test]
+    fn every_failure_has_its_status_and_code() {
+        for (failure, status, code) in every_failure() {
+            let response = ApiError::from(failure).into_response();
+            assert_eq!(response.status().as_u16(), status, "{code}");
+            assert_eq!(response.header("x-error-code"), Some(code));
+            assert!(response.header("x-error-message").is_some_and(|text| !text.is_empty()));
+        }
+    }
+
+    #[test]
+    fn a_fault_of_the_hub_says_nothing_of_its_inside() {
+        let response = ApiError::from(Failure::Broken(Error::new(ErrorKind::Internal, "x", "disk 7"))).into_response();
+        assert!(!response.header("x-error-message").unwrap().contains("disk"));
+    }
+
+    #[test]
+    fn a_message_with_any_character_fits_into_a_header() {
+        let response = ApiError::from(Failure::Invalid("über\r\nX-Evil: 1\u{7f}".to_owned())).into_response();
+        assert_eq!(response.header("x-error-message"), Some("?ber??X-Evil: 1?"));
+    }
+
+    #[test]
+    fn a_missing_file_names_the_commit_that_lacks_it() {
+        let failure = Failure::EntryNotFound { path: "p".to_owned(), commit: CommitId([0xab; 20]) };
+        let response = ApiError::from(failure).into_response();
+        assert_eq!(response.header("x-repo-commit"), Some("ab".repeat(20).as_str()));
+    }
+}

@@ -1,0 +1,216 @@
+//! The outermost layer: request ids, one span and one log line per request, metrics, one spelling of addresses, CORS,
+//! and the form of every refusal, whoever it came from.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ballast_services::Failure;
+use futures::FutureExt;
+use poem::error::{MethodNotAllowedError, NotFoundError};
+use poem::http::uri::PathAndQuery;
+use poem::http::{HeaderValue, Method, StatusCode, Uri, header};
+use poem::{Endpoint, IntoResponse, Request, Response};
+use poem_openapi::OperationId;
+use poem_openapi::error::{ParseParamError, ParsePathError};
+use tracing::Instrument;
+
+use crate::call::Shared;
+use crate::cors;
+use crate::error::{ApiError, Moved};
+use crate::{address, request_id};
+
+/// Wraps the routes.
+pub(crate) struct Frame<E> {
+    routes: E,
+    shared: Arc<Shared>,
+}
+
+impl<E> Frame<E> {
+    pub fn new(routes: E, shared: Arc<Shared>) -> Self {
+        Self { routes, shared }
+    }
+}
+
+impl<E: Endpoint> Endpoint for Frame<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let id = request_id::of(request.headers());
+        let method = request.method().clone();
+        let path = request.original_uri().path().to_owned();
+        let span = tracing::info_span!("request", %id, %method, path, route = tracing::field::Empty);
+        let begun = Instant::now();
+        let mut response = self.answer(request).instrument(span.clone()).await;
+        let route = response.data::<OperationId>().map_or("none", |operation| operation.0);
+        span.record("route", route);
+        span.in_scope(|| observe(&method, route, response.status(), begun));
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert("x-request-id", id);
+        }
+        response.headers_mut().entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+        Ok(response)
+    }
+}
+
+impl<E: Endpoint> Frame<E> {
+    async fn answer(&self, mut request: Request) -> Response {
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let origins = &self.shared.options.cors_origins;
+        if cors::is_preflight(&request) {
+            return cors::preflight(origins, origin.as_ref());
+        }
+        let asked = Asked::of(&request);
+        rewrite(&mut request);
+        request.set_data(self.shared.clone());
+        // A handler that panics has been logged by the panic hook; what it held is dropped, nothing is shared.
+        let outcome = AssertUnwindSafe(self.routes.call(request)).catch_unwind().await;
+        let mut response = match outcome {
+            Ok(Ok(output)) => output.into_response(),
+            Ok(Err(error)) => refused(error, &asked),
+            Err(_) => {
+                let fault = ballast_contract::Error::new(ballast_contract::ErrorKind::Internal, "api", "a handler panicked");
+                ApiError::from(Failure::Broken(fault)).into_response()
+            }
+        };
+        if let Some(location) = response.data::<Moved>().and_then(|moved| moved_to(moved, &asked)) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        cors::allow(&mut response, origins, origin.as_ref());
+        response
+    }
+}
+
+/// What is needed of a request after the routes have consumed it.
+struct Asked {
+    path: String,
+    query: Option<String>,
+    anonymous: bool,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        let uri = request.original_uri();
+        Self {
+            path: uri.path().to_owned(),
+            query: uri.query().map(str::to_owned),
+            anonymous: !request.headers().contains_key(header::AUTHORIZATION),
+        }
+    }
+}
+
+/// Puts the one address of what is asked for in the place of the spelling that the client chose.
+fn rewrite(request: &mut Request) {
+    let path = address::canonical(request.uri().path()).into_owned();
+    if path == request.uri().path() {
+        return;
+    }
+    let target = match request.uri().query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    // Made of what was a valid target before; where it is none after all, the routes will not know it.
+    if let Ok(target) = PathAndQuery::try_from(target) {
+        *request.uri_mut() = Uri::from(target);
+    }
+}
+
+/// Gives refusals that do not come from a handler the form of those that do.
+fn refused(error: poem::Error, asked: &Asked) -> Response {
+    if error.is_from_response() {
+        return with_operation(&error.data::<OperationId>().copied(), error.into_response());
+    }
+    let operation = error.data::<OperationId>().copied();
+    with_operation(&operation, refusal(&error, asked).into_response())
+}
+
+fn with_operation(operation: &Option<OperationId>, mut response: Response) -> Response {
+    if let Some(operation) = operation {
+        response.set_data(*operation);
+    }
+    response
+}
+
+fn refusal(error: &poem::Error, asked: &Asked) -> ApiError {
+    if error.is::<NotFoundError>() {
+        return match address::single_segment_id(&asked.path) {
+            Some((kind, id)) => {
+                Failure::RepositoryNotFound { kind, id: id.to_owned(), anonymous: asked.anonymous }.into()
+            }
+            None => ApiError::no_such_address(&asked.path),
+        };
+    }
+    if error.is::<MethodNotAllowedError>() {
+        let message = format!("'{}' does not take this method; see /docs for what it takes", asked.path);
+        return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message);
+    }
+    if let Some(error) = error.downcast_ref::<ParsePathError>() {
+        // The first segment of an address is one of three words: another one makes it another address.
+        return match error.reason.contains(crate::wire::UNKNOWN_KIND) {
+            true => ApiError::no_such_address(&asked.path),
+            false => ApiError::unreadable(vec!["path".to_owned()], &error.reason),
+        };
+    }
+    if let Some(error) = error.downcast_ref::<ParseParamError>() {
+        return ApiError::unreadable(vec!["query".to_owned(), error.name.to_owned()], &error.reason);
+    }
+    match error.status() {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", error.to_string())
+        }
+        status if status.is_client_error() => ApiError::new(status, "BadRequest", error.to_string()),
+        _ => {
+            let fault = ballast_contract::Error::new(ballast_contract::ErrorKind::Internal, "api", error.to_string());
+            Failure::Broken(fault).into()
+        }
+    }
+}
+
+/// Where the same thing is under the repository's present name: relative, which every client follows.
+fn moved_to(moved: &Moved, asked: &Asked) -> Option<HeaderValue> {
+    let path = asked.path.replacen(&format!("/{}", moved.from), &format!("/{}", moved.to), 1);
+    let location = match &asked.query {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    HeaderValue::from_str(&location).ok()
+}
+
+fn observe(method: &Method, route: &'static str, status: StatusCode, begun: Instant) {
+    let seconds = begun.elapsed().as_secs_f64();
+    let method = match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    };
+    let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.as_str().to_owned())];
+    metrics::counter!("ballast_http_requests_total", &labels).increment(1);
+    metrics::histogram!("ballast_http_request_seconds", "method" => method, "route" => route).record(seconds);
+    let milliseconds = (seconds * 1000.0).round() as u64;
+    tracing::info!(status = status.as_u16(), milliseconds, "answered");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moved_repository_is_pointed_to_by_a_relative_location() {
+        let moved = Moved {
+            from: "acme/old".to_owned(),
+            to: ballast_types::RepoId { namespace: "acme".parse().unwrap(), name: "new".parse().unwrap() },
+        };
+        let asked = |path: &str, query: Option<&str>| Asked {
+            path: path.to_owned(),
+            query: query.map(str::to_owned),
+            anonymous: true,
+        };
+        let location = moved_to(&moved, &asked("/api/models/acme/old/tree/main", Some("expand=true"))).unwrap();
+        assert_eq!(location, "/api/models/acme/new/tree/main?expand=true");
+        let location = moved_to(&moved, &asked("/acme/old/resolve/refs%2Fpr%2F1/a%20b", None)).unwrap();
+        assert_eq!(location, "/acme/new/resolve/refs%2Fpr%2F1/a%20b");
+    }
+}

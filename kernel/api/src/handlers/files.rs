@@ -1,0 +1,114 @@
+use ballast_contract::storage::ResponseHeaders;
+use ballast_services::ResolvedFile;
+use ballast_types::Revision;
+use poem::Request;
+use poem_openapi::OpenApi;
+use poem_openapi::param::Path;
+
+use super::Group;
+use crate::call::OpenCall;
+use crate::content_type;
+use crate::error::Answer;
+use crate::served::{Plan, Served, Wanted, file_headers};
+use crate::wire::Kinds;
+
+pub struct Files;
+
+#[OpenApi(tag = "Group::Files")]
+impl Files {
+    /// Get a file
+    ///
+    /// `Range` (one range), `If-Range` and `If-None-Match` are honoured. Without `/{kinds}` the repository is a model.
+    #[oai(path = "/:kinds/:namespace/:name/resolve/:revision/*param4", method = "get", operation_id = "resolve_file")]
+    #[allow(clippy::too_many_arguments)]
+    async fn resolve_file(
+        &self,
+        call: OpenCall,
+        request: &Request,
+        kinds: Path<Kinds>,
+        namespace: Path<String>,
+        name: Path<String>,
+        /// A branch, a tag, `refs/…` (encoded as one segment) or a commit id.
+        revision: Path<String>,
+        path: Path<String>,
+    ) -> Answer<Served> {
+        let file = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
+        let plan = Wanted::of(request).plan(&file.etag(), file.size());
+        if matches!(plan, Plan::Send { .. })
+            && let Some(url) = file.redirect(&presented(&file)).await?
+        {
+            return Ok(Served::elsewhere(&url, file_headers(&file), &file));
+        }
+        Served::planned(plan, file.size(), file_headers(&file), false, async |range| file.open(range).await).await
+    }
+
+    /// Look at a file
+    ///
+    /// What GET would say, without the bytes. Never a redirect, because clients read the headers of the first answer.
+    #[oai(path = "/:kinds/:namespace/:name/resolve/:revision/*param4", method = "head", operation_id = "head_file")]
+    #[allow(clippy::too_many_arguments)]
+    async fn head_file(
+        &self,
+        call: OpenCall,
+        request: &Request,
+        kinds: Path<Kinds>,
+        namespace: Path<String>,
+        name: Path<String>,
+        /// A branch, a tag, `refs/…` (encoded as one segment) or a commit id.
+        revision: Path<String>,
+        path: Path<String>,
+    ) -> Answer<Served> {
+        let file = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
+        let plan = Wanted::of(request).plan(&file.etag(), file.size());
+        Served::planned(plan, file.size(), file_headers(&file), true, async |range| file.open(range).await).await
+    }
+
+    /// Get a file as git holds it
+    ///
+    /// Of a large file, its pointer.
+    #[oai(path = "/:kinds/:namespace/:name/raw/:revision/*param4", method = "get", operation_id = "get_raw_file")]
+    #[allow(clippy::too_many_arguments)]
+    async fn get_raw_file(
+        &self,
+        call: OpenCall,
+        request: &Request,
+        kinds: Path<Kinds>,
+        namespace: Path<String>,
+        name: Path<String>,
+        /// A branch, a tag, `refs/…` (encoded as one segment) or a commit id.
+        revision: Path<String>,
+        path: Path<String>,
+    ) -> Answer<Served> {
+        let file = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
+        if let Some(text) = file.pointer_text() {
+            return Ok(Served::text(text, pointer_headers(&file), false));
+        }
+        let plan = Wanted::of(request).plan(&file.etag(), file.size());
+        Served::planned(plan, file.size(), file_headers(&file), false, async |range| file.open(range).await).await
+    }
+}
+
+async fn found(
+    call: &OpenCall, kinds: Kinds, namespace: &str, name: &str, revision: String, path: &str,
+) -> Answer<ResolvedFile> {
+    let repository = call.hub.readable(&call.caller, kinds.into(), namespace, name).await?;
+    Ok(repository.resolve_file(&Revision::new(revision), path).await?)
+}
+
+/// How the storage is to present the bytes when it serves them itself.
+fn presented(file: &ResolvedFile) -> ResponseHeaders {
+    let name = file.path.file_name();
+    ResponseHeaders {
+        content_disposition: Some(content_type::disposition(name)),
+        content_type: Some(content_type::of(name).to_owned()),
+    }
+}
+
+/// The pointer is another text than the file: it has git's id for its tag, and nothing linked.
+fn pointer_headers(file: &ResolvedFile) -> poem::http::HeaderMap {
+    let mut headers = file_headers(file);
+    headers.remove("x-linked-etag");
+    headers.remove("x-linked-size");
+    headers.extend(crate::served::common_headers(&file.file.oid().to_string()));
+    headers
+}

@@ -1,0 +1,232 @@
+use std::collections::BTreeMap;
+
+use ballast_services::{Failure, LfsDownload, LfsObject, LfsUpload};
+use ballast_types::{RepoKind, Sha256};
+use poem::http::{HeaderValue, StatusCode, header};
+use poem_openapi::OpenApi;
+use poem_openapi::param::Path;
+
+use super::Group;
+use crate::base_url::BaseUrl;
+use crate::call::OpenCall;
+use crate::error::ApiError;
+use crate::extract::LfsBody;
+use crate::lfs_answer::{LfsAnswer, LfsJson};
+use crate::wire::{
+    Kinds, LfsAction, LfsActions, LfsBatch, LfsBatchAnswer, LfsMessage, LfsObjectAnswer, LfsObjectError, LfsVerify,
+};
+
+pub struct LargeFiles;
+
+#[OpenApi(tag = "Group::Lfs")]
+impl LargeFiles {
+    /// Ask how to send or get large files
+    ///
+    /// The git-lfs batch API, with `multipart` besides `basic`: then an upload's `header` has `chunk_size` and a URL
+    /// for each part, and `href` takes the list of parts. The name may end in `.git`; without `/{kinds}` the
+    /// repository is a model.
+    #[oai(
+        path = "/:kinds/:namespace/:name/info/lfs/objects/batch",
+        method = "post",
+        operation_id = "lfs_batch"
+    )]
+    async fn lfs_batch(
+        &self,
+        call: OpenCall,
+        kinds: Path<Kinds>,
+        namespace: Path<String>,
+        name: Path<String>,
+        batch: LfsBody<LfsBatch>,
+    ) -> LfsAnswer<LfsBatchAnswer> {
+        let kind = RepoKind::from(kinds.0);
+        let batch = batch.0;
+        if batch.hash_algo.as_deref().is_some_and(|algorithm| algorithm != "sha256") {
+            let refusal = ApiError::new(StatusCode::CONFLICT, "BadRequest", "hash_algo: only sha256 is known");
+            return Err(refusal.into());
+        }
+        let links = Links { base: call.base.clone() };
+        let known: Vec<Option<LfsObject>> = batch.objects.iter().map(|object| named(&object.oid, object.size)).collect();
+        let objects: Vec<LfsObject> = known.iter().flatten().copied().collect();
+        let (transfer, mut answers) = match batch.operation.as_str() {
+            "upload" => {
+                let repository = call.hub.writable(&call.caller, kind, &namespace, &name).await?;
+                let parts = batch.transfers.iter().flatten().any(|transfer| transfer == "multipart");
+                let uploads = repository.lfs_upload(&objects, parts).await?;
+                let transfer = if uploads.iter().any(is_in_parts) { "multipart" } else { "basic" };
+                let verify = call.base.join(&format!(
+                    "/{}{}.git/info/lfs/objects/verify",
+                    kind.url_prefix(),
+                    repository.id()
+                ));
+                let answer = |(object, upload): (&LfsObject, LfsUpload)| links.upload(object, upload, &verify);
+                (transfer, objects.iter().zip(uploads).map(answer).collect::<Vec<_>>())
+            }
+            "download" => {
+                let repository = call.hub.readable(&call.caller, kind, &namespace, &name).await?;
+                let downloads = repository.lfs_download(&objects).await?;
+                let answer = |(object, download): (&LfsObject, LfsDownload)| links.download(object, download);
+                ("basic", objects.iter().zip(downloads).map(answer).collect())
+            }
+            other => {
+                let why = format!("operation: '{}' is neither upload nor download", other.escape_debug());
+                return Err(Failure::Invalid(why).into());
+            }
+        };
+        // Objects with a broken name were not asked about; their places in the answer are theirs all the same.
+        for (at, _) in known.iter().enumerate().filter(|(_, known)| known.is_none()) {
+            answers.insert(at, unnamed(&batch.objects[at].oid, batch.objects[at].size));
+        }
+        let answer = LfsBatchAnswer { transfer: transfer.to_owned(), objects: answers, hash_algo: "sha256".to_owned() };
+        Ok(LfsJson(answer))
+    }
+
+    /// Check that a large file arrived
+    #[oai(
+        path = "/:kinds/:namespace/:name/info/lfs/objects/verify",
+        method = "post",
+        operation_id = "lfs_verify"
+    )]
+    async fn lfs_verify(
+        &self,
+        call: OpenCall,
+        kinds: Path<Kinds>,
+        namespace: Path<String>,
+        name: Path<String>,
+        object: LfsBody<LfsVerify>,
+    ) -> LfsAnswer<LfsMessage> {
+        let repository = call.hub.writable(&call.caller, kinds.0.into(), &namespace, &name).await?;
+        let sha256: Sha256 = object.0.oid.parse().map_err(Failure::invalid)?;
+        repository.lfs_verify(LfsObject { sha256, size: object.0.size }).await?;
+        Ok(LfsJson(LfsMessage { message: format!("The object {sha256} is here") }))
+    }
+
+    /// Ask for locks before a push
+    ///
+    /// Not offered; git-lfs takes the 501 for that and goes on.
+    #[oai(
+        path = "/:kinds/:namespace/:name/info/lfs/locks/verify",
+        method = "post",
+        operation_id = "lfs_verify_locks"
+    )]
+    async fn lfs_verify_locks(
+        &self, call: OpenCall, kinds: Path<Kinds>, namespace: Path<String>, name: Path<String>,
+    ) -> LfsAnswer<LfsMessage> {
+        call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
+        Err(Failure::Unsupported("This hub has no file locks".to_owned()).into())
+    }
+}
+
+fn named(oid: &str, size: u64) -> Option<LfsObject> {
+    Some(LfsObject { sha256: oid.parse().ok()?, size })
+}
+
+fn is_in_parts(upload: &LfsUpload) -> bool {
+    matches!(upload, LfsUpload::Parts { .. })
+}
+
+fn refused(oid: String, size: u64, code: u16, message: String) -> LfsObjectAnswer {
+    let error = Some(LfsObjectError { code, message });
+    LfsObjectAnswer { oid, size, authenticated: None, actions: None, error }
+}
+
+fn unnamed(oid: &str, size: u64) -> LfsObjectAnswer {
+    let message = "An oid is a SHA-256, written as 64 hexadecimal digits".to_owned();
+    refused(oid.chars().take(100).collect(), size, 422, message)
+}
+
+/// The URLs under which objects go in and out.
+struct Links {
+    base: BaseUrl,
+}
+
+impl Links {
+    fn object(&self, object: &LfsObject, rest: &str, ticket: &str) -> String {
+        self.base.join(&format!("/api/lfs/objects/{}{rest}?ticket={ticket}", object.sha256))
+    }
+
+    fn upload(&self, object: &LfsObject, upload: LfsUpload, verify: &str) -> LfsObjectAnswer {
+        let (oid, size) = (object.sha256.to_string(), object.size);
+        let action = match upload {
+            LfsUpload::Stored => {
+                return LfsObjectAnswer { oid, size, authenticated: None, actions: None, error: None };
+            }
+            LfsUpload::WrongSize { size: there } => {
+                let message = format!("The object is here with {there} bytes, not {size}");
+                return refused(oid, size, 422, message);
+            }
+            LfsUpload::Whole { ticket, expires } => LfsAction {
+                href: self.object(object, "", &ticket),
+                header: None,
+                expires_at: Some(expires.to_string()),
+            },
+            LfsUpload::Parts { ticket, part_size, parts, expires } => {
+                let part = |number: u32| (format!("{number:05}"), self.object(object, &format!("/parts/{number}"), &ticket));
+                let mut header: BTreeMap<String, String> = (1..=parts).map(part).collect();
+                header.insert("chunk_size".to_owned(), part_size.to_string());
+                let href = self.object(object, "/complete", &ticket);
+                LfsAction { href, header: Some(header), expires_at: Some(expires.to_string()) }
+            }
+        };
+        let verify = LfsAction { href: verify.to_owned(), header: None, expires_at: None };
+        let actions = LfsActions { upload: Some(action), verify: Some(verify), download: None };
+        LfsObjectAnswer { oid, size, authenticated: Some(true), actions: Some(actions), error: None }
+    }
+
+    fn download(&self, object: &LfsObject, download: LfsDownload) -> LfsObjectAnswer {
+        let oid = object.sha256.to_string();
+        match download {
+            LfsDownload::Absent => refused(oid, object.size, 404, "This repository has no such object".to_owned()),
+            LfsDownload::Available { ticket, size, expires } => {
+                let href = self.object(object, "", &ticket);
+                let action = LfsAction { href, header: None, expires_at: Some(expires.to_string()) };
+                let actions = LfsActions { download: Some(action), ..LfsActions::default() };
+                LfsObjectAnswer { oid, size, authenticated: Some(true), actions: Some(actions), error: None }
+            }
+        }
+    }
+}
+
+/// What makes git and git-lfs ask their user (or their credential helper) who they are.
+pub(crate) fn challenge() -> (poem::http::HeaderName, HeaderValue) {
+    (header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Ballast\", charset=\"UTF-8\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use ballast_types::Timestamp;
+    use poem_openapi::types::ToJSON;
+
+    use super::*;
+
+    fn links() -> Links {
+        Links { base: BaseUrl::of(Some("http://h"), &poem::http::HeaderMap::new(), None) }
+    }
+
+    const OBJECT: LfsObject = LfsObject { sha256: Sha256([0xab; 32]), size: 12 };
+
+    #[test]
+    fn a_stored_object_has_no_actions_at_all() {
+        let json = links().upload(&OBJECT, LfsUpload::Stored, "http://h/v").to_json().unwrap();
+        assert_eq!(json.as_object().unwrap().keys().collect::<Vec<_>>(), ["oid", "size"]);
+    }
+
+    #[test]
+    fn an_upload_in_parts_has_a_url_for_each_and_says_how_long_they_are() {
+        let parts = LfsUpload::Parts { ticket: "t".to_owned(), part_size: 5, parts: 3, expires: Timestamp(0) };
+        let json = links().upload(&OBJECT, parts, "http://h/v").to_json().unwrap();
+        let upload = &json["actions"]["upload"];
+        let base = format!("http://h/api/lfs/objects/{}", "ab".repeat(32));
+        assert_eq!(upload["href"], format!("{base}/complete?ticket=t"));
+        assert_eq!(upload["header"]["chunk_size"], "5");
+        assert_eq!(upload["header"]["00003"], format!("{base}/parts/3?ticket=t"));
+        assert_eq!(upload["header"].as_object().unwrap().len(), 4);
+        assert_eq!(json["actions"]["verify"]["href"], "http://h/v");
+    }
+
+    #[test]
+    fn an_object_that_is_absent_is_an_error_of_its_own() {
+        let json = links().download(&OBJECT, LfsDownload::Absent).to_json().unwrap();
+        assert_eq!(json["error"]["code"], 404);
+        assert!(json.get("actions").is_none());
+    }
+}

@@ -1,0 +1,276 @@
+use std::collections::BTreeSet;
+
+use ballast_services::{Failure, ListQuery, NewRepository, Readable, RepositoryInfo, Sort};
+use ballast_types::{RepoId, RepoKind, Revision, Visibility};
+use poem_openapi::OpenApi;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+
+use super::{Group, kind};
+use crate::base_url::BaseUrl;
+use crate::call::{OpenCall, OwnCall};
+use crate::error::{Answer, ApiError};
+use crate::extract::{Flag, JsonBody};
+use crate::wire::{
+    CreateRepository, Created, DeleteRepository, Kinds, Message, RepositoryView, Selected, Sibling, allowed_expansions,
+};
+
+pub struct Repositories;
+
+#[OpenApi(tag = "Group::Repositories")]
+impl Repositories {
+    /// Create a repository
+    ///
+    /// A name that is taken is answered with 409 and the URL of what is there.
+    #[oai(path = "/api/repos/create", method = "post", operation_id = "create_repository")]
+    async fn create_repository(&self, call: OwnCall, new: JsonBody<CreateRepository>) -> Answer<Json<Created>> {
+        let new = new.0;
+        let kind = kind(new.kind.as_deref())?;
+        let visibility = visibility(new.visibility.as_deref(), new.private)?;
+        let new = NewRepository { kind, name: new.name, organization: new.organization, visibility, sdk: new.sdk };
+        match call.hub.create_repository(&call.caller, new).await {
+            Ok(name) => Ok(Json(created(&call.base, kind, &name.id))),
+            Err(Failure::RepositoryExists { kind, id }) => {
+                let there = created(&call.base, kind, &id);
+                let refusal = ApiError::from(Failure::RepositoryExists { kind, id });
+                Err(refusal.with("url", there.url.into()).with("repo_id", there.repo_id.into()))
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Delete a repository
+    #[oai(path = "/api/repos/delete", method = "delete", operation_id = "delete_repository")]
+    async fn delete_repository(&self, call: OwnCall, which: JsonBody<DeleteRepository>) -> Answer<Json<Message>> {
+        let which = which.0;
+        let kind = kind(which.kind.as_deref())?;
+        let own = call.caller.user_name().map(|name| name.to_string());
+        let (namespace, name) = match which.name.split_once('/') {
+            Some((namespace, name)) => (namespace.to_owned(), name),
+            None => (which.organization.or(own).unwrap_or_default(), which.name.as_str()),
+        };
+        let repository = call.hub.administering(&call.caller, kind, &namespace, name).await?;
+        let id = repository.id().clone();
+        repository.delete().await?;
+        Ok(Json(Message { message: format!("The {kind} '{id}' is deleted") }))
+    }
+
+    /// List repositories
+    ///
+    /// What is public, and what is private in the caller's own namespaces.
+    #[oai(path = "/api/:kinds", method = "get", operation_id = "list_repositories")]
+    #[allow(clippy::too_many_arguments)]
+    async fn list_repositories(
+        &self,
+        call: OpenCall,
+        kinds: Path<Kinds>,
+        /// Only this user's or organisation's.
+        author: Query<Option<String>>,
+        /// Each of these must occur in `namespace/name`.
+        search: Query<Option<Vec<String>>>,
+        /// Tags. Accepted, and without effect on this hub.
+        #[oai(name = "filter")]
+        _filter: Query<Option<Vec<String>>>,
+        /// `lastModified` (by default), `createdAt`, `downloads`, `likes`, `trendingScore` or `name`.
+        sort: Query<Option<String>>,
+        /// `1` for ascending; by default, and with `-1`, descending.
+        direction: Query<Option<String>>,
+        /// 1 to 1000, by default 100.
+        limit: Query<Option<usize>>,
+        /// With all that is known of each.
+        #[oai(name = "full")]
+        _full: Query<Option<Flag>>,
+        /// Only these fields.
+        expand: Query<Option<Vec<String>>>,
+        /// From the `Link` header of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Answer<Selected<Vec<RepositoryView>>> {
+        let kind = RepoKind::from(kinds.0);
+        let fields = fields(kind, expand.0)?;
+        let query = ListQuery {
+            kind,
+            author: author.0,
+            search: search.0.unwrap_or_default().into_iter().filter(|word| !word.is_empty()).collect(),
+            sort: order(sort.0.as_deref())?,
+            ascending: ascending(direction.0.as_deref())?,
+            after: cursor.0,
+            limit: limit.0,
+        };
+        let page = call.hub.list_repositories(&call.caller, query).await?;
+        let next = call.next(page.next.as_deref());
+        Ok(Selected { value: page.items.into_iter().map(RepositoryView::from).collect(), fields, next })
+    }
+
+    /// Get a repository
+    #[oai(path = "/api/:kinds/:namespace/:name", method = "get", operation_id = "get_repository")]
+    #[allow(clippy::too_many_arguments)]
+    async fn get_repository(
+        &self,
+        call: OpenCall,
+        kinds: Path<Kinds>,
+        namespace: Path<String>,
+        name: Path<String>,
+        /// With sizes and digests of the files.
+        blobs: Query<Option<Flag>>,
+        /// Accepted, and without effect: this hub scans nothing.
+        #[oai(name = "securityStatus")]
+        _security: Query<Option<Flag>>,
+        /// Only these fields.
+        expand: Query<Option<Vec<String>>>,
+    ) -> Answer<Selected<RepositoryView>> {
+        let fields = fields(kinds.0.into(), expand.0)?;
+        let repository = call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
+        let info = repository.info(None).await?;
+        described(&repository, info, blobs.0, fields).await
+    }
+
+    /// Get a repository at a revision
+    #[oai(path = "/api/:kinds/:namespace/:name/revision/:revision", method = "get", operation_id = "get_revision")]
+    #[allow(clippy::too_many_arguments)]
+    async fn get_revision(
+        &self,
+        call: OpenCall,
+        kinds: Path<Kinds>,
+        namespace: Path<String>,
+        name: Path<String>,
+        /// A branch, a tag, `refs/…` (encoded as one segment) or a commit id.
+        revision: Path<String>,
+        /// With sizes and digests of the files.
+        blobs: Query<Option<Flag>>,
+        /// Accepted, and without effect: this hub scans nothing.
+        #[oai(name = "securityStatus")]
+        _security: Query<Option<Flag>>,
+        /// Only these fields.
+        expand: Query<Option<Vec<String>>>,
+    ) -> Answer<Selected<RepositoryView>> {
+        let fields = fields(kinds.0.into(), expand.0)?;
+        let repository = call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
+        let info = repository.info(Some(&Revision::new(revision.0))).await?;
+        described(&repository, info, blobs.0, fields).await
+    }
+
+    /// Check the right to read
+    #[oai(path = "/api/:kinds/:namespace/:name/auth-check", method = "get", operation_id = "check_read")]
+    async fn check_read(
+        &self, call: OpenCall, kinds: Path<Kinds>, namespace: Path<String>, name: Path<String>,
+    ) -> Answer<Json<Message>> {
+        let repository = call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
+        Ok(Json(Message { message: format!("You may read '{}'", repository.id()) }))
+    }
+
+    /// Check the right to write
+    #[oai(path = "/api/:kinds/:namespace/:name/auth-check/write", method = "get", operation_id = "check_write")]
+    async fn check_write(
+        &self, call: OwnCall, kinds: Path<Kinds>, namespace: Path<String>, name: Path<String>,
+    ) -> Answer<Json<Message>> {
+        let repository = call.hub.writable(&call.caller, kinds.0.into(), &namespace, &name).await?;
+        Ok(Json(Message { message: format!("You may write to '{}'", repository.id()) }))
+    }
+}
+
+/// A repository's page on this hub.
+pub(super) fn page(base: &BaseUrl, kind: RepoKind, id: &RepoId) -> String {
+    base.join(&format!("/{}{id}", kind.url_prefix()))
+}
+
+fn created(base: &BaseUrl, kind: RepoKind, id: &RepoId) -> Created {
+    Created { url: page(base, kind, id), repo_id: id.to_string(), name: id.to_string() }
+}
+
+fn visibility(word: Option<&str>, private: Option<bool>) -> Result<Option<Visibility>, Failure> {
+    let named = match word {
+        None => None,
+        Some("public") => Some(Visibility::Public),
+        Some("private") => Some(Visibility::Private),
+        Some(other) => {
+            let why = format!("visibility: '{}' is not offered; it is public or private", other.escape_debug());
+            return Err(Failure::Invalid(why));
+        }
+    };
+    let flagged = private.map(|private| if private { Visibility::Private } else { Visibility::Public });
+    match (named, flagged) {
+        (Some(named), Some(flagged)) if named != flagged => {
+            Err(Failure::Invalid("visibility and private contradict each other".to_owned()))
+        }
+        (named, flagged) => Ok(named.or(flagged)),
+    }
+}
+
+fn order(word: Option<&str>) -> Result<Sort, Failure> {
+    Ok(match word.unwrap_or("lastModified") {
+        "lastModified" | "last_modified" | "updated" => Sort::Updated,
+        "createdAt" | "created_at" | "created" => Sort::Created,
+        "downloads" | "trendingScore" | "trending_score" | "trending" => Sort::Downloads,
+        "likes" => Sort::Likes,
+        "name" | "id" => Sort::Name,
+        other => {
+            let why = format!(
+                "sort: '{}' is no order; it is lastModified, createdAt, downloads, likes, trendingScore or name",
+                other.escape_debug()
+            );
+            return Err(Failure::Invalid(why));
+        }
+    })
+}
+
+fn ascending(direction: Option<&str>) -> Result<bool, Failure> {
+    match direction {
+        None | Some("-1" | "") => Ok(false),
+        Some("1") => Ok(true),
+        Some(other) => Err(Failure::Invalid(format!("direction: '{}' is neither 1 nor -1", other.escape_debug()))),
+    }
+}
+
+/// What `expand` asks for; also as `expand[]=…` and separated by commas, as some clients write lists.
+fn fields(kind: RepoKind, expand: Option<Vec<String>>) -> Result<Option<BTreeSet<String>>, Failure> {
+    let Some(expand) = expand.filter(|names| !names.is_empty()) else { return Ok(None) };
+    let allowed = allowed_expansions(kind);
+    let names: BTreeSet<String> =
+        expand.iter().flat_map(|names| names.split(',')).map(|name| name.trim().to_owned()).collect();
+    match names.iter().find(|name| !allowed.contains(&name.as_str())) {
+        None => Ok(Some(names)),
+        Some(unknown) => Err(Failure::Invalid(format!(
+            "expand: '{}' is not known; it must be one of [{}]",
+            unknown.escape_debug(),
+            allowed.join(", ")
+        ))),
+    }
+}
+
+async fn described(
+    repository: &Readable, info: RepositoryInfo, blobs: Option<Flag>, fields: Option<BTreeSet<String>>,
+) -> Answer<Selected<RepositoryView>> {
+    let blobs = blobs.is_some_and(|flag| flag.0);
+    let asked = |name: &str| fields.as_ref().is_none_or(|fields| fields.contains(name));
+    let siblings = match info.sha {
+        Some(sha) if asked("siblings") => repository.siblings(sha).await?,
+        None if asked("siblings") => Some(vec![]),
+        _ => None,
+    };
+    let used_storage = if asked("usedStorage") { Some(repository.used_storage().await?) } else { None };
+    let mut view = RepositoryView::from(info);
+    view.siblings = siblings.map(|files| files.iter().map(|file| Sibling::new(file, blobs)).collect());
+    view.used_storage = used_storage;
+    Ok(Selected { value: view, fields, next: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_expansion_is_refused_with_those_that_there_are() {
+        let refusal = fields(RepoKind::Space, Some(vec!["sha".to_owned(), "safetensors".to_owned()])).unwrap_err();
+        assert!(refusal.to_string().contains("'safetensors'") && refusal.to_string().contains("runtime, sdk, sha"));
+        assert_eq!(fields(RepoKind::Model, Some(vec!["sha,likes".to_owned()])).unwrap().map(|f| f.len()), Some(2));
+        assert_eq!(fields(RepoKind::Model, None).unwrap(), None);
+    }
+
+    #[test]
+    fn both_words_for_visibility_are_read_and_must_agree() {
+        assert_eq!(visibility(None, Some(true)).unwrap(), Some(Visibility::Private));
+        assert_eq!(visibility(Some("public"), None).unwrap(), Some(Visibility::Public));
+        assert_eq!(visibility(None, None).unwrap(), None);
+        assert!(visibility(Some("public"), Some(true)).is_err() && visibility(Some("protected"), None).is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! Answers to git-lfs: its own media type, its own form of errors, and a challenge where nobody is calling.
+
+use ballast_services::Failure;
+use poem::http::StatusCode;
+use poem::{IntoResponse, Response};
+use poem_openapi::ApiResponse;
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::{ToJSON, Type};
+
+use crate::error::ApiError;
+use crate::handlers::challenge;
+
+const MEDIA: &str = "application/vnd.git-lfs+json";
+
+/// The result of an LFS handler.
+pub type LfsAnswer<T> = Result<LfsJson<T>, LfsError>;
+
+/// A JSON answer of git-lfs' media type.
+pub struct LfsJson<T>(pub T);
+
+impl<T: ToJSON> IntoResponse for LfsJson<T> {
+    fn into_response(self) -> Response {
+        let body = self.0.to_json().unwrap_or_default().to_string();
+        Response::builder().content_type(MEDIA).body(body)
+    }
+}
+
+impl<T: ToJSON + Type> ApiResponse for LfsJson<T> {
+    fn meta() -> MetaResponses {
+        let content = vec![MetaMediaType { content_type: MEDIA, schema: T::schema_ref() }];
+        let headers = vec![];
+        let response = MetaResponse { description: "", status: Some(200), status_range: None, content, headers };
+        MetaResponses { responses: vec![response] }
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+/// A refusal that git-lfs understands: the same as everywhere, with `message` in the body, and with a challenge where
+/// a credential may help.
+#[derive(Debug)]
+pub struct LfsError(ApiError);
+
+impl From<ApiError> for LfsError {
+    fn from(error: ApiError) -> Self {
+        let message = error.message.clone();
+        let error = error.with("message", message.into());
+        if error.status != StatusCode::UNAUTHORIZED {
+            return Self(error);
+        }
+        let (name, value) = challenge();
+        Self(error.with_header(name, value))
+    }
+}
+
+impl From<Failure> for LfsError {
+    fn from(failure: Failure) -> Self {
+        ApiError::from(failure).into()
+    }
+}
+
+impl From<LfsError> for poem::Error {
+    fn from(error: LfsError) -> Self {
+        error.0.into()
+    }
+}
+
+impl ApiResponse for LfsError {
+    fn meta() -> MetaResponses {
+        ApiError::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        ApiError::register(registry);
+    }
+}

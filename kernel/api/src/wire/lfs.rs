@@ -1,0 +1,110 @@
+use std::collections::BTreeMap;
+
+use poem_openapi::Object;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Objects that a client wants to send or get (git-lfs, `docs/api/batch.md`).
+#[derive(Debug, Deserialize, Object)]
+pub struct LfsBatch {
+    /// `upload` or `download`.
+    pub operation: String,
+    /// What the client can do, of `basic` and `multipart`; by default `basic`.
+    pub transfers: Option<Vec<String>>,
+    /// Only `sha256`, the default.
+    pub hash_algo: Option<String>,
+    pub objects: Vec<LfsBatchObject>,
+    /// The branch that the objects are for. Rights do not depend on it.
+    #[serde(rename = "ref")]
+    #[oai(rename = "ref")]
+    pub reference: Option<Value>,
+}
+
+/// One object, as the client names it.
+#[derive(Debug, Deserialize, Object)]
+pub struct LfsBatchObject {
+    /// Its SHA-256.
+    pub oid: String,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// What to do for each object, in order.
+#[derive(Object)]
+pub struct LfsBatchAnswer {
+    /// `basic` or `multipart`
+    pub transfer: String,
+    pub objects: Vec<LfsObjectAnswer>,
+    pub hash_algo: String,
+}
+
+/// What to do for one object. Without actions, nothing: it is stored.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct LfsObjectAnswer {
+    pub oid: String,
+    pub size: u64,
+    /// The links carry their own right.
+    pub authenticated: Option<bool>,
+    pub actions: Option<LfsActions>,
+    pub error: Option<LfsObjectError>,
+}
+
+/// The requests to send for one object.
+#[derive(Default, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct LfsActions {
+    /// PUT the bytes here; or, where `header` has `chunk_size`, PUT each part to its own URL there and then POST here.
+    pub upload: Option<LfsAction>,
+    pub verify: Option<LfsAction>,
+    pub download: Option<LfsAction>,
+}
+
+/// One request.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct LfsAction {
+    pub href: String,
+    pub header: Option<BTreeMap<String, String>>,
+    pub expires_at: Option<String>,
+}
+
+/// Why nothing can be done for one object.
+#[derive(Object)]
+pub struct LfsObjectError {
+    pub code: u16,
+    pub message: String,
+}
+
+/// An object that the client says it has sent.
+#[derive(Debug, Deserialize, Object)]
+pub struct LfsVerify {
+    pub oid: String,
+    pub size: u64,
+}
+
+/// A sentence.
+#[derive(Object)]
+pub struct LfsMessage {
+    pub message: String,
+}
+
+/// All parts of an upload.
+#[derive(Debug, Deserialize, Object)]
+#[serde(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase")]
+pub struct CompletedUpload {
+    pub oid: Option<String>,
+    pub parts: Vec<CompletedPart>,
+}
+
+/// One part that was sent.
+#[derive(Debug, Deserialize, Object)]
+#[serde(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase")]
+pub struct CompletedPart {
+    /// Counted from 1.
+    pub part_number: u32,
+    /// What the answer to the part said.
+    pub etag: String,
+}

@@ -1,0 +1,211 @@
+use ballast_contract::versioning::Node;
+use ballast_services::{RepositoryInfo, TreeEntry};
+use ballast_types::{RepoKind, Visibility, git};
+use poem_openapi::Object;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A repository to be made. What this hub does not offer (hardware, secrets and so on) is read and left aside.
+#[derive(Debug, Deserialize, Object)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[oai(rename_all = "camelCase")]
+pub struct CreateRepository {
+    /// `name`, or `namespace/name`.
+    pub name: String,
+    /// The namespace, where `name` does not say it. By default the caller's own.
+    pub organization: Option<String>,
+    /// `model` (by default), `dataset` or `space`.
+    #[serde(rename = "type")]
+    #[oai(rename = "type")]
+    pub kind: Option<String>,
+    /// `public` or `private`; by default the namespace's own.
+    pub visibility: Option<String>,
+    /// The same in the words of older clients.
+    pub private: Option<bool>,
+    /// Of a space: `gradio`, `streamlit`, `docker` or `static`.
+    pub sdk: Option<String>,
+    pub template: Option<Value>,
+    pub hardware: Option<Value>,
+    pub storage: Option<Value>,
+    pub sleep_time_seconds: Option<Value>,
+    pub secrets: Option<Value>,
+    pub variables: Option<Value>,
+    pub volumes: Option<Value>,
+    pub resource_group_id: Option<Value>,
+    pub region: Option<Value>,
+    pub license: Option<Value>,
+    pub files: Option<Value>,
+    #[serde(rename = "lfsmultipartthresh")]
+    #[oai(rename = "lfsmultipartthresh")]
+    pub lfs_multipart_threshold: Option<Value>,
+}
+
+/// A repository that was made.
+#[derive(Object)]
+pub struct Created {
+    /// Its page on this hub.
+    pub url: String,
+    /// `namespace/name`
+    pub repo_id: String,
+    /// The same, as huggingface.js reads it.
+    pub name: String,
+}
+
+/// A repository to be deleted.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteRepository {
+    /// `name`, or `namespace/name`.
+    pub name: String,
+    /// The namespace, where `name` does not say it. By default the caller's own.
+    pub organization: Option<String>,
+    /// `model` (by default), `dataset` or `space`.
+    #[serde(rename = "type")]
+    #[oai(rename = "type")]
+    pub kind: Option<String>,
+}
+
+/// What was done, in a sentence.
+#[derive(Object)]
+pub struct Message {
+    pub message: String,
+}
+
+/// A repository. With `expand`, `id` and what was asked for.
+#[derive(Debug, Default, Object)]
+#[oai(rename = "Repository", rename_all = "camelCase", skip_serializing_if_is_none)]
+pub struct RepositoryView {
+    /// Stable through renames.
+    #[oai(rename = "_id")]
+    pub key: String,
+    /// `namespace/name`
+    pub id: String,
+    /// The same, for models.
+    pub model_id: Option<String>,
+    pub author: String,
+    /// The commit of the revision asked for; of the default branch in lists. Absent before the first commit.
+    pub sha: Option<String>,
+    pub created_at: String,
+    pub last_modified: String,
+    pub private: bool,
+    /// False, `auto` or `manual`.
+    pub gated: Value,
+    pub disabled: bool,
+    pub downloads: u64,
+    pub downloads_all_time: u64,
+    pub likes: u64,
+    pub tags: Vec<String>,
+    /// The metadata at the top of the README.
+    pub card_data: Option<Value>,
+    /// Every file. Absent where there are too many for one answer: list the tree then.
+    pub siblings: Option<Vec<Sibling>>,
+    /// In bytes.
+    pub used_storage: Option<u64>,
+    pub default_branch: String,
+    /// Of a space.
+    pub sdk: Option<String>,
+    /// Where this answer comes from: `local`.
+    #[oai(rename = "_source")]
+    pub source: String,
+}
+
+/// A file of a repository.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+pub struct Sibling {
+    pub rfilename: String,
+    /// In bytes; with `blobs=true`.
+    pub size: Option<u64>,
+    /// The git blob id; with `blobs=true`.
+    pub blob_id: Option<String>,
+    /// Of a large file; with `blobs=true`.
+    pub lfs: Option<LfsFile>,
+}
+
+/// What is known of a large file.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase")]
+pub struct LfsFile {
+    /// The SHA-256 of the content.
+    pub oid: String,
+    /// The same.
+    pub sha256: String,
+    /// In bytes.
+    pub size: u64,
+    /// The length of the pointer that git holds in its place, in bytes.
+    pub pointer_size: u64,
+}
+
+impl LfsFile {
+    /// None for what git holds itself.
+    pub fn of(node: &Node) -> Option<Self> {
+        let file = node.file().filter(|file| file.is_lfs())?;
+        let (oid, size) = (file.sha256().to_string(), file.size());
+        let pointer_size = git::pointer(file.sha256(), size).len() as u64;
+        Some(Self { sha256: oid.clone(), oid, size, pointer_size })
+    }
+}
+
+impl Sibling {
+    pub fn new(entry: &TreeEntry, blobs: bool) -> Self {
+        let rfilename = entry.path.to_string();
+        match blobs {
+            false => Self { rfilename, size: None, blob_id: None, lfs: None },
+            true => Self {
+                rfilename,
+                size: Some(entry.size),
+                blob_id: Some(entry.node.oid().to_string()),
+                lfs: LfsFile::of(&entry.node),
+            },
+        }
+    }
+}
+
+impl From<RepositoryInfo> for RepositoryView {
+    fn from(info: RepositoryInfo) -> Self {
+        let id = info.id.to_string();
+        Self {
+            key: format!("{:024x}", info.key.0),
+            model_id: (info.kind == RepoKind::Model).then(|| id.clone()),
+            id,
+            author: info.id.namespace.to_string(),
+            sha: info.sha.map(|sha| sha.to_string()),
+            created_at: info.created_at.to_string(),
+            last_modified: info.last_modified.to_string(),
+            private: info.visibility == Visibility::Private,
+            gated: info.gated.map_or(Value::Bool(false), Value::String),
+            disabled: info.disabled,
+            downloads: info.downloads,
+            downloads_all_time: info.downloads,
+            likes: info.likes,
+            default_branch: info.default_branch,
+            sdk: info.sdk,
+            source: "local".to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What `expand` may ask for (`ExpandModelProperty_T` and its siblings in `huggingface_hub`). What the hub does not
+/// know is allowed and left out.
+pub fn allowed_expansions(kind: RepoKind) -> &'static [&'static str] {
+    match kind {
+        RepoKind::Model => &[
+            "author", "baseModels", "cardData", "childrenModelCount", "config", "createdAt", "disabled", "downloads",
+            "downloadsAllTime", "evalResults", "gated", "gguf", "gitalyUid", "inference", "inferenceProviderMapping",
+            "lastModified", "library_name", "likes", "mask_token", "model-index", "pipeline_tag", "private",
+            "resourceGroup", "safetensors", "securityRepoStatus", "sha", "siblings", "spaces", "tags",
+            "transformersInfo", "trendingScore", "usedStorage", "widgetData", "xetEnabled",
+        ],
+        RepoKind::Dataset => &[
+            "author", "cardData", "citation", "createdAt", "description", "disabled", "downloads", "downloadsAllTime",
+            "gated", "gitalyUid", "lastModified", "likes", "mainSize", "paperswithcode_id", "private",
+            "resourceGroup", "sha", "siblings", "tags", "trendingScore", "usedStorage", "xetEnabled",
+        ],
+        RepoKind::Space => &[
+            "author", "cardData", "createdAt", "datasets", "disabled", "gitalyUid", "lastModified", "likes", "models",
+            "private", "resourceGroup", "runtime", "sdk", "sha", "siblings", "subdomain", "tags", "trendingScore",
+            "usedStorage", "xetEnabled",
+        ],
+    }
+}

@@ -1,0 +1,57 @@
+use ballast_contract::versioning::Node;
+use ballast_services::TreeEntry;
+use poem_openapi::Object;
+
+use super::LfsFile;
+
+/// One path of a tree.
+#[derive(Debug, Object)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+pub struct TreeItem {
+    /// `file`, `directory` or `submodule`.
+    #[oai(rename = "type")]
+    pub kind: String,
+    pub path: String,
+    /// In bytes. Of a directory, 0 unless `expand` was asked for, and then the sum of what lies below.
+    pub size: u64,
+    /// What git's tree holds: a blob's id (of a large file, its pointer's), a tree's id.
+    pub oid: String,
+    /// Of a large file.
+    pub lfs: Option<LfsFile>,
+    /// The commit that last changed it; with `expand`.
+    pub last_commit: Option<LastCommit>,
+    /// That commit's time; with `expand`.
+    pub last_modified: Option<String>,
+}
+
+/// The commit that last changed a path.
+#[derive(Debug, Object)]
+pub struct LastCommit {
+    pub id: String,
+    pub title: String,
+    pub date: String,
+}
+
+impl From<TreeEntry> for TreeItem {
+    fn from(entry: TreeEntry) -> Self {
+        let kind = match entry.node {
+            Node::Directory { .. } => "directory",
+            Node::Submodule { .. } => "submodule",
+            Node::File { .. } | Node::Symlink { .. } => "file",
+        };
+        let last_commit = entry.last_commit.map(|commit| LastCommit {
+            id: commit.id.to_string(),
+            title: commit.message.lines().next().unwrap_or_default().to_owned(),
+            date: commit.time.to_string(),
+        });
+        Self {
+            kind: kind.to_owned(),
+            path: entry.path.to_string(),
+            size: entry.size,
+            oid: entry.node.oid().to_string(),
+            lfs: LfsFile::of(&entry.node),
+            last_modified: last_commit.as_ref().map(|commit| commit.date.clone()),
+            last_commit,
+        }
+    }
+}
