@@ -26,6 +26,8 @@ mod received;
 mod request_id;
 mod served;
 mod status;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::sync::Arc;

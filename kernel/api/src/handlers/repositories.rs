@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use ballast_services::{Failure, ListQuery, NewRepository, Readable, RepositoryInfo, Sort};
+use ballast_services::{Card, Failure, ListQuery, NewRepository, Readable, RepositoryInfo, Sort};
 use ballast_types::{RepoId, RepoKind, Revision, Visibility};
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
@@ -247,11 +247,15 @@ async fn described(
         None if asked("siblings") => Some(vec![]),
         _ => None,
     };
+    let carded = ["cardData", "tags", "pipeline_tag", "library_name"].into_iter().any(asked);
+    let card = match info.sha {
+        Some(sha) if carded => repository.card(sha).await?,
+        _ => Card::default(),
+    };
     let used_storage = if asked("usedStorage") { Some(repository.used_storage().await?) } else { None };
-    let mut view = RepositoryView::from(info);
-    view.siblings = siblings.map(|files| files.iter().map(|file| Sibling::new(file, blobs)).collect());
-    view.used_storage = used_storage;
-    Ok(Selected { value: view, fields, next: None })
+    let siblings = siblings.map(|files| files.iter().map(|file| Sibling::new(file, blobs)).collect());
+    let value = RepositoryView { siblings, used_storage, ..RepositoryView::from(info).with_card(card) };
+    Ok(Selected { value, fields, next: None })
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use ballast_contract::versioning::Node;
-use ballast_services::{RepositoryInfo, TreeEntry};
+use ballast_services::{Card, RepositoryInfo, TreeEntry};
 use ballast_types::{RepoKind, Visibility, git};
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -97,6 +97,10 @@ pub struct RepositoryView {
     pub tags: Vec<String>,
     /// The metadata at the top of the README.
     pub card_data: Option<Value>,
+    #[oai(rename = "pipeline_tag")]
+    pub pipeline_tag: Option<String>,
+    #[oai(rename = "library_name")]
+    pub library_name: Option<String>,
     /// Every file. Absent where there are too many for one answer: list the tree then.
     pub siblings: Option<Vec<Sibling>>,
     /// In bytes.
@@ -158,6 +162,14 @@ impl Sibling {
                 lfs: LfsFile::of(&entry.node),
             },
         }
+    }
+}
+
+impl RepositoryView {
+    /// The same with what its README says about it.
+    pub fn with_card(self, card: Card) -> Self {
+        let Card { data, tags, pipeline_tag, library_name } = card;
+        Self { card_data: Some(Value::Object(data)), tags, pipeline_tag, library_name, ..self }
     }
 }
 
