@@ -1,12 +1,16 @@
 //! What the hub does without being asked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ballast_services::Hub;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::status::Serving;
+
 const RECOVER: Duration = Duration::from_secs(60);
+const TIDY: Duration = Duration::from_secs(5);
 const COLLECT: Duration = Duration::from_secs(60 * 60);
 
 /// The loops of a serving hub: they end when this is dropped.
@@ -14,8 +18,9 @@ pub struct Background(Vec<JoinHandle<()>>);
 
 impl Background {
     /// Recovers now and every minute, collects garbage now and every hour. Both are safe to be cut off anywhere.
-    pub fn start(hub: &Hub) -> Self {
-        Self(vec![tokio::spawn(recover(hub.clone())), tokio::spawn(collect(hub.clone()))])
+    pub fn start(hub: &Hub, serving: &Arc<Serving>) -> Self {
+        let (recover, collect) = (recover(hub.clone()), collect(hub.clone()));
+        Self(vec![tokio::spawn(recover), tokio::spawn(collect), tokio::spawn(tidy(Arc::clone(serving)))])
     }
 }
 
@@ -46,6 +51,14 @@ async fn collect(hub: Hub) {
             Ok(collected) => tracing::info!(collected.objects, collected.bytes, "collected garbage"),
             Err(error) => tracing::warn!(%error, "garbage collection failed; it is tried again in an hour"),
         }
+    }
+}
+
+async fn tidy(serving: Arc<Serving>) {
+    let mut ticks = every(TIDY);
+    loop {
+        ticks.tick().await;
+        serving.tidy();
     }
 }
 

@@ -50,6 +50,8 @@ pub enum Command {
     Config(Config),
     /// Print the JSON Schema of configuration files
     Schema,
+    /// Print the OpenAPI document
+    Openapi,
     /// Users
     #[command(subcommand)]
     User(User),

@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod config;
+mod openapi;
 mod plugins;
 mod schema;
 mod serve;
@@ -26,6 +27,7 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
         Command::Config(Config::Show) => config::show(&options),
         Command::Config(Config::Reference) => config::reference(),
         Command::Schema => schema::run(),
+        Command::Openapi => openapi::run(),
         Command::User(command) => user::run(&options, command),
         Command::Token(command) => token::run(&options, command),
         Command::Completions { shell } => completions::run(shell),

@@ -1,43 +1,39 @@
-//! HTTP: what is served where.
+//! HTTP: the API behind a listener, until the hub is asked to end.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballast_api::ApiOptions;
 use ballast_config::ServerConfig;
-use ballast_contract::Health;
-use ballast_loader::Plugins;
-use poem::http::StatusCode;
+use ballast_services::Hub;
+use poem::Server;
 use poem::listener::TcpAcceptor;
-use poem::web::Json;
-use poem::{EndpointExt, IntoResponse, Response, Route, Server, get, handler};
 
 use crate::exit::Exit;
+use crate::status::Serving;
 
-/// Serves until `asked` ends, and then lets requests under way end.
+/// Serves until `asked` ends, and then lets requests under way end within `server.drain_seconds`.
 pub async fn serve(
     listener: std::net::TcpListener,
-    plugins: Arc<Plugins>,
+    hub: Hub,
+    serving: Arc<Serving>,
     config: &ServerConfig,
     asked: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Exit> {
     let acceptor = TcpAcceptor::from_std(listener).map_err(Exit::failure)?;
-    let routes = Route::new().at("/healthz", get(healthz)).at("/readyz", get(readyz)).data(plugins);
-    let drain = Duration::from_secs(config.drain_seconds.into());
-    let server = Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(routes, asked, Some(drain));
-    server.await.map_err(Exit::failure)
-}
-
-/// The program runs.
-#[handler]
-fn healthz() -> &'static str {
-    "ok"
-}
-
-/// Whether every required instance does its work, and how each one is.
-#[handler]
-async fn readyz(plugins: poem::web::Data<&Arc<Plugins>>) -> Response {
-    let states = plugins.states().await;
-    let ready = !states.iter().any(|state| state.required && matches!(state.health, Health::Unavailable(_)));
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Json(serde_json::json!({ "ready": ready, "plugins": states })).with_status(status).into_response()
+    let options = ApiOptions {
+        public_url: config.public_url.clone(),
+        cors_origins: config.cors_origins.clone(),
+        status: serving.clone(),
+    };
+    let asked = async move {
+        asked.await;
+        serving.drain();
+    };
+    let seconds = |count: u32| Duration::from_secs(count.into());
+    Server::new_with_acceptor(acceptor)
+        .idle_timeout(seconds(config.idle_seconds))
+        .run_with_graceful_shutdown(ballast_api::endpoint(hub, options), asked, Some(seconds(config.drain_seconds)))
+        .await
+        .map_err(Exit::failure)
 }

@@ -13,6 +13,7 @@ mod logging;
 mod output;
 mod preflight;
 mod shutdown;
+mod status;
 
 fn main() -> std::process::ExitCode {
     exit::code(commands::run(cli::parse()))

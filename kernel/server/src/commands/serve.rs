@@ -11,6 +11,7 @@ use crate::background::Background;
 use crate::cli::Options;
 use crate::exit::Exit;
 use crate::hub::{self, Opened};
+use crate::status::{self, Serving};
 use crate::{builtins, data_dir, declared, http, logging, output, shutdown};
 
 /// Serves until Ctrl-C or SIGTERM.
@@ -21,6 +22,7 @@ pub fn run(options: &Options) -> Result<(), Exit> {
 
 async fn serve(loaded: &Loaded) -> Result<(), Exit> {
     logging::start(loaded)?;
+    let metrics = status::record()?;
     let asked = shutdown::asked()?;
     data_dir::make(loaded.data_dir())?;
     let _lock = data_dir::Lock::take(loaded.data_dir())?;
@@ -38,9 +40,10 @@ async fn serve(loaded: &Loaded) -> Result<(), Exit> {
             output::print(&welcome(&first, &path, &endpoint(server, address)))?;
         }
         hub.operator().apply(&bootstrap).await.map_err(Exit::failure)?;
-        let _background = Background::start(&hub);
+        let serving = Arc::new(Serving::new(Arc::clone(&plugins), metrics));
+        let _background = Background::start(&hub, &serving);
         output::print(&format!("listening on http://{address}\n"))?;
-        http::serve(listener, Arc::clone(&plugins), server, asked).await
+        http::serve(listener, hub, serving, server, asked).await
     };
     let outcome = served.await;
     plugins.stop().await;
