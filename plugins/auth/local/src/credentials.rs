@@ -162,7 +162,9 @@ for_both! {
     }
 
     /// Puts a hash of the same password in the place of another; nothing where that has gone.
-    pub async fn renew_password(c: &mut Connection, old: String, subject: String, new: String) -> database::Result<()> {
+    pub async fn renew_password(
+        c: &mut Connection, old: String, subject: String, new: String,
+    ) -> database::Result<()> {
         let row = local_passwords::table.filter(local_passwords::subject.eq(subject));
         let row = row.filter(local_passwords::hash.eq(old));
         diesel::update(row).set(local_passwords::hash.eq(new)).execute(c).await?;
@@ -177,7 +179,9 @@ for_both! {
             repositories.eq(excluded(repositories)),
             expires_at.eq(excluded(expires_at)),
         ));
-        let same = diesel::query_dsl::methods::FilterDsl::filter(insert, subject.eq(excluded(subject)).and(name.eq(excluded(name))));
+        // `insert.filter`, which the prelude's own `filter` hides.
+        let own = subject.eq(excluded(subject)).and(name.eq(excluded(name)));
+        let same = diesel::query_dsl::methods::FilterDsl::filter(insert, own);
         let row: Option<TokenRow> = same.returning(TokenRow::as_returning()).get_result(c).await.optional()?;
         row.map(|row| row.info()).transpose()
     }
@@ -195,7 +199,9 @@ for_both! {
         Ok(diesel::delete(row).execute(c).await? > 0)
     }
 
-    pub async fn open_session(c: &mut Connection, subject: String, digest: Vec<u8>, expires_at: i64) -> database::Result<()> {
+    pub async fn open_session(
+        c: &mut Connection, subject: String, digest: Vec<u8>, expires_at: i64,
+    ) -> database::Result<()> {
         let row = (
             local_sessions::subject.eq(subject),
             local_sessions::digest.eq(digest),

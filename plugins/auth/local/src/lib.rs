@@ -162,8 +162,8 @@ for_both! {
                 return Ok(row.map(PasswordRow::known));
             }
             Handle::Session(digest) => {
-                let digest = digest.to_vec();
-                return Ok(session(local_sessions::table.filter(local_sessions::digest.eq(digest)).first(c).await.optional()?));
+                let sessions = local_sessions::table.filter(local_sessions::digest.eq(digest.to_vec()));
+                return Ok(session(sessions.first(c).await.optional()?));
             }
             Handle::SessionId(id) => {
                 return Ok(session(local_sessions::table.find(id).first(c).await.optional()?));

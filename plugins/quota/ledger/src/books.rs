@@ -86,7 +86,9 @@ fn not_placed(repo: RepoKey) -> Failure {
 }
 
 for_both! {
-    pub async fn place(c: &mut Connection, repo: RepoKey, to: Account, force: bool, config: LedgerConfig) -> Result<()> {
+    pub async fn place(
+        c: &mut Connection, repo: RepoKey, to: Account, force: bool, config: LedgerConfig,
+    ) -> Result<()> {
         use ledger_repositories as t;
         let row = (t::repo.eq(repo.0), t::namespace.eq(to.namespace.0), t::visibility.eq(to.visibility.as_str()));
         diesel::insert_into(t::table).values(row).on_conflict_do_nothing().execute(c).await?;
