@@ -1,1 +1,120 @@
-fn main() {}
+//! The protocol of a write, cut off and paused at every await.
+//!
+//! A journey (make a repository, upload, commit, branch, delete) is polled a number of times and then dropped, as a crash
+//! or a client that goes away would, or left waiting while recovery and collection run beside it; for every number of
+//! polls until the journey gets through. Afterwards nothing may dangle, the books must be exact, and every commit that
+//! was acknowledged must read back right. Whoever cleans up is another node, so that it waits for nobody.
+
+#![allow(clippy::unwrap_used)]
+
+mod journey;
+mod mutant;
+mod polled;
+mod world;
+
+use std::time::Duration;
+
+use ballast_database::on_both;
+
+use journey::{Journey, Outcome};
+use world::World;
+
+/// Longer than any deadline of the tests' hub.
+const LATE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Cuts a fresh journey off after `polls` polls; answers whether it got through before.
+async fn cut(world: &World, polls: usize) -> bool {
+    world.at_present();
+    let journey = Journey::new(&format!("cut-{polls}"));
+    let through = {
+        let mut run = Box::pin(journey.run(world));
+        polled::at_most(&mut run, polls).await.inspect(|outcome| assert!(outcome.is_ok(), "{outcome:?}")).is_some()
+    };
+    world.later(LATE);
+    world.comes_to_rest(&journey).await;
+    through
+}
+
+/// Lets a journey wait after `polls` polls while others clean up, then go on; answers whether it got through before,
+/// and how it ended.
+async fn pause(world: &World, polls: usize, late: bool) -> (bool, Outcome) {
+    world.at_present();
+    let journey = Journey::new(&format!("pause-{late}-{polls}"));
+    let mut run = Box::pin(journey.run(world));
+    let (through, outcome) = match polled::at_most(&mut run, polls).await {
+        Some(outcome) => (true, outcome),
+        None => {
+            if late {
+                world.later(LATE);
+            }
+            world.other.collect().await.unwrap();
+            (false, run.await)
+        }
+    };
+    world.later(LATE);
+    world.comes_to_rest(&journey).await;
+    (through, outcome)
+}
+
+on_both! {
+    async fn a_journey_that_is_cut_off_anywhere_leaves_nothing_and_loses_nothing(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        let mut polls = 1;
+        while !cut(&world, polls).await {
+            polls += 1;
+        }
+        assert!(polls > 40, "a journey has more awaits than {polls}");
+        world.is_empty_once_everything_is_deleted().await;
+    }
+
+    async fn a_journey_gets_through_though_recovery_and_collection_run_at_any_moment(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        let mut polls = 1;
+        loop {
+            let (through, outcome) = pause(&world, polls, false).await;
+            assert!(outcome.is_ok(), "after {polls} polls: {outcome:?}");
+            if through { break }
+            polls += 1;
+        }
+        world.is_empty_once_everything_is_deleted().await;
+    }
+
+    async fn a_journey_that_sleeps_past_every_deadline_is_refused_or_whole(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        let mut polls = 1;
+        while !pause(&world, polls, true).await.0 {
+            polls += 1;
+        }
+        world.is_empty_once_everything_is_deleted().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_fence_the_harness_finds_a_commit_that_recovery_had_given_up() {
+    let scratch = ballast_database::testing::sqlite().await;
+    let world = World::new(&scratch.database, world::Kind::WithoutFence).await;
+    let mut polls = 1;
+    loop {
+        let run = std::panic::AssertUnwindSafe(pause(&world, polls, true));
+        match futures::FutureExt::catch_unwind(run).await {
+            Err(_) => return,
+            Ok((through, _)) => assert!(!through, "the harness noticed nothing"),
+        }
+        polls += 1;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_lease_the_harness_finds_bytes_that_were_swept_away() {
+    let scratch = ballast_database::testing::sqlite().await;
+    let world = World::new(&scratch.database, world::Kind::WithoutLease).await;
+    let mut polls = 1;
+    loop {
+        let run = std::panic::AssertUnwindSafe(pause(&world, polls, false));
+        match futures::FutureExt::catch_unwind(run).await {
+            Err(_) | Ok((_, Err(_))) => return,
+            Ok((through, Ok(()))) => assert!(!through, "the harness noticed nothing"),
+        }
+        polls += 1;
+    }
+}

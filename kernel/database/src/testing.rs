@@ -35,7 +35,9 @@ fn unique() -> String {
 
 /// A new SQLite file.
 pub async fn sqlite() -> Scratch {
-    let folder = std::env::temp_dir().join(unique());
+    // In memory where there is such a place: tests ask for many durable writes, and none has to survive the machine.
+    let memory = PathBuf::from("/dev/shm");
+    let folder = if memory.is_dir() { memory } else { std::env::temp_dir() }.join(unique());
     std::fs::create_dir_all(&folder).expect("a temporary folder");
     let url = format!("sqlite://{}", folder.join("test.db").display());
     let database = Database::open(&url, &Options::default()).await.expect("an SQLite database");

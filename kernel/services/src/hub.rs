@@ -54,9 +54,12 @@ pub struct Parts {
     pub auth: Vec<(String, Arc<dyn Auth>)>,
     pub quota: Arc<dyn Quota>,
     pub settings: Settings,
-    /// The present; a test may bring its own clock.
-    pub clock: fn() -> Timestamp,
+    /// The present; a test brings its own.
+    pub clock: Clock,
 }
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 pub(crate) struct Inner {
     pub parts: Parts,
