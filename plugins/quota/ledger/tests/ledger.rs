@@ -1,4 +1,5 @@
 //! The promises of the role, and what is this plugin's own, on both databases.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 
