@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 /// `root`, the folder.
 #[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(extend("examples" = [{ "scheme": "fs", "root": "/var/lib/ballast/storage" }]))]
 pub struct OpendalConfig(BTreeMap<String, Setting>);
 
 /// A value as TOML and the environment write it. OpenDAL reads them all as text.

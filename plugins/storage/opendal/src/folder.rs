@@ -163,7 +163,7 @@ impl Folder {
                 self.durable().clear();
             }
         }
-        temporary.is_published();
+        temporary.keep();
         match sync(parent) {
             // Somebody has deleted the object, and its folder with it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

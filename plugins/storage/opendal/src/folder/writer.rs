@@ -57,7 +57,7 @@ impl Temporary {
     }
 
     /// From here on the file has a name and stays.
-    pub(crate) fn is_published(mut self) {
+    pub(crate) fn keep(mut self) {
         self.path = None;
     }
 

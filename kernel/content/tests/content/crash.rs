@@ -1,0 +1,153 @@
+//! A process that goes away at any point leaves garbage that is swept, and never a hole.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use async_trait::async_trait;
+use ballast_content::{Content, Expected};
+use ballast_contract::storage::{LocalFiles, Storage, StorageKey, StorageWriter, UploadedPart};
+use ballast_contract::{ByteStream, Component, Page, Result};
+use ballast_types::{ByteRange, LeaseId};
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use crate::world::{ALICE, World, body, pattern, sha256};
+
+/// Runs a future until it has waited this often, then drops it. Answers whether it came to its end.
+async fn cut<T>(after: usize, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut waited) = (pin!(future), 0);
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if waited == after => Poll::Ready(None),
+        Poll::Pending => {
+            waited += 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+/// Everything that writes, in one go.
+async fn write_all(content: Content, lease: LeaseId) {
+    let (large, parts) = (pattern(90_000, 1), pattern(80_000, 2));
+    content.store_small(lease, vec![Bytes::from("a"), Bytes::from("b")]).await.unwrap();
+    content.receive(lease, Expected::Sha256(sha256(&large)), 90_000, body(&large)).await.unwrap();
+    let upload = content.begin_multipart(lease, sha256(&parts), 80_000, 50_000).await.unwrap();
+    let mut listed = Vec::new();
+    for (number, part) in [(1, parts.slice(..50_000)), (2, parts.slice(50_000..))] {
+        listed.push(UploadedPart { number, etag: content.receive_part(upload, number, body(&part)).await.unwrap() });
+    }
+    content.complete_multipart(upload, &listed).await.unwrap();
+    let leased = content.leased_blobs(lease).await.unwrap();
+    content.hold(lease, &leased).await.unwrap();
+    content.unhold(lease).await.unwrap();
+    content.drop_lease(lease).await.unwrap();
+}
+
+/// Storage whose commits are done and never say so.
+struct Silent {
+    inner: Arc<dyn Storage>,
+    committed: Arc<Notify>,
+}
+
+struct SilentWriter {
+    inner: Box<dyn StorageWriter>,
+    committed: Arc<Notify>,
+}
+
+#[async_trait]
+impl Component for Silent {}
+
+#[async_trait]
+impl Storage for Silent {
+    async fn stat(&self, key: &StorageKey) -> Result<u64> {
+        self.inner.stat(key).await
+    }
+
+    async fn read(&self, key: &StorageKey, range: ByteRange) -> Result<ByteStream> {
+        self.inner.read(key, range).await
+    }
+
+    async fn create(&self, key: &StorageKey) -> Result<Box<dyn StorageWriter>> {
+        let inner = self.inner.create(key).await?;
+        Ok(Box::new(SilentWriter { inner, committed: self.committed.clone() }))
+    }
+
+    async fn delete(&self, key: &StorageKey) -> Result<()> {
+        self.inner.delete(key).await
+    }
+
+    async fn list(&self, after: Option<&StorageKey>, limit: usize) -> Result<Page<StorageKey>> {
+        self.inner.list(after, limit).await
+    }
+
+    async fn copy(&self, from: &StorageKey, to: &StorageKey) -> Result<()> {
+        self.inner.copy(from, to).await
+    }
+
+    fn files(&self) -> Option<&dyn LocalFiles> {
+        self.inner.files()
+    }
+}
+
+#[async_trait]
+impl StorageWriter for SilentWriter {
+    async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        self.inner.write(bytes).await
+    }
+
+    async fn commit(self: Box<Self>) -> Result<u64> {
+        self.inner.commit().await?;
+        self.committed.notify_one();
+        std::future::pending().await
+    }
+
+    async fn abort(self: Box<Self>) -> Result<()> {
+        self.inner.abort().await
+    }
+}
+
+in_each_world! {
+    async fn a_writer_cut_off_at_any_point_leaves_nothing_that_is_not_swept(world: &World) {
+        for point in 0.. {
+            let lease = world.lease(ALICE).await;
+            let done = cut(point, write_all(world.content.clone(), lease)).await;
+            // What holdings were left are those of a commit under way: recovery gives it up.
+            world.content.drop_lease(lease).await.unwrap();
+            world.content.unhold(lease).await.unwrap();
+            world.content.forget(ALICE).await.unwrap();
+            if point % 8 == 0 || done.is_some() {
+                world.is_swept_clean().await;
+            }
+            if done.is_some() {
+                assert!(point > 10, "cut only {point} times");
+                break;
+            }
+        }
+        world.is_swept_clean().await;
+    }
+
+    async fn bytes_that_were_committed_and_never_recorded_are_swept_when_their_lease_is(world: &World) {
+        let committed = Arc::new(Notify::new());
+        let silent = world.node_over(Arc::new(Silent { inner: world.storage.clone(), committed: committed.clone() }));
+        let (lease, bytes) = (world.lease(ALICE).await, pattern(60_000, 3));
+        let digest = Expected::Sha256(sha256(&bytes));
+        tokio::select! {
+            _ = silent.receive(lease, digest, 60_000, body(&bytes)) => panic!("a silent storage has spoken"),
+            () = committed.notified() => {}
+        }
+        tokio::select! {
+            _ = silent.store_small(lease, vec![Bytes::from("small")]) => panic!("a silent storage has spoken"),
+            () = committed.notified() => {}
+        }
+        assert_eq!((world.keys().await.len(), world.count("blobs").await), (2, 0));
+        assert_eq!(world.content.claim(lease, &[sha256(&bytes)]).await.unwrap(), [None]);
+        // The same file again has to go around the leftover.
+        world.content.receive(lease, digest, 60_000, body(&bytes)).await.unwrap();
+        assert!(world.read(sha256(&bytes), ByteRange::whole(60_000)).await.unwrap() == bytes);
+        assert_eq!(world.keys().await.len(), 3);
+        world.is_swept_clean().await;
+    }
+}
