@@ -57,7 +57,7 @@ impl Walk<'_> {
         }
         if !types.iter().any(|expected| is_a(expected, value)) {
             let found = found(value, is_secret(schema));
-            return self.report(key, format!("expected {}, found {found}", either(types.iter().map(|t| word_for(t)))));
+            return self.report(key, format!("expected {}, found {found}", wanted(schema)));
         }
         match value {
             Value::Object(table) => self.table(schema, table, key),
@@ -147,7 +147,10 @@ impl Walk<'_> {
     /// The first alternative that fits; where none does, the mistakes of the one that was probably meant.
     fn choice(&mut self, schema: &Value, choices: &[Value], value: &mut Value, key: &str) {
         let mut meant = None;
-        for choice in choices {
+        // A text that may stay a text is not read as a number or a switch.
+        let text = value.is_string();
+        let texts = choices.iter().filter(|choice| text && types(choice).contains(&"string"));
+        for choice in texts.chain(choices) {
             let mut candidate = value.clone();
             let mut walk = Walk { problems: Vec::new(), ..*self };
             walk.value(choice, &mut candidate, key);
@@ -254,6 +257,11 @@ fn found(value: &Value, secret: bool) -> String {
 pub(crate) fn is_secret(schema: &Value) -> bool {
     let marked = |schema: &Value| schema.get("writeOnly").and_then(Value::as_bool).unwrap_or_default();
     marked(schema) || alternatives(schema).is_some_and(|choices| choices.iter().any(marked))
+}
+
+/// What a schema wants, in words.
+pub(crate) fn wanted(schema: &Value) -> String {
+    either(types(schema).into_iter().map(word_for))
 }
 
 /// Whether a schema allows a text, or anything.

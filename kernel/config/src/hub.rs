@@ -48,7 +48,7 @@ pub struct HubConfig {
     pub downloader: BTreeMap<String, PluginConfig>,
     /// Which files are large files, and how they travel.
     pub lfs: LfsConfig,
-    /// How long unfinished uploads live, and how large their pieces may be.
+    /// How long unfinished uploads live.
     pub uploads: UploadsConfig,
     /// Who may have an account.
     pub accounts: AccountsConfig,

@@ -27,7 +27,7 @@ pub use hub::{
     DatabaseConfig, HubConfig, LfsConfig, LogConfig, LogFormat, MemberRole, PluginConfig, Registration, Role,
     ServerConfig, StatisticsConfig, TokenRole, UploadsConfig,
 };
-pub use load::{Layers, Loaded, SYSTEM_FILE};
+pub use load::{Layers, Loaded, Mistakes, SYSTEM_FILE};
 pub use origin::{Origin, Origins};
 pub use problem::{Problem, Problems};
 pub use reference::{PluginReference, reference_schema, reference_toml, schema_of};

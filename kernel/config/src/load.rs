@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use ballast_types::Name;
+use figment::value::Dict;
 use figment::{Figment, Profile, Provider};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::layer::{Layer, misspelt};
 use crate::{
-    BootstrapToken, HubConfig, Origin, Origins, Problem, Problems, Role, SecretSource, Tree, conform, schema_of,
+    BootstrapToken, HubConfig, Origin, Origins, PluginConfig, Problem, Problems, Role, SecretSource, Tree, conform,
+    schema_of,
 };
 
 /// The file that is read where it exists, before all others.
@@ -30,6 +33,14 @@ pub struct Layers {
     pub flags: Vec<(&'static str, [&'static str; 2], String)>,
     /// The data folder, where what nobody wrote about finds its place.
     pub data_dir: PathBuf,
+}
+
+/// Every mistake that the kernel found, and what can still be looked at so that all mistakes are said at once.
+#[derive(Debug)]
+pub struct Mistakes {
+    pub problems: Problems,
+    /// Everything by default but the plugins' instances, as far as they could be read.
+    pub rest: Box<Loaded>,
 }
 
 /// A configuration without mistakes, as far as the kernel can tell, and where each value was written.
@@ -55,30 +66,50 @@ impl Layers {
 
     /// Reads and merges all layers, and answers the configuration or every mistake in it. Secrets are not read, and
     /// plugins' own keys are not looked at: the loader does both.
-    pub fn load(&self) -> Result<Loaded, Problems> {
+    pub fn load(&self) -> Result<Loaded, Mistakes> {
         let schema = schema_of::<HubConfig>();
         let mut problems = Vec::new();
         let figment = self.merge(&schema, &mut problems);
-        Problems::check(problems)?;
-
-        let broken = |error: String| Problems(vec![Problem::new("", Origin::Default, error)]);
-        let mut tree = figment.data().map_err(|error| broken(error.to_string()))?;
-        let tree = tree.remove(&Profile::Default).unwrap_or_default();
+        let tree = figment.data().map(|mut profiles| profiles.remove(&Profile::Default).unwrap_or_default());
+        let tree = tree.unwrap_or_else(|error| {
+            problems.push(Problem::new("", Origin::Default, error.to_string()));
+            Dict::new()
+        });
         let origins = Origins::of(&figment, &tree);
-        let mut tree = serde_json::to_value(tree).map_err(|error| broken(error.to_string()))?;
-
-        Problems::check(conform(&schema, &mut tree, "", Tree::Kernel, &origins))?;
-        let mut config: HubConfig = serde_path_to_error::deserialize(tree).map_err(|error| {
-            let key = error.path().to_string();
-            let origin = origins.of_key(&key);
-            Problems(vec![Problem::new(key, origin, error.into_inner().to_string())])
-        })?;
-        Problems::check(contradictions(&config, &origins))?;
+        let mut tree = serde_json::to_value(tree).unwrap_or_default();
+        problems.extend(conform(&schema, &mut tree, "", Tree::Kernel, &origins));
         if self.data_dir.to_str().is_none() {
-            return Err(broken(format!("the data folder's path is not UTF-8: {}", self.data_dir.display())));
+            let what = format!("the data folder's path is not UTF-8: {}", self.data_dir.display());
+            problems.push(Problem::new("", Origin::Flag("--data-dir".to_owned()), what));
         }
-        config.fill(&self.data_dir);
-        Ok(Loaded { config, origins, data_dir: self.data_dir.clone() })
+        let config = self.typed(&tree, &origins, &mut problems);
+        let loaded = |mut config: HubConfig| {
+            config.fill(&self.data_dir);
+            Loaded { config, origins, data_dir: self.data_dir.clone() }
+        };
+        match (config, problems.is_empty()) {
+            (Some(config), true) => Ok(loaded(config)),
+            _ => Err(Mistakes { problems: Problems(problems), rest: Box::new(loaded(instances_alone(&tree))) }),
+        }
+    }
+
+    /// The tree as the types want it, unless there are mistakes in it.
+    fn typed(&self, tree: &Value, origins: &Origins, problems: &mut Vec<Problem>) -> Option<HubConfig> {
+        if !problems.is_empty() {
+            return None;
+        }
+        match serde_path_to_error::deserialize(tree) {
+            Ok(config) => {
+                problems.extend(contradictions(&config, origins));
+                Some(config)
+            }
+            Err(error) => {
+                let key = error.path().to_string();
+                let origin = origins.of_key(&key);
+                problems.push(Problem::new(key, origin, error.into_inner().to_string()));
+                None
+            }
+        }
     }
 
     fn merge(&self, schema: &Value, problems: &mut Vec<Problem>) -> Figment {
@@ -135,6 +166,20 @@ impl Loaded {
     }
 }
 
+/// A configuration of nothing but the instances in a tree that may have mistakes.
+fn instances_alone(tree: &Value) -> HubConfig {
+    let mut config = HubConfig::default();
+    for role in Role::ALL {
+        let instances = tree.get(role.as_str()).and_then(Value::as_object).into_iter().flatten();
+        let readable = instances.filter_map(|(name, instance)| {
+            let instance = PluginConfig::deserialize(instance).ok()?;
+            Some((name.clone(), instance))
+        });
+        config.instances_mut(role).extend(readable);
+    }
+    config
+}
+
 fn sections(schema: &Value) -> Vec<(String, Vec<String>)> {
     let properties = |schema: &Value| schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     let keys = |schema: &Value| properties(schema).keys().cloned().collect();
@@ -155,10 +200,6 @@ fn contradictions(config: &HubConfig, origins: &Origins) -> Vec<Problem> {
         }
     }
     let uploads = &config.uploads;
-    if uploads.lease_hours < uploads.ticket_hours {
-        let least = uploads.ticket_hours;
-        report("uploads.lease_hours", format!("expected at least uploads.ticket_hours, which is {least}"));
-    }
     if uploads.grace_hours <= uploads.lease_hours {
         let least = uploads.lease_hours;
         report("uploads.grace_hours", format!("expected more than uploads.lease_hours, which is {least}"));

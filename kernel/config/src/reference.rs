@@ -98,6 +98,8 @@ impl Text {
             self.lines.push(format!("# [{role}.main.config]"));
             self.prose(&plugin.schema);
             self.keys(properties(&plugin.schema));
+            let free = plugin.schema.pointer("/examples/0").and_then(Value::as_object).into_iter().flatten();
+            free.for_each(|(name, value)| self.key(name, &Value::Null, value));
         }
     }
 
@@ -116,10 +118,8 @@ impl Text {
                 self.lines.push(format!("#   \"{word}\": {says}"));
             }
         }
-        for line in crate::show::toml(value).lines() {
-            let line = if line.is_empty() { "#".to_owned() } else { format!("# {name} = {line}") };
-            self.lines.push(line);
-        }
+        let value = if value.is_null() { blank(schema) } else { crate::show::toml(value) };
+        self.lines.push(format!("# {name} = {value}"));
     }
 }
 
@@ -151,5 +151,10 @@ fn example(name: &str, schema: &Value) -> Value {
     if let Some(first) = schema.pointer("/oneOf/0/const") {
         return first.clone();
     }
-    given.cloned().unwrap_or_else(|| json!(""))
+    given.cloned().unwrap_or_default()
+}
+
+/// What stands where there is neither default nor example: it says what is wanted, and must be replaced.
+fn blank(schema: &Value) -> String {
+    format!("<{}>", crate::conform::wanted(schema))
 }

@@ -41,7 +41,7 @@ impl Desk {
     }
 
     fn load(&self) -> Loaded {
-        self.layers.load().unwrap_or_else(|problems| panic!("{problems}"))
+        self.layers.load().unwrap_or_else(|mistakes| panic!("{}", mistakes.problems))
     }
 }
 

@@ -20,7 +20,7 @@ fn said_of(text: &str, environment: &[(&str, &str)], set: &[&str]) -> Vec<String
         data_dir: "data".into(),
         ..Layers::default()
     };
-    let problems = layers.load().expect_err("it was accepted").0;
+    let problems = layers.load().expect_err("it was accepted").problems.0;
     problems.iter().map(|problem| problem.to_string().replace(&path.display().to_string(), "hub.toml")).collect()
 }
 
@@ -201,5 +201,5 @@ fn layers_that_cannot_be_read_are_said_together() {
         /nowhere/b.toml: No such file or directory (os error 2)\n  \
         --set: 'lfs.threshold' is not of the form section.key=value\n  \
         --set: 'a..b' is not of the form section.key=value";
-    assert_eq!(layers.load().unwrap_err().to_string(), expected);
+    assert_eq!(layers.load().unwrap_err().problems.to_string(), expected);
 }

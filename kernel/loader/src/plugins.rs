@@ -38,24 +38,16 @@ impl Plugins {
     /// Checks and opens every instance; nothing has started. All mistakes of all instances are answered together,
     /// secrets that cannot be read among them.
     pub async fn open(registry: &Registry, loaded: &Loaded, deps: &Deps) -> Result<Self, Problems> {
-        let mut plan = registry.plan(loaded);
-        plan.mistakes.append(&mut plan.unreadable);
-        Problems::check(std::mem::take(&mut plan.mistakes))?;
+        let (roles, unreadable) = Roles::open(registry, loaded, deps).await?;
+        Problems::check(unreadable)?;
+        roles.into_plugins(loaded)
+    }
 
-        let mut opened = Roles::default();
-        let mut problems = Vec::new();
-        for planned in plan.instances {
-            match planned.builtin.open(planned.config.clone(), deps.clone()).await {
-                Ok(instance) => opened.add(&planned, instance),
-                Err(error) => {
-                    let key = format!("{}.{}.config", planned.builtin.role(), planned.instance);
-                    let origin = loaded.origins.of_key(&key);
-                    problems.push(Problem::new(key, origin, error.context));
-                }
-            }
-        }
-        Problems::check(problems)?;
-        opened.into_plugins(loaded)
+    /// Whether every instance could be opened, as far as can be said without starting one. Answers the secrets that
+    /// cannot be read here and now; a mark stood in for them.
+    pub async fn check(registry: &Registry, loaded: &Loaded, deps: &Deps) -> Result<Vec<Problem>, Problems> {
+        let (roles, unreadable) = Roles::open(registry, loaded, deps).await?;
+        roles.into_plugins(loaded).map(|_| unreadable)
     }
 
     /// Starts every instance, in the order of the roles.
@@ -85,6 +77,24 @@ struct Roles {
 }
 
 impl Roles {
+    async fn open(registry: &Registry, loaded: &Loaded, deps: &Deps) -> Result<(Self, Vec<Problem>), Problems> {
+        let plan = registry.plan(loaded);
+        Problems::check(plan.mistakes)?;
+        let mut roles = Self::default();
+        let mut problems = Vec::new();
+        for planned in plan.instances {
+            match planned.builtin.open(planned.config.clone(), deps.clone()).await {
+                Ok(instance) => roles.add(&planned, instance),
+                Err(error) => {
+                    let key = format!("{}.{}.config", planned.builtin.role(), planned.instance);
+                    let origin = loaded.origins.of_key(&key);
+                    problems.push(Problem::new(key, origin, error.context));
+                }
+            }
+        }
+        Problems::check(problems).map(|()| (roles, plan.unreadable))
+    }
+
     fn add(&mut self, planned: &Planned<'_>, opened: Opened) {
         let builtin = planned.builtin;
         let kind = (builtin.id(), builtin.version());

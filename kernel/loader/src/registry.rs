@@ -1,6 +1,6 @@
 //! The plugins that there are, and what the configuration makes of them.
 
-use ballast_config::{Loaded, PluginConfig, Problem, Problems, Role, Tree, conform, nearest, read_secrets};
+use ballast_config::{Loaded, PluginConfig, Problem, Role, Tree, conform, nearest, read_secrets};
 use serde_json::Value;
 
 use crate::Builtin;
@@ -44,11 +44,9 @@ impl Registry {
         self.builtins.iter().find(|builtin| builtin.id() == id).map(Builtin::schema)
     }
 
-    /// Checks what the configuration says about plugins, without opening any. Every mistake is answered as an error;
-    /// secrets that are not to be read here and now are answered beside.
-    pub fn check(&self, loaded: &Loaded) -> Result<Vec<Problem>, Problems> {
-        let plan = self.plan(loaded);
-        Problems::check(plan.mistakes).map(|()| plan.unreadable)
+    /// Every mistake in what the configuration says about plugins, as far as their schemas know; none is opened.
+    pub fn mistakes(&self, loaded: &Loaded) -> Vec<Problem> {
+        self.plan(loaded).mistakes
     }
 
     pub(crate) fn plan<'a>(&'a self, loaded: &'a Loaded) -> Plan<'a> {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use ballast_config::Layers;
+use ballast_config::{Layers, Problems};
 use ballast_contract::auth::{Auth, Credential, Identity};
 use ballast_contract::{Component, Result};
 use ballast_loader::{Builtin, Registry};
@@ -55,9 +55,9 @@ fn layers(text: &str) -> (tempfile::TempDir, Layers) {
 fn said(text: &str, environment: &[(&str, &str)]) -> Vec<String> {
     let (folder, mut layers) = layers(text);
     layers.environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let loaded = layers.load().unwrap_or_else(|problems| panic!("{problems}"));
+    let loaded = layers.load().unwrap_or_else(|mistakes| panic!("{}", mistakes.problems));
     let place = format!("{}/", folder.path().display());
-    let problems = registry().check(&loaded).unwrap_err().0.into_iter().map(|problem| problem.to_string());
+    let problems = registry().mistakes(&loaded).into_iter().map(|problem| problem.to_string());
     problems.map(|text| text.replace(&place, "")).filter(|text| text.starts_with("auth")).collect()
 }
 
@@ -95,7 +95,7 @@ fn the_mistakes_of_all_instances_are_said_together() {
 #[test]
 fn a_role_without_any_plugin_says_so() {
     let (_folder, layers) = layers("");
-    let problems = registry().check(&layers.load().unwrap()).unwrap_err().to_string();
+    let problems = Problems(registry().mistakes(&layers.load().unwrap())).to_string();
     assert!(problems.contains("quota.main.plugin: no plugin 'quota.ledger' is known; this hub has none for quota"));
 }
 
@@ -104,7 +104,7 @@ fn one_instance_of_each_role_is_the_one_that_is_asked() {
     let (folder, layers) = layers(
         "[storage.a]\nplugin = 's'\n[storage.b]\nplugin = 's'\n[quota.a]\nplugin = 'q'\n[quota.b]\nplugin = 'q'",
     );
-    let problems = registry().check(&layers.load().unwrap()).unwrap_err().to_string();
+    let problems = Problems(registry().mistakes(&layers.load().unwrap())).to_string();
     let place = folder.path().join("hub.toml").display().to_string();
     for expected in [
         "storage (in PLACE): several instances (a, b), and none is named main: which takes uploads?",

@@ -2,11 +2,9 @@
 
 use std::path::PathBuf;
 
-use ballast_config::{Layers, Loaded};
+use ballast_config::Layers;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-
-use crate::exit::Exit;
 
 /// A self-hosted hub for models, datasets and spaces.
 #[derive(Debug, Parser)]
@@ -142,12 +140,8 @@ pub fn parse() -> Cli {
 }
 
 impl Options {
-    /// The configuration that these options, the system's file and the environment make.
-    pub fn load(&self) -> Result<Loaded, Exit> {
-        Ok(self.layers().load()?)
-    }
-
-    fn layers(&self) -> Layers {
+    /// What these options, the system's file and the environment say.
+    pub fn layers(&self) -> Layers {
         let from_environment = || std::env::var_os("BALLAST_DATA_DIR").filter(|folder| !folder.is_empty());
         let data_dir = self.data_dir.clone().or_else(|| from_environment().map(PathBuf::from));
         let data_dir = data_dir.unwrap_or_else(|| PathBuf::from("ballast-data"));

@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 
 use crate::cli::{Cli, Command, Config, Options, Plugins};
 use crate::exit::Exit;
-use crate::{builtins, hub};
+use crate::{builtins, hub, preflight};
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> Result<(), Exit> {
@@ -40,9 +40,10 @@ fn runtime() -> Result<Runtime, Exit> {
 
 /// Opens the hub for one command, beside a serving one or alone, and closes it again.
 fn with_hub(options: &Options, work: impl AsyncFnOnce(&Hub) -> Result<(), Exit>) -> Result<(), Exit> {
-    let loaded = options.load()?;
+    let registry = builtins::registry();
+    let loaded = preflight::load(options, &registry)?;
     runtime()?.block_on(async {
-        let opened = hub::open(&loaded, &builtins::registry()).await?;
+        let opened = hub::open(&loaded, &registry).await?;
         let outcome = work(&opened.hub).await;
         opened.plugins.stop().await;
         outcome

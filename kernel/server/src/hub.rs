@@ -11,8 +11,8 @@ use ballast_loader::{Deps, Plugins, Registry};
 use ballast_services::{Hub, LfsSettings, Parts, Settings};
 use ballast_types::Timestamp;
 
+use crate::data_dir;
 use crate::exit::Exit;
-use crate::{data_dir, preflight};
 
 /// A hub whose plugins have started.
 pub struct Opened {
@@ -22,7 +22,7 @@ pub struct Opened {
 
 /// Opens and starts everything that the configuration names, and migrates what is older than this program.
 pub async fn open(loaded: &Loaded, registry: &Registry) -> Result<Opened, Exit> {
-    Problems::check(preflight::check(loaded, registry)?)?;
+    Problems::check(loaded.unreadable_secrets())?;
     data_dir::make(loaded.data_dir())?;
     let database = database(loaded).await?;
     let plugins = Plugins::open(registry, loaded, &Deps { database: database.clone() }).await?;

@@ -4,6 +4,7 @@ mod background;
 mod builtins;
 mod cli;
 mod commands;
+mod connection;
 mod data_dir;
 mod declared;
 mod exit;

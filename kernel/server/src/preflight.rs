@@ -1,22 +1,34 @@
 //! What can be known to be wrong before anything is opened.
 
 use ballast_config::{Loaded, Problem, Problems};
-use ballast_database::Database;
-use ballast_loader::Registry;
+use ballast_database::{Database, Options as DatabaseOptions};
+use ballast_loader::{Deps, Plugins, Registry};
 
+use crate::cli::Options;
+use crate::exit::Exit;
 use crate::logging;
 
-/// Every mistake of the configuration, or the secrets that cannot be read here and now. Nothing is opened but the
-/// files of secrets.
-pub fn check(loaded: &Loaded, registry: &Registry) -> Result<Vec<Problem>, Problems> {
-    let (mut mistakes, mut unreadable) = match registry.check(loaded) {
-        Ok(unreadable) => (Vec::new(), unreadable),
-        Err(Problems(mistakes)) => (mistakes, Vec::new()),
+/// The configuration that the command line, the system's file and the environment make, or every mistake in it that can
+/// be seen by looking at it, the plugins' keys included.
+pub fn load(options: &Options, registry: &Registry) -> Result<Loaded, Exit> {
+    let (loaded, mut problems) = match options.layers().load() {
+        Ok(loaded) => (loaded, Vec::new()),
+        Err(mistakes) => (*mistakes.rest, mistakes.problems.0),
     };
-    mistakes.extend(logging::filter(loaded).err());
-    mistakes.extend(database(loaded));
-    unreadable.extend(loaded.unreadable_secrets());
-    Problems::check(mistakes).map(|()| unreadable)
+    problems.extend(registry.mistakes(&loaded));
+    problems.extend(logging::filter(&loaded).err());
+    problems.extend(database(&loaded));
+    Problems::check(problems)?;
+    Ok(loaded)
+}
+
+/// Whether the plugins would take this configuration, and which secrets cannot be read here. They are opened (which
+/// does no I/O) over a database in memory, and not started.
+pub async fn check(loaded: &Loaded, registry: &Registry) -> Result<Vec<Problem>, Exit> {
+    let database = Database::open("sqlite://:memory:", &DatabaseOptions::default()).await.map_err(Exit::failure)?;
+    let mut unreadable = loaded.unreadable_secrets();
+    unreadable.extend(Plugins::check(registry, loaded, &Deps { database }).await?);
+    Ok(unreadable)
 }
 
 fn database(loaded: &Loaded) -> Option<Problem> {

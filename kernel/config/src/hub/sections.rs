@@ -28,13 +28,11 @@ pub struct ServerConfig {
     /// Connections at one time; further ones wait.
     #[schemars(range(min = 1))]
     pub max_connections: u32,
-    /// The largest JSON or form body, in bytes. Files and commits are streamed and have no such limit.
-    #[schemars(range(min = 1024))]
-    pub max_body_bytes: u64,
     /// How long a client may take to send a request's headers, in seconds.
     #[schemars(range(min = 1))]
     pub header_seconds: u32,
-    /// How long a connection may stand still while a body is read or written, in seconds.
+    /// How long a connection may stand still, in seconds: between requests, while a body comes or goes, and while the
+    /// hub works on an answer.
     #[schemars(range(min = 1))]
     pub idle_seconds: u32,
     /// How long requests under way may take to end after SIGTERM or Ctrl-C, in seconds.
@@ -49,9 +47,8 @@ impl Default for ServerConfig {
             site_name: "Ballast".to_owned(),
             cors_origins: Vec::new(),
             max_connections: 10_000,
-            max_body_bytes: 16_000_000,
             header_seconds: 20,
-            idle_seconds: 120,
+            idle_seconds: 300,
             drain_seconds: 30,
         }
     }
@@ -135,13 +132,10 @@ const SUFFIXES: [&str; 32] = [
     ".mp4", ".avi", ".mkv", ".mov", ".wav", ".mp3", ".flac", ".tiff", ".tif",
 ];
 
-/// How long unfinished uploads live, and how large their pieces may be.
+/// How long unfinished uploads live.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct UploadsConfig {
-    /// How long a signed address for an upload or a download holds, in hours.
-    #[schemars(range(min = 1))]
-    pub ticket_hours: u32,
     /// How long uploaded bytes wait for the commit that names them, in hours.
     #[schemars(range(min = 1))]
     pub lease_hours: u32,
@@ -152,23 +146,15 @@ pub struct UploadsConfig {
     /// longest upload.
     #[schemars(range(min = 1))]
     pub grace_hours: u32,
-    /// The largest file that may come inside a commit, in bytes, before base64.
-    #[schemars(range(min = 1024))]
-    pub max_inline_bytes: u64,
 }
 
 impl Default for UploadsConfig {
     fn default() -> Self {
-        Self { ticket_hours: 24, lease_hours: 72, operation_minutes: 60, grace_hours: 96, max_inline_bytes: 32_000_000 }
+        Self { lease_hours: 72, operation_minutes: 60, grace_hours: 96 }
     }
 }
 
 impl UploadsConfig {
-    /// `ticket_hours` as a duration.
-    pub fn ticket(&self) -> Duration {
-        hours(self.ticket_hours)
-    }
-
     /// `lease_hours` as a duration.
     pub fn lease(&self) -> Duration {
         hours(self.lease_hours)

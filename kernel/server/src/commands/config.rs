@@ -2,12 +2,12 @@
 
 use crate::cli::Options;
 use crate::exit::Exit;
-use crate::{builtins, output};
+use crate::{builtins, output, preflight};
 
 /// Prints every value with where it was written.
 pub fn show(options: &Options) -> Result<(), Exit> {
-    let loaded = options.load()?;
     let registry = builtins::registry();
+    let loaded = preflight::load(options, &registry)?;
     output::print(&ballast_config::show(&loaded, |plugin| registry.schema(plugin).cloned()))
 }
 

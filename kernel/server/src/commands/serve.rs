@@ -1,37 +1,41 @@
 //! `ballast serve`: the hub itself.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use ballast_api::ApiOptions;
 use ballast_config::{Loaded, Problem, ServerConfig};
+use ballast_loader::Registry;
 use ballast_services::FirstStart;
+use tokio::net::TcpListener;
 
 use crate::background::Background;
 use crate::cli::Options;
 use crate::exit::Exit;
 use crate::hub::{self, Opened};
 use crate::status::{self, Serving};
-use crate::{builtins, data_dir, declared, http, logging, output, shutdown};
+use crate::{builtins, data_dir, declared, http, logging, output, preflight, shutdown};
 
 /// Serves until Ctrl-C or SIGTERM.
 pub fn run(options: &Options) -> Result<(), Exit> {
-    let loaded = options.load()?;
-    super::runtime()?.block_on(serve(&loaded))
+    let registry = builtins::registry();
+    let loaded = preflight::load(options, &registry)?;
+    super::runtime()?.block_on(serve(&loaded, &registry))
 }
 
-async fn serve(loaded: &Loaded) -> Result<(), Exit> {
+async fn serve(loaded: &Loaded, registry: &Registry) -> Result<(), Exit> {
     logging::start(loaded)?;
     let metrics = status::record()?;
     let asked = shutdown::asked()?;
     data_dir::make(loaded.data_dir())?;
     let _lock = data_dir::Lock::take(loaded.data_dir())?;
     let server = &loaded.config.server;
-    let listener = listen(loaded)?;
+    let listener = listen(loaded).await?;
     let address = listener.local_addr().map_err(Exit::failure)?;
     let bootstrap = declared::read(loaded)?;
 
-    let Opened { hub, plugins } = hub::open(loaded, &builtins::registry()).await?;
+    let Opened { hub, plugins } = hub::open(loaded, registry).await?;
     let plugins = Arc::new(plugins);
     let served = async {
         let first = hub.operator().first_start().await.map_err(Exit::failure)?;
@@ -43,23 +47,28 @@ async fn serve(loaded: &Loaded) -> Result<(), Exit> {
         let serving = Arc::new(Serving::new(Arc::clone(&plugins), metrics));
         let _background = Background::start(&hub, &serving);
         output::print(&format!("listening on http://{address}\n"))?;
-        http::serve(listener, hub, serving, server, asked).await
+        let options = ApiOptions {
+            public_url: server.public_url.clone(),
+            cors_origins: server.cors_origins.clone(),
+            status: serving.clone(),
+        };
+        let asked = async move {
+            asked.await;
+            serving.drain();
+        };
+        http::serve(listener, ballast_api::endpoint(hub, options), server, asked).await;
+        Ok(())
     };
     let outcome = served.await;
     plugins.stop().await;
     outcome
 }
 
-fn listen(loaded: &Loaded) -> Result<TcpListener, Exit> {
+async fn listen(loaded: &Loaded) -> Result<TcpListener, Exit> {
     let listen = &loaded.config.server.listen;
-    let bind = || {
-        let listener = TcpListener::bind(listen)?;
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    };
-    bind().map_err(|error: std::io::Error| {
+    TcpListener::bind(listen).await.map_err(|error| {
         let key = "server.listen";
-        Exit::Failure(Problem::new(key, loaded.origins.of_key(key), format!("{listen}: {error}")).to_string())
+        Exit::failure(Problem::new(key, loaded.origins.of_key(key), format!("{listen}: {error}")))
     })
 }
 
