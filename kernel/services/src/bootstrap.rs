@@ -121,7 +121,13 @@ impl Operator {
                 expires_at: None,
                 value: Some(token.value.clone()),
             };
-            self.create_token(&user, &token).await?;
+            let declared = self.create_token(&user, &token).await?.info;
+            // One declared name has one value: what it was before is over.
+            for former in self.list_tokens(&user).await? {
+                if former.name == declared.name && former.id != declared.id {
+                    self.revoke_token(&user, former.id).await?;
+                }
+            }
         }
         Ok(())
     }

@@ -53,7 +53,7 @@ impl Hub {
             }
         }
         let held = self.content().prune(repo, &reachable, mark).await?;
-        self.quota().settle(repo, held, &[]).await?;
+        self.settle(repo, held, &[]).await?;
         Ok(held)
     }
 }

@@ -6,7 +6,8 @@
 //! line leaves garbage that is collected, and never a hole or a promise that nobody ends.
 
 use ballast_catalog::{EventKind, NewEvent, Operation};
-use ballast_contract::quota::Reservation;
+use ballast_contract::ErrorKind;
+use ballast_contract::quota::{Held, Reservation};
 use ballast_contract::versioning::{Change, CommitRequest, Committed};
 use ballast_types::{CommitId, OperationId, RefName, RepoKey, ReservationId, Revision, Sha256, Signature, Timestamp};
 
@@ -66,11 +67,19 @@ impl Hub {
     pub(crate) async fn finish(&self, operation: &Operation, commit: CommitId) -> Result<()> {
         let confirmed = self.content().confirm(operation.lease).await?;
         let ended = [operation.reservations.as_slice(), &confirmed.reservations].concat();
-        self.quota().settle(operation.repo, confirmed.held, &ended).await?;
+        self.settle(operation.repo, confirmed.held, &ended).await?;
         let event = self.committed(operation.repo, commit).await?;
         self.catalog().close_operation(operation.id, Some(event)).await?;
         self.content().drop_lease(operation.lease).await?;
         Ok(())
+    }
+
+    /// Tells the quota what a repository holds. One that is not placed any more was deleted meanwhile, and holds nothing.
+    pub(crate) async fn settle(&self, repo: RepoKey, held: Held, ended: &[ReservationId]) -> Result<()> {
+        match self.quota().settle(repo, held, ended).await {
+            Err(error) if error.is(ErrorKind::NotFound) => Ok(self.quota().release(ended).await?),
+            settled => Ok(settled?),
+        }
     }
 
     /// What the outbox is told: the commit, and where the default branch stands if the commit moved it.
