@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use ballast_catalog::RepoState;
-use ballast_contract::quota::Held;
-use ballast_types::{RepoKey, Timestamp};
+use ballast_contract::ErrorKind;
+use ballast_types::RepoKey;
 
 use crate::{Hub, Result};
 
@@ -41,11 +41,15 @@ impl Hub {
         Ok(Collected { objects: swept.objects, bytes: swept.bytes })
     }
 
-    async fn prune(&self, repo: RepoKey) -> Result<Held> {
-        let mark: Timestamp = self.now();
+    async fn prune(&self, repo: RepoKey) -> Result<()> {
+        let mark = self.now();
         let (mut reachable, mut after) = (HashSet::new(), None);
         loop {
-            let page = self.engine().contents(repo, after, PAGE).await?;
+            let page = match self.engine().contents(repo, after, PAGE).await {
+                // Deleted since it was listed; whoever deletes it lets go of everything.
+                Err(error) if error.is(ErrorKind::NotFound) => return Ok(()),
+                listed => listed?,
+            };
             reachable.extend(page.items);
             after = page.next;
             if after.is_none() {
@@ -53,7 +57,6 @@ impl Hub {
             }
         }
         let held = self.content().prune(repo, &reachable, mark).await?;
-        self.settle(repo, held, &[]).await?;
-        Ok(held)
+        self.settle(repo, held, &[]).await
     }
 }
