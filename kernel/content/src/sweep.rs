@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use ballast_contract::{Error, ErrorKind};
+use ballast_contract::Error;
 use ballast_database::{for_both, read, transaction};
 use ballast_types::{ReservationId, Timestamp};
 use diesel::dsl::{exists, not};
@@ -28,6 +28,8 @@ const SIDE_BY_SIDE: usize = 8;
 pub struct Swept {
     /// Objects deleted from storage.
     pub objects: u64,
+    /// Objects that storage did not delete; the log says why, and the next sweep tries again.
+    pub failed: u64,
     /// Bytes of blobs that are no longer stored; those in a pack take room until the whole pack goes.
     pub bytes: u64,
     /// Promised under leases that have ended, and not used: release them.
@@ -39,8 +41,7 @@ type Doomed = (i64, String, String);
 
 impl Content {
     /// Ends the leases whose time is over at `now`, and removes what nobody has held or leased for the grace. Safe
-    /// beside every other call, on any number of nodes. An error leaves the rest to the next sweep; reservations of
-    /// leases that ended before it end by themselves.
+    /// beside every other call, on any number of nodes. An error of the database leaves the rest to the next sweep.
     pub async fn sweep(&self, now: Timestamp) -> Result<Swept> {
         let during = |failure: Failure| failure.during("content.sweep");
         let cutoff = now.before(self.inner.options.grace);
@@ -48,7 +49,7 @@ impl Content {
         swept.bytes = self.sweep_blobs(cutoff).await.map_err(during)?;
         let marked: Result<(), Failure> = ballast_database::write!(self.database(), mark_unfinished(cutoff));
         marked.map_err(during)?;
-        swept.objects = self.sweep_objects().await?;
+        (swept.objects, swept.failed) = self.sweep_objects().await.map_err(during)?;
         Ok(swept)
     }
 
@@ -79,27 +80,23 @@ impl Content {
         }
     }
 
-    async fn sweep_objects(&self) -> Result<u64> {
-        let (mut deleted, mut after, mut failed) = (0, i64::MIN, None);
+    /// Answers how many objects were deleted, and how many were not.
+    async fn sweep_objects(&self) -> Result<(u64, u64), Failure> {
+        let (mut deleted, mut failed, mut after) = (0, 0, i64::MIN);
         loop {
-            let page: Result<Vec<Doomed>, Failure> = read!(self.database(), list_doomed(after));
-            let page = page.map_err(|failure| failure.during("content.sweep"))?;
-            let Some((last, ..)) = page.last() else { break };
+            let page: Vec<Doomed> = read!(self.database(), list_doomed(after))?;
+            let Some((last, ..)) = page.last() else { return Ok((deleted, failed)) };
             after = *last;
             let delete = |(id, storage, key): Doomed| async move { self.delete_object(id, &storage, &key).await };
             let mut done = stream::iter(page).map(delete).buffer_unordered(SIDE_BY_SIDE);
             while let Some(result) = done.next().await {
                 match result {
                     Ok(()) => deleted += 1,
-                    Err(error) => failed = Some(error),
+                    Err(error) => {
+                        tracing::warn!(%error, "an object that nothing names was not deleted");
+                        failed += 1;
+                    }
                 }
-            }
-        }
-        match failed {
-            None => Ok(deleted),
-            Some(error) => {
-                let context = format!("{deleted} objects were deleted and some were not; the next sweep tries again");
-                Err(Error::new(ErrorKind::Unavailable, "content.sweep", context).with_source(error))
             }
         }
     }
