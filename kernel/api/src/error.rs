@@ -70,7 +70,11 @@ impl ApiError {
 
     /// An address at which there is nothing.
     pub fn no_such_address(path: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "NotFound", format!("There is nothing at '{path}'; see /docs for what there is"))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "NotFound",
+            format!("There is nothing at '{path}'; see /docs for what there is"),
+        )
     }
 
     /// The same refusal with one more field in its body.
@@ -117,7 +121,7 @@ fn status_and_code(failure: &Failure) -> (StatusCode, &'static str) {
         RepositoryMoved { .. } => (StatusCode::TEMPORARY_REDIRECT, "RepoMoved"),
         RepositoryExists { .. } => (StatusCode::CONFLICT, "RepoExists"),
         RevisionNotFound { .. } | RefNotFound { .. } => (StatusCode::NOT_FOUND, "RevisionNotFound"),
-        EntryNotFound { .. } | PathMissing { .. } => (StatusCode::NOT_FOUND, "EntryNotFound"),
+        EntryNotFound { .. } | PathMissing(_) => (StatusCode::NOT_FOUND, "EntryNotFound"),
         BranchMoved => (StatusCode::PRECONDITION_FAILED, "BranchMoved"),
         RefExists { .. } => (StatusCode::CONFLICT, "RefExists"),
         ObjectNotFound { .. } => (StatusCode::NOT_FOUND, "ObjectNotFound"),
@@ -234,7 +238,7 @@ mod tests {
             (Failure::RepositoryExists { kind, id: id() }, 409, "RepoExists"),
             (Failure::RevisionNotFound { revision }, 404, "RevisionNotFound"),
             (Failure::EntryNotFound { path: "p".to_owned(), commit }, 404, "EntryNotFound"),
-            (Failure::PathMissing { path: "p".to_owned() }, 404, "EntryNotFound"),
+            (Failure::PathMissing(String::from("x")), 404, "EntryNotFound"),
             (Failure::BranchMoved, 412, "BranchMoved"),
             (Failure::RefExists { name: name() }, 409, "RefExists"),
             (Failure::RefNotFound { name: name() }, 404, "RevisionNotFound"),

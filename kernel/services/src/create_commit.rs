@@ -124,7 +124,7 @@ impl Writable {
     fn explained(&self, failure: Failure, parent: Option<CommitId>) -> Failure {
         match failure {
             Failure::Conflict(_) if parent.is_some() => Failure::BranchMoved,
-            Failure::NotFound(why) => Failure::PathMissing { path: why },
+            Failure::NotFound(why) => Failure::PathMissing(why),
             other => other,
         }
     }
@@ -242,7 +242,7 @@ impl Gathered<'_> {
             Some(revision) => Some(self.at.resolve(revision).await?),
             None => None,
         };
-        let missing = || Failure::PathMissing { path: from.to_string() };
+        let missing = || Failure::PathMissing(format!("there is no '{from}' to copy"));
         let source = at.or(self.tip).ok_or_else(missing)?;
         let found = self.at.hub.engine().entries(self.at.key(), source, std::slice::from_ref(&from)).await?;
         found.first().copied().flatten().ok_or_else(missing)?;

@@ -28,8 +28,8 @@ pub enum Failure {
     #[error("Entry not found: '{path}' does not exist at this revision")]
     EntryNotFound { path: String, commit: CommitId },
     /// A commit is to delete or copy what is not there.
-    #[error("A file with this name doesn't exist: '{path}'")]
-    PathMissing { path: String },
+    #[error("A file with this name doesn't exist: {0}")]
+    PathMissing(String),
     /// The branch moved since the caller looked.
     #[error("The branch was updated since you opened this page. Please refresh and try again.")]
     BranchMoved,
