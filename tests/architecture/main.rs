@@ -1,5 +1,7 @@
 //! The walls of the house: who may import whom, and what a room may not say.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
