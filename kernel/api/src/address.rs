@@ -19,8 +19,21 @@ use ballast_types::RepoKind;
 const WITHOUT_API: [&str; 6] = ["tree", "paths-info", "commits", "branch", "tag", "settings"];
 /// What follows a repository's id in an address, for telling that an id has one segment only.
 const OPERATIONS: [&str; 15] = [
-    "tree", "paths-info", "commits", "branch", "tag", "settings", "resolve", "raw", "revision", "refs", "commit",
-    "preupload", "auth-check", "info", "compare",
+    "tree",
+    "paths-info",
+    "commits",
+    "branch",
+    "tag",
+    "settings",
+    "resolve",
+    "raw",
+    "revision",
+    "refs",
+    "commit",
+    "preupload",
+    "auth-check",
+    "info",
+    "compare",
 ];
 
 fn is_kind(segment: &str) -> bool {

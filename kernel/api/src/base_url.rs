@@ -46,8 +46,7 @@ pub fn next_link(base: &BaseUrl, path: &str, query: Option<&str>, cursor: &str) 
         let name = pair.split('=').next().unwrap_or_default();
         !name.is_empty() && !matches!(name, "cursor" | "after")
     });
-    let cursor: String =
-        percent_encoding::utf8_percent_encode(cursor, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let cursor: String = percent_encoding::utf8_percent_encode(cursor, percent_encoding::NON_ALPHANUMERIC).to_string();
     let query: Vec<String> = kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect();
     // What came in a request line holds no angle bracket unless a client sent one raw; then it must not end the URL.
     let url = format!("{}?{}", base.join(path), query.join("&")).replace('<', "%3C").replace('>', "%3E");
@@ -64,7 +63,8 @@ mod tests {
 
     #[test]
     fn the_configured_url_wins_and_then_a_proxy_and_then_the_host() {
-        let request = headers(&[("host", "inner:1"), ("x-forwarded-host", "hub.example"), ("x-forwarded-proto", "https")]);
+        let request =
+            headers(&[("host", "inner:1"), ("x-forwarded-host", "hub.example"), ("x-forwarded-proto", "https")]);
         assert_eq!(BaseUrl::of(Some("https://h/"), &request, None).as_str(), "https://h");
         assert_eq!(BaseUrl::of(None, &request, None).as_str(), "https://hub.example");
         assert_eq!(BaseUrl::of(None, &headers(&[("host", "127.0.0.1:8080")]), None).as_str(), "http://127.0.0.1:8080");

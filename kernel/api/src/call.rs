@@ -56,7 +56,8 @@ impl<const REQUIRED: bool> Call<REQUIRED> {
 }
 
 pub(crate) fn shared(request: &Request) -> Result<&Arc<Shared>, Failure> {
-    let missing = || ballast_contract::Error::new(ballast_contract::ErrorKind::Internal, "api", "no hub in the request");
+    let missing =
+        || ballast_contract::Error::new(ballast_contract::ErrorKind::Internal, "api", "no hub in the request");
     request.data::<Arc<Shared>>().ok_or_else(|| Failure::Broken(missing()))
 }
 
@@ -101,7 +102,9 @@ impl<'a, const REQUIRED: bool> ApiExtractor<'a> for Call<REQUIRED> {
     }
 
     async fn from_request(
-        request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<Self::ParamType>,
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
         Ok(Self::read(request).await?)
     }

@@ -190,9 +190,13 @@ mod tests {
         let (header, operations) = read(&body.join("\n")).unwrap();
         assert_eq!((header.summary.as_str(), header.description.as_str(), header.parent), ("s", "d", None));
         assert_eq!(operations.len(), 5);
-        assert!(matches!(&operations[0], CommitOperation::AddFile { path, content } if path == "a" && &content[..] == b"hi"));
+        assert!(
+            matches!(&operations[0], CommitOperation::AddFile { path, content } if path == "a" && &content[..] == b"hi")
+        );
         assert!(matches!(&operations[1], CommitOperation::AddLfs { size: None, .. }));
-        assert!(matches!(&operations[4], CommitOperation::Copy { from, revision: Some(_), to } if from == "a" && to == "e"));
+        assert!(
+            matches!(&operations[4], CommitOperation::Copy { from, revision: Some(_), to } if from == "a" && to == "e")
+        );
     }
 
     #[test]

@@ -6,9 +6,48 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 const TEXT: &[&str] = &[
-    "bib", "c", "cfg", "conf", "cpp", "css", "csv", "gitattributes", "gitignore", "go", "h", "htm", "html", "ini",
-    "ipynb", "java", "jinja", "js", "json", "jsonl", "lock", "log", "md", "mjs", "py", "r", "rs", "rst", "sh", "sql",
-    "srt", "svg", "tex", "toml", "ts", "tsv", "txt", "vtt", "xhtml", "xml", "yaml", "yml",
+    "bib",
+    "c",
+    "cfg",
+    "conf",
+    "cpp",
+    "css",
+    "csv",
+    "gitattributes",
+    "gitignore",
+    "go",
+    "h",
+    "htm",
+    "html",
+    "ini",
+    "ipynb",
+    "java",
+    "jinja",
+    "js",
+    "json",
+    "jsonl",
+    "lock",
+    "log",
+    "md",
+    "mjs",
+    "py",
+    "r",
+    "rs",
+    "rst",
+    "sh",
+    "sql",
+    "srt",
+    "svg",
+    "tex",
+    "toml",
+    "ts",
+    "tsv",
+    "txt",
+    "vtt",
+    "xhtml",
+    "xml",
+    "yaml",
+    "yml",
 ];
 
 const MEDIA: &[(&str, &str)] = &[
@@ -48,8 +87,10 @@ const EXTENDED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 /// `Content-Disposition` for a file of this name: the exact name for those who read RFC 8187, an ASCII one for others.
 pub fn disposition(file_name: &str) -> String {
-    let ascii: String =
-        file_name.chars().map(|c| if (c.is_ascii_graphic() || c == ' ') && !"\"\\%;".contains(c) { c } else { '_' }).collect();
+    let ascii: String = file_name
+        .chars()
+        .map(|c| if (c.is_ascii_graphic() || c == ' ') && !"\"\\%;".contains(c) { c } else { '_' })
+        .collect();
     format!("inline; filename*=UTF-8''{}; filename=\"{ascii}\";", utf8_percent_encode(file_name, EXTENDED))
 }
 

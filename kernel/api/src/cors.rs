@@ -65,7 +65,8 @@ mod tests {
         assert_eq!(named.header("access-control-allow-origin"), Some("https://web.example"));
         assert_eq!(named.header("access-control-allow-credentials"), Some("true"));
         assert_eq!(named.header("access-control-max-age"), Some("86400"));
-        for (origins, origin) in [(&[][..], "https://web.example"), (&["https://web.example"], "https://evil.example")] {
+        for (origins, origin) in [(&[][..], "https://web.example"), (&["https://web.example"], "https://evil.example")]
+        {
             assert_eq!(answer(origins, origin).header("access-control-allow-origin"), None);
         }
     }

@@ -22,7 +22,9 @@ const AHEAD: usize = 2;
 /// The body for some bytes.
 pub async fn body(delivery: Delivery) -> Result<Body, Failure> {
     match delivery {
-        Delivery::File { file, range } if range.len() <= SMALL => Ok(Body::from_bytes(piece(file.into(), range).await.map_err(lost)?)),
+        Delivery::File { file, range } if range.len() <= SMALL => {
+            Ok(Body::from_bytes(piece(file.into(), range).await.map_err(lost)?))
+        }
         Delivery::File { file, range } => Ok(Body::from_bytes_stream(pieces(file.into(), range))),
         Delivery::Stream(stream) => Ok(Body::from_bytes_stream(stream.map_err(std::io::Error::other))),
     }
@@ -45,7 +47,11 @@ async fn piece(file: Arc<File>, range: ByteRange) -> std::io::Result<Bytes> {
 }
 
 fn lost(error: std::io::Error) -> Failure {
-    let cause = ballast_contract::Error::new(ballast_contract::ErrorKind::Corrupt, "api.deliver", "a file is shorter than it was");
+    let cause = ballast_contract::Error::new(
+        ballast_contract::ErrorKind::Corrupt,
+        "api.deliver",
+        "a file is shorter than it was",
+    );
     Failure::Broken(cause.with_source(error))
 }
 

@@ -8,9 +8,9 @@ use std::fmt;
 
 use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
+use poem_openapi::OpenApi;
 use poem_openapi::registry::{MetaApi, MetaHeader, Registry};
 use poem_openapi::types::Type;
-use poem_openapi::OpenApi;
 use serde_json::{Map, Value, json};
 
 /// Endpoints by path and method.
@@ -98,8 +98,20 @@ fn value(described: &impl serde::Serialize) -> Value {
     serde_json::to_value(described).unwrap_or(Value::Null)
 }
 
-/// Gives a catch-all its parameter's name: poem-openapi takes path arguments by position, as `*param4`.
-fn readable(path: &str, operation: Value) -> (String, Value) {
+/// Makes of poem-openapi's description one that generators and people read well: a catch-all has its parameter's name
+/// (arguments are taken by position, as `*param4`), JSON is `application/json`, and no response is left without a word.
+fn readable(path: &str, mut operation: Value) -> (String, Value) {
+    for response in operation["responses"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+        if response["description"] == "" {
+            response["description"] = json!("Done");
+        }
+        let content = response.get_mut("content").and_then(Value::as_object_mut);
+        if let Some(content) = content
+            && let Some(media) = content.remove("application/json; charset=utf-8")
+        {
+            content.insert("application/json".to_owned(), media);
+        }
+    }
     let names: Vec<String> = operation["parameters"]
         .as_array()
         .into_iter()
@@ -144,9 +156,7 @@ struct Whole {
 }
 
 /// The same thing twice is one thing; two different ones of one name are a clash.
-fn add(
-    what: &str, part: &str, all: &mut BTreeMap<String, Value>, more: BTreeMap<String, Value>,
-) -> Result<(), Clash> {
+fn add(what: &str, part: &str, all: &mut BTreeMap<String, Value>, more: BTreeMap<String, Value>) -> Result<(), Clash> {
     for (name, described) in more {
         match all.get(&name) {
             Some(there) if *there != described => {
@@ -160,7 +170,9 @@ fn add(
 
 impl Whole {
     fn add_operations(
-        &mut self, part: &'static str, paths: BTreeMap<String, BTreeMap<String, Value>>,
+        &mut self,
+        part: &'static str,
+        paths: BTreeMap<String, BTreeMap<String, Value>>,
     ) -> Result<(), Clash> {
         for (path, operations) in paths {
             for (method, operation) in operations {
@@ -200,7 +212,8 @@ impl Whole {
         let operations = self.paths.values_mut().flat_map(|operations| operations.values_mut());
         for responses in operations.filter_map(|operation| operation["responses"].as_object_mut()) {
             for (status, response) in responses.iter_mut() {
-                let refusal = &response["content"]["application/json"]["schema"]["$ref"] == "#/components/schemas/Error";
+                let refusal =
+                    &response["content"]["application/json"]["schema"]["$ref"] == "#/components/schemas/Error";
                 if !refusal {
                     continue;
                 }

@@ -69,7 +69,8 @@ impl<E: Endpoint> Frame<E> {
             Ok(Ok(output)) => output.into_response(),
             Ok(Err(error)) => refused(error, &asked),
             Err(_) => {
-                let fault = ballast_contract::Error::new(ballast_contract::ErrorKind::Internal, "api", "a handler panicked");
+                let fault =
+                    ballast_contract::Error::new(ballast_contract::ErrorKind::Internal, "api", "a handler panicked");
                 ApiError::from(Failure::Broken(fault)).into_response()
             }
         };

@@ -106,7 +106,9 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_refused_before_it_is_all_there() {
-        assert!(matches!(cut(&["short\n", "0123456789a"], 10), Err(Failure::TooLarge(why)) if why.starts_with("line 2")));
+        assert!(
+            matches!(cut(&["short\n", "0123456789a"], 10), Err(Failure::TooLarge(why)) if why.starts_with("line 2"))
+        );
         assert_eq!(cut(&["0123456789\n"], 10).unwrap().len(), 1);
         assert!(cut(&["0123456789a\n"], 10).is_err());
     }

@@ -88,9 +88,18 @@ mod tests {
 
     #[test]
     fn what_is_no_single_byte_range_is_answered_with_the_whole() {
-        for header in
-            ["", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=5-2", "bytes=0-1,3-4", "lines=0-1", "bytes=+1-2", "bytes=1"]
-        {
+        for header in [
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "bytes=a-b",
+            "bytes=5-2",
+            "bytes=0-1,3-4",
+            "lines=0-1",
+            "bytes=+1-2",
+            "bytes=1",
+        ] {
             assert_eq!(select(Some(header), 10), Selection::Whole, "{header}");
         }
         assert_eq!(select(None, 10), Selection::Whole);

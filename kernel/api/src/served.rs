@@ -38,7 +38,10 @@ pub enum Plan {
     NotModified,
     Unsatisfiable,
     /// Status 206 where `partial`, 200 otherwise.
-    Send { range: ByteRange, partial: bool },
+    Send {
+        range: ByteRange,
+        partial: bool,
+    },
 }
 
 impl Wanted {
@@ -93,7 +96,10 @@ pub fn file_headers(file: &ResolvedFile) -> HeaderMap {
 impl Served {
     /// The answer to a plan; `open` is asked for bytes only where some are to be sent.
     pub async fn planned(
-        plan: Plan, size: u64, mut headers: HeaderMap, head: bool,
+        plan: Plan,
+        size: u64,
+        mut headers: HeaderMap,
+        head: bool,
         open: impl AsyncFnOnce(ByteRange) -> Result<ballast_services::Delivery, Failure>,
     ) -> Answer<Self> {
         let (status, body) = match plan {

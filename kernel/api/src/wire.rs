@@ -12,8 +12,8 @@ mod tree;
 pub use commit::{CommitAnswer, HistoryItem, Preupload, PreuploadAnswer, PreuploadAnswers, PreuploadedFile};
 pub use kind::{Kinds, UNKNOWN_KIND};
 pub use lfs::{
-    CompletedPart, CompletedUpload, LfsAction, LfsActions, LfsBatch, LfsBatchAnswer, LfsMessage, LfsObjectAnswer, LfsObjectError,
-    LfsVerify,
+    CompletedPart, CompletedUpload, LfsAction, LfsActions, LfsBatch, LfsBatchAnswer, LfsMessage, LfsObjectAnswer,
+    LfsObjectError, LfsVerify,
 };
 pub use refs::{BranchFrom, Done, NewBranch, NewTag, RefItem, RefList, TagHere};
 pub use repository::{

@@ -54,8 +54,8 @@ impl PathsBody {
     }
 
     fn from_form(bytes: &[u8]) -> Result<Self, ApiError> {
-        let pairs: Vec<(String, String)> = serde_html_form::from_bytes(bytes)
-            .map_err(|error| ApiError::unreadable(vec!["body".to_owned()], error))?;
+        let pairs: Vec<(String, String)> =
+            serde_html_form::from_bytes(bytes).map_err(|error| ApiError::unreadable(vec!["body".to_owned()], error))?;
         Self::from_pairs(pairs.into_iter())
     }
 
@@ -90,7 +90,9 @@ impl<'a> ApiExtractor<'a> for PathsBody {
     }
 
     async fn from_request(
-        request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<Self::ParamType>,
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
         let bytes = whole(taken(body), MAX_BODY).await.map_err(ApiError::from)?;
         let media = request.content_type().unwrap_or("application/x-www-form-urlencoded").to_ascii_lowercase();

@@ -49,7 +49,9 @@ macro_rules! json_body {
             }
 
             async fn from_request(
-                _: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<Self::ParamType>,
+                _: &'a Request,
+                body: &mut RequestBody,
+                _: ExtractParamOptions<Self::ParamType>,
             ) -> poem::Result<Self> {
                 let bytes = whole(taken(body), MAX_BODY).await.map_err(ApiError::from)?;
                 let bytes = if bytes.is_empty() && !$required { &b"{}"[..] } else { &bytes[..] };

@@ -26,7 +26,9 @@ pub struct Octets(Body);
 impl Octets {
     /// The bytes as they come.
     pub fn into_stream(self) -> ByteStream {
-        let ended = |error| Error::new(ErrorKind::Invalid, "api.receive", "the body ended before it was whole").with_source(error);
+        let ended = |error| {
+            Error::new(ErrorKind::Invalid, "api.receive", "the body ended before it was whole").with_source(error)
+        };
         self.0.into_bytes_stream().map(move |piece: Result<_, std::io::Error>| piece.map_err(ended)).boxed()
     }
 }
@@ -47,7 +49,9 @@ macro_rules! streamed_body {
             }
 
             async fn from_request(
-                _: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<Self::ParamType>,
+                _: &'a Request,
+                body: &mut RequestBody,
+                _: ExtractParamOptions<Self::ParamType>,
             ) -> poem::Result<Self> {
                 Ok(Self(taken(body)))
             }

@@ -38,8 +38,7 @@ impl Commits {
         let repository = call.hub.writable(&call.caller, kinds.0.into(), &namespace, &name).await?;
         refuse_proposal(create_pr.0)?;
         let files: Vec<_> = body.0.files.into_iter().enumerate().map(file).collect::<Result<_, _>>()?;
-        let answers =
-            repository.preupload(&Revision::new(revision.0), files, body.0.git_ignore.as_deref()).await?;
+        let answers = repository.preupload(&Revision::new(revision.0), files, body.0.git_ignore.as_deref()).await?;
         Ok(Json(PreuploadAnswers { files: answers.into_iter().map(PreuploadAnswer::from).collect() }))
     }
 

@@ -19,7 +19,14 @@ impl Files {
     /// Get a file
     ///
     /// `Range` (one range), `If-Range` and `If-None-Match` are honoured. Without `/{kinds}` the repository is a model.
-    #[oai(path = "/:kinds/:namespace/:name/resolve/:revision/*param4", method = "get", operation_id = "resolve_file")]
+    #[oai(
+        path = "/:kinds/:namespace/:name/resolve/:revision/*param4",
+        method = "get",
+        operation_id = "resolve_file",
+        request_header(name = "Range", ty = "Option<String>", description = "One range of bytes"),
+        request_header(name = "If-Range", ty = "Option<String>", description = "The part only of this version"),
+        request_header(name = "If-None-Match", ty = "Option<String>", description = "Not what is there already")
+    )]
     #[allow(clippy::too_many_arguments)]
     async fn resolve_file(
         &self,
@@ -45,7 +52,14 @@ impl Files {
     /// Look at a file
     ///
     /// What GET would say, without the bytes. Never a redirect, because clients read the headers of the first answer.
-    #[oai(path = "/:kinds/:namespace/:name/resolve/:revision/*param4", method = "head", operation_id = "head_file")]
+    #[oai(
+        path = "/:kinds/:namespace/:name/resolve/:revision/*param4",
+        method = "head",
+        operation_id = "head_file",
+        request_header(name = "Range", ty = "Option<String>", description = "One range of bytes"),
+        request_header(name = "If-Range", ty = "Option<String>", description = "The part only of this version"),
+        request_header(name = "If-None-Match", ty = "Option<String>", description = "Not what is there already")
+    )]
     #[allow(clippy::too_many_arguments)]
     async fn head_file(
         &self,
@@ -89,7 +103,12 @@ impl Files {
 }
 
 async fn found(
-    call: &OpenCall, kinds: Kinds, namespace: &str, name: &str, revision: String, path: &str,
+    call: &OpenCall,
+    kinds: Kinds,
+    namespace: &str,
+    name: &str,
+    revision: String,
+    path: &str,
 ) -> Answer<ResolvedFile> {
     let repository = call.hub.readable(&call.caller, kinds.into(), namespace, name).await?;
     Ok(repository.resolve_file(&Revision::new(revision), path).await?)

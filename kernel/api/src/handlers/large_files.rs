@@ -25,11 +25,7 @@ impl LargeFiles {
     /// The git-lfs batch API, with `multipart` besides `basic`: then an upload's `header` has `chunk_size` and a URL
     /// for each part, and `href` takes the list of parts. The name may end in `.git`; without `/{kinds}` the
     /// repository is a model.
-    #[oai(
-        path = "/:kinds/:namespace/:name/info/lfs/objects/batch",
-        method = "post",
-        operation_id = "lfs_batch"
-    )]
+    #[oai(path = "/:kinds/:namespace/:name/info/lfs/objects/batch", method = "post", operation_id = "lfs_batch")]
     async fn lfs_batch(
         &self,
         call: OpenCall,
@@ -45,7 +41,8 @@ impl LargeFiles {
             return Err(refusal.into());
         }
         let links = Links { base: call.base.clone() };
-        let known: Vec<Option<LfsObject>> = batch.objects.iter().map(|object| named(&object.oid, object.size)).collect();
+        let known: Vec<Option<LfsObject>> =
+            batch.objects.iter().map(|object| named(&object.oid, object.size)).collect();
         let objects: Vec<LfsObject> = known.iter().flatten().copied().collect();
         let (transfer, mut answers) = match batch.operation.as_str() {
             "upload" => {
@@ -53,11 +50,8 @@ impl LargeFiles {
                 let parts = batch.transfers.iter().flatten().any(|transfer| transfer == "multipart");
                 let uploads = repository.lfs_upload(&objects, parts).await?;
                 let transfer = if uploads.iter().any(is_in_parts) { "multipart" } else { "basic" };
-                let verify = call.base.join(&format!(
-                    "/{}{}.git/info/lfs/objects/verify",
-                    kind.url_prefix(),
-                    repository.id()
-                ));
+                let verify =
+                    call.base.join(&format!("/{}{}.git/info/lfs/objects/verify", kind.url_prefix(), repository.id()));
                 let answer = |(object, upload): (&LfsObject, LfsUpload)| links.upload(object, upload, &verify);
                 (transfer, objects.iter().zip(uploads).map(answer).collect::<Vec<_>>())
             }
@@ -81,11 +75,7 @@ impl LargeFiles {
     }
 
     /// Check that a large file arrived
-    #[oai(
-        path = "/:kinds/:namespace/:name/info/lfs/objects/verify",
-        method = "post",
-        operation_id = "lfs_verify"
-    )]
+    #[oai(path = "/:kinds/:namespace/:name/info/lfs/objects/verify", method = "post", operation_id = "lfs_verify")]
     async fn lfs_verify(
         &self,
         call: OpenCall,
@@ -103,13 +93,13 @@ impl LargeFiles {
     /// Ask for locks before a push
     ///
     /// Not offered; git-lfs takes the 501 for that and goes on.
-    #[oai(
-        path = "/:kinds/:namespace/:name/info/lfs/locks/verify",
-        method = "post",
-        operation_id = "lfs_verify_locks"
-    )]
+    #[oai(path = "/:kinds/:namespace/:name/info/lfs/locks/verify", method = "post", operation_id = "lfs_verify_locks")]
     async fn lfs_verify_locks(
-        &self, call: OpenCall, kinds: Path<Kinds>, namespace: Path<String>, name: Path<String>,
+        &self,
+        call: OpenCall,
+        kinds: Path<Kinds>,
+        namespace: Path<String>,
+        name: Path<String>,
     ) -> LfsAnswer<LfsMessage> {
         call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
         Err(Failure::Unsupported("This hub has no file locks".to_owned()).into())
@@ -160,7 +150,8 @@ impl Links {
                 expires_at: Some(expires.to_string()),
             },
             LfsUpload::Parts { ticket, part_size, parts, expires } => {
-                let part = |number: u32| (format!("{number:05}"), self.object(object, &format!("/parts/{number}"), &ticket));
+                let part =
+                    |number: u32| (format!("{number:05}"), self.object(object, &format!("/parts/{number}"), &ticket));
                 let mut header: BTreeMap<String, String> = (1..=parts).map(part).collect();
                 header.insert("chunk_size".to_owned(), part_size.to_string());
                 let href = self.object(object, "/complete", &ticket);
@@ -169,7 +160,8 @@ impl Links {
         };
         let verify = LfsAction { href: verify.to_owned(), header: None, expires_at: None };
         let actions = LfsActions { upload: Some(action), verify: Some(verify), download: None };
-        LfsObjectAnswer { oid, size, authenticated: Some(true), actions: Some(actions), error: None }
+        // Not "authenticated": git-lfs would then send no credentials to `verify` either, which needs them.
+        LfsObjectAnswer { oid, size, authenticated: None, actions: Some(actions), error: None }
     }
 
     fn download(&self, object: &LfsObject, download: LfsDownload) -> LfsObjectAnswer {

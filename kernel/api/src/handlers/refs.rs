@@ -55,11 +55,7 @@ impl Refs {
     }
 
     /// Create a branch of this name
-    #[oai(
-        path = "/api/:kinds/:namespace/:name/branch/:branch",
-        method = "post",
-        operation_id = "create_named_branch"
-    )]
+    #[oai(path = "/api/:kinds/:namespace/:name/branch/:branch", method = "post", operation_id = "create_named_branch")]
     async fn create_named_branch(
         &self,
         call: OwnCall,
@@ -71,7 +67,10 @@ impl Refs {
     ) -> Answer<Json<Done>> {
         let repository = call.hub.writable(&call.caller, kinds.0.into(), &namespace, &name).await?;
         if from.0.empty_branch == Some(true) {
-            return Err(Failure::Unsupported("A branch without history is not offered: name a startingPoint".to_owned()).into());
+            return Err(Failure::Unsupported(
+                "A branch without history is not offered: name a startingPoint".to_owned(),
+            )
+            .into());
         }
         let overwrite = from.0.overwrite.unwrap_or(false);
         let from = from.0.starting_point.map(Revision::new);
@@ -82,7 +81,12 @@ impl Refs {
     /// Delete a branch
     #[oai(path = "/api/:kinds/:namespace/:name/branch/:branch", method = "delete", operation_id = "delete_branch")]
     async fn delete_branch(
-        &self, call: OwnCall, kinds: Path<Kinds>, namespace: Path<String>, name: Path<String>, branch: Path<String>,
+        &self,
+        call: OwnCall,
+        kinds: Path<Kinds>,
+        namespace: Path<String>,
+        name: Path<String>,
+        branch: Path<String>,
     ) -> Answer<Json<Done>> {
         let repository = call.hub.writable(&call.caller, kinds.0.into(), &namespace, &name).await?;
         repository.delete_branch(&branch).await?;

@@ -152,7 +152,11 @@ impl Repositories {
     /// Check the right to read
     #[oai(path = "/api/:kinds/:namespace/:name/auth-check", method = "get", operation_id = "check_read")]
     async fn check_read(
-        &self, call: OpenCall, kinds: Path<Kinds>, namespace: Path<String>, name: Path<String>,
+        &self,
+        call: OpenCall,
+        kinds: Path<Kinds>,
+        namespace: Path<String>,
+        name: Path<String>,
     ) -> Answer<Json<Message>> {
         let repository = call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
         Ok(Json(Message { message: format!("You may read '{}'", repository.id()) }))
@@ -161,7 +165,11 @@ impl Repositories {
     /// Check the right to write
     #[oai(path = "/api/:kinds/:namespace/:name/auth-check/write", method = "get", operation_id = "check_write")]
     async fn check_write(
-        &self, call: OwnCall, kinds: Path<Kinds>, namespace: Path<String>, name: Path<String>,
+        &self,
+        call: OwnCall,
+        kinds: Path<Kinds>,
+        namespace: Path<String>,
+        name: Path<String>,
     ) -> Answer<Json<Message>> {
         let repository = call.hub.writable(&call.caller, kinds.0.into(), &namespace, &name).await?;
         Ok(Json(Message { message: format!("You may write to '{}'", repository.id()) }))
@@ -238,7 +246,10 @@ fn fields(kind: RepoKind, expand: Option<Vec<String>>) -> Result<Option<BTreeSet
 }
 
 async fn described(
-    repository: &Readable, info: RepositoryInfo, blobs: Option<Flag>, fields: Option<BTreeSet<String>>,
+    repository: &Readable,
+    info: RepositoryInfo,
+    blobs: Option<Flag>,
+    fields: Option<BTreeSet<String>>,
 ) -> Answer<Selected<RepositoryView>> {
     let blobs = blobs.is_some_and(|flag| flag.0);
     let asked = |name: &str| fields.as_ref().is_none_or(|fields| fields.contains(name));

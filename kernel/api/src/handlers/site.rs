@@ -71,12 +71,7 @@ impl Site {
     ///
     /// Answered, and forgotten.
     #[oai(path = "/api/telemetry/*param0", method = "head", operation_id = "note_telemetry")]
-    async fn note_telemetry(
-        &self,
-        #[oai(name = "path")]
-        _topic: Path<String>,
-    ) {
-    }
+    async fn note_telemetry(&self, #[oai(name = "path")] _topic: Path<String>) {}
 
     /// Where to begin
     ///

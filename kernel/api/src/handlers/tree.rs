@@ -81,21 +81,23 @@ impl Tree {
         asked: PathsBody,
     ) -> Answer<Paged<TreeItem>> {
         let repository = call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
-        let (commit, entries) =
-            repository.paths_info(&Revision::new(revision.0), &asked.paths, asked.expand).await?;
+        let (commit, entries) = repository.paths_info(&Revision::new(revision.0), &asked.paths, asked.expand).await?;
         Ok(Paged::new(entries.into_iter().map(TreeItem::from).collect()).at(commit))
     }
 }
 
-fn options(
-    recursive: Option<Flag>, expand: Option<Flag>, limit: Option<usize>, after: Option<String>,
-) -> TreeOptions {
+fn options(recursive: Option<Flag>, expand: Option<Flag>, limit: Option<usize>, after: Option<String>) -> TreeOptions {
     let on = |flag: Option<Flag>| flag.is_some_and(|flag| flag.0);
     TreeOptions { recursive: on(recursive), expand: on(expand), after, limit }
 }
 
 async fn listed(
-    call: &OpenCall, kinds: Kinds, namespace: &str, name: &str, revision: String, folder: Option<&str>,
+    call: &OpenCall,
+    kinds: Kinds,
+    namespace: &str,
+    name: &str,
+    revision: String,
+    folder: Option<&str>,
     options: TreeOptions,
 ) -> Answer<Paged<TreeItem>> {
     let repository = call.hub.readable(&call.caller, kinds.into(), namespace, name).await?;

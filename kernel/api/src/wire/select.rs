@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use poem::{IntoResponse, Response};
+use poem_openapi::ApiResponse;
 use poem_openapi::payload::Json;
 use poem_openapi::registry::{MetaResponses, Registry};
 use poem_openapi::types::{ToJSON, Type};
-use poem_openapi::ApiResponse;
 use serde_json::Value;
 
 /// JSON of which only these top-level fields (and `id`) are sent; none sends all.

@@ -65,10 +65,8 @@ impl Whoami {
             fullname: membership.full_name,
             role_in_org: membership.role.to_owned(),
         };
-        let token = WhoamiToken {
-            display_name: who.credential.name.clone(),
-            role: who.credential.role.as_str().to_owned(),
-        };
+        let token =
+            WhoamiToken { display_name: who.credential.name.clone(), role: who.credential.role.as_str().to_owned() };
         let (kind, access_token) = match who.credential.kind {
             CredentialKind::Token => ("access_token", Some(token)),
             CredentialKind::Session => ("session", None),
@@ -103,11 +101,7 @@ pub struct Version {
 
 impl Version {
     pub fn new(site_name: &str) -> Self {
-        Self {
-            api: "kohakuhub".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            name: site_name.to_owned(),
-        }
+        Self { api: "kohakuhub".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), name: site_name.to_owned() }
     }
 }
 
