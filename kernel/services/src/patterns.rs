@@ -77,7 +77,8 @@ mod tests {
         assert_eq!(rules.is_lfs(&path("a/b.png")), Some(true));
         assert_eq!(rules.is_lfs(&path("keep/b.png")), Some(false));
         assert_eq!(rules.is_lfs(&path("a.md")), None);
-        assert_eq!(Attributes::parse(b"\xff\xfe * filter").is_lfs(&path("a")), None);
+        let garbled = Attributes::parse(b"[\n\xff\xfe\x00\n*.bin filter=lfs\n");
+        assert_eq!((garbled.is_lfs(&path("a.bin")), garbled.is_lfs(&path("a"))), (Some(true), None));
     }
 
     #[test]
