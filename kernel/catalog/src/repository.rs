@@ -175,6 +175,15 @@ for_both! {
         Ok(diesel::update(creating).set(next).execute(c).await? > 0)
     }
 
+    pub async fn namesake(c: &mut Connection, namespace: i64, kind: &'static str, normalized: String)
+        -> Result<Option<(i64, String)>> {
+        let found = repositories::table
+            .filter(repositories::namespace.eq(namespace))
+            .filter(repositories::kind.eq(kind))
+            .filter(repositories::normalized.eq(normalized));
+        Ok(found.select((repositories::id, repositories::name)).first(c).await.optional()?)
+    }
+
     pub async fn by_key(c: &mut Connection, id: i64) -> Result<RepositoryRow> {
         Ok(repositories::table.find(id).select(RepositoryRow::as_select()).first(c).await?)
     }
@@ -226,6 +235,12 @@ impl Catalog {
     /// `Exists` when the name or another spelling of it is taken; a redirect from the name gives way.
     pub async fn create_repository(&self, new: NewRepository) -> Result<Repository> {
         transaction!(self.database, create(NewRow::from(new)))?.try_into()
+    }
+
+    /// How the repository that keeps this name from being taken spells it.
+    pub async fn find_namesake(&self, kind: RepoKind, namespace: NamespaceKey, name: &Name) -> Result<Option<Name>> {
+        let found = read!(self.database, namesake(namespace.0, kind.as_str(), name.normalized()))?;
+        found.map(|(id, name)| rows::parse("repositories.name", id, &name)).transpose()
     }
 
     /// Shows a repository that was being created; false when it is not (any more): recovery may have given it up.

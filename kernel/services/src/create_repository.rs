@@ -39,7 +39,7 @@ const FIRST_MESSAGE: &str = "initial commit\n";
 
 impl Hub {
     /// Makes a repository with its first commit, which says in `.gitattributes` what goes to LFS, as on the Hub.
-    /// `RepositoryExists` where the name, in any spelling, is taken.
+    /// `RepositoryExists`, with the name of what is there, where the name is taken in any spelling.
     pub async fn create_repository(&self, caller: &Caller, new: NewRepository) -> Result<RepositoryName> {
         let known = caller.known()?;
         let (namespace, name) = match new.name.split_once('/') {
@@ -56,15 +56,17 @@ impl Hub {
             sdk: new.sdk,
             created_at: self.now(),
         };
-        let id = RepoId { namespace: place.name, name };
         let repository = match self.catalog().create_repository(row).await {
             Err(ballast_catalog::Error::Exists { .. }) => {
+                // Whoever goes on with what is there has to be told what it is called.
+                let there = self.catalog().find_namesake(new.kind, place.key, &name).await?.unwrap_or(name);
+                let id = RepoId { namespace: place.name, name: there };
                 return Err(Failure::RepositoryExists { kind: new.kind, id });
             }
             made => made?,
         };
         self.finish_create(&repository).await?;
-        Ok(RepositoryName { kind: new.kind, id })
+        Ok(RepositoryName { kind: new.kind, id: RepoId { namespace: place.name, name } })
     }
 
     async fn place_for(&self, known: &Known, namespace: Option<&str>) -> Result<Place> {
