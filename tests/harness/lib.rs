@@ -1,3 +1,18 @@
-//! What the tests share: starting a real hub and talking to it.
+//! What the black-box tests share: a real `ballast` in a folder of its own, and a client that sends exactly the bytes
+//! it is given.
+//!
+//! Nothing here is clever on the server's behalf. The client opens a connection for each request, does not follow
+//! redirects and does not tidy up addresses, so that a test sees what is on the wire.
 
-pub mod hub;
+mod command;
+mod deployment;
+mod http;
+mod hub;
+pub mod lines;
+mod repository;
+
+pub use command::Outcome;
+pub use deployment::Deployment;
+pub use http::{Answer, Client, Request, encoded, read_answer};
+pub use hub::Hub;
+pub use repository::{Repository, sha256, unique};

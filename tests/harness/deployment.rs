@@ -1,0 +1,97 @@
+//! A data folder with its settings, in which hubs run one after the other.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use crate::{Hub, Outcome};
+
+/// Where a hub keeps its data and what it is told; removed with the last of its clones.
+#[derive(Clone)]
+pub struct Deployment {
+    folder: Arc<TempDir>,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+impl Default for Deployment {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Deployment {
+    /// An empty folder and the default settings.
+    pub fn new() -> Self {
+        // In memory where there is such a place: hubs ask for many durable writes, and none has to survive the machine.
+        let memory = Path::new("/dev/shm");
+        let above = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let folder = tempfile::Builder::new().prefix("ballast-api-").tempdir_in(above).expect("a temporary folder");
+        Self { folder: Arc::new(folder), arguments: vec![], environment: vec![] }
+    }
+
+    /// The same with one key set, as `--set key=value`.
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.arguments.extend(["--set".to_owned(), format!("{key}={value}")]);
+        self
+    }
+
+    /// The same with a configuration file of this text; a second one takes the place of the first.
+    pub fn config(mut self, text: &str) -> Self {
+        let path = self.folder.path().join("ballast.toml");
+        std::fs::write(&path, text).expect("a configuration file");
+        let path = path.display().to_string();
+        if !self.arguments.contains(&path) {
+            self.arguments.extend(["--config".to_owned(), path]);
+        }
+        self
+    }
+
+    /// The same with a variable in the environment.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The folder that the hub calls its own.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A hub on a free port. Panics with its log where it does not come up.
+    pub fn start(&self) -> Hub {
+        Hub::start(self)
+    }
+
+    /// Runs `ballast` on this data folder to its end.
+    pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Outcome {
+        Outcome::of(self.command(arguments), "")
+    }
+
+    /// The same with something on standard input.
+    pub fn run_with<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>, input: &str) -> Outcome {
+        Outcome::of(self.command(arguments), input)
+    }
+
+    pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(binary());
+        command.args(arguments).arg("--data-dir").arg(self.data()).args(&self.arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.current_dir(self.folder.path());
+        command
+    }
+}
+
+/// The program under test: `BALLAST_BIN`, or what cargo built beside this test.
+fn binary() -> PathBuf {
+    if let Some(named) = std::env::var_os("BALLAST_BIN") {
+        return named.into();
+    }
+    let test = std::env::current_exe().expect("the path of this test");
+    let built = test.parent().and_then(Path::parent).map(|profile| profile.join("ballast")).unwrap_or_default();
+    assert!(built.is_file(), "{} is not there: run `cargo build` first", built.display());
+    built
+}
