@@ -1,7 +1,7 @@
 //! Answers to git-lfs: its own media type, its own form of errors, and a challenge where nobody is calling.
 
 use ballast_services::Failure;
-use poem::http::StatusCode;
+use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
@@ -38,8 +38,8 @@ impl<T: ToJSON + Type> ApiResponse for LfsJson<T> {
     }
 }
 
-/// A refusal that git-lfs understands: the same as everywhere, with `message` in the body, and with a challenge where
-/// a credential may help.
+/// A refusal that git-lfs understands: the same as everywhere, of its media type, with `message` in the body, and with
+/// a challenge where a credential may help.
 #[derive(Debug)]
 pub struct LfsError(ApiError);
 
@@ -47,6 +47,7 @@ impl From<ApiError> for LfsError {
     fn from(error: ApiError) -> Self {
         let message = error.message.clone();
         let error = error.with("message", message.into());
+        let error = error.with_header(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA));
         if error.status != StatusCode::UNAUTHORIZED {
             return Self(error);
         }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::{MAX_BODY, taken, whole};
 use crate::error::ApiError;
+use crate::lfs_answer::LfsError;
 
 /// `application/json`. The header itself is not insisted on: many small clients leave it out.
 pub struct JsonBody<T>(pub T);
@@ -31,7 +32,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 }
 
 macro_rules! json_body {
-    ($name:ident, $media:literal, required = $required:literal) => {
+    ($name:ident, $media:literal, $refusal:ty, required = $required:literal) => {
         impl<'a, T: DeserializeOwned + Type> ApiExtractor<'a> for $name<T> {
             const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
@@ -53,17 +54,17 @@ macro_rules! json_body {
                 body: &mut RequestBody,
                 _: ExtractParamOptions<Self::ParamType>,
             ) -> poem::Result<Self> {
-                let bytes = whole(taken(body), MAX_BODY).await.map_err(ApiError::from)?;
+                let bytes = whole(taken(body), MAX_BODY).await.map_err(<$refusal>::from)?;
                 let bytes = if bytes.is_empty() && !$required { &b"{}"[..] } else { &bytes[..] };
-                Ok(Self(parse(bytes)?))
+                Ok(Self(parse(bytes).map_err(<$refusal>::from)?))
             }
         }
     };
 }
 
-json_body!(JsonBody, "application/json", required = true);
-json_body!(OptionalJson, "application/json", required = false);
-json_body!(LfsBody, "application/vnd.git-lfs+json", required = true);
+json_body!(JsonBody, "application/json", ApiError, required = true);
+json_body!(OptionalJson, "application/json", ApiError, required = false);
+json_body!(LfsBody, "application/vnd.git-lfs+json", LfsError, required = true);
 
 #[cfg(test)]
 mod tests {
