@@ -21,6 +21,7 @@ mod refs;
 mod repositories;
 mod restart;
 mod roles;
+mod rust_client;
 mod site;
 mod trees;
 mod uploads;
