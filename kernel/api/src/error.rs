@@ -77,6 +77,11 @@ impl ApiError {
         )
     }
 
+    /// The same refusal with another status.
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
     /// The same refusal with one more field in its body.
     pub fn with(mut self, field: &str, value: Value) -> Self {
         self.more.insert(field.to_owned(), value);

@@ -1,5 +1,6 @@
 //! The body of paths-info: Python sends a form, huggingface.js JSON, browsers and some scripts a multipart form.
 
+use poem::http::StatusCode;
 use poem::web::Multipart;
 use poem::{FromRequest, Request, RequestBody};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
@@ -96,15 +97,17 @@ impl<'a> ApiExtractor<'a> for PathsBody {
     ) -> poem::Result<Self> {
         let bytes = whole(taken(body), MAX_BODY).await.map_err(ApiError::from)?;
         let media = request.content_type().unwrap_or("application/x-www-form-urlencoded").to_ascii_lowercase();
-        Ok(match media.split(';').next().unwrap_or_default().trim() {
-            "multipart/form-data" => Self::from_multipart(request, bytes).await?,
-            "application/json" => json::parse(&bytes)?,
-            "application/x-www-form-urlencoded" => Self::from_form(&bytes)?,
+        let read = match media.split(';').next().unwrap_or_default().trim() {
+            "multipart/form-data" => Self::from_multipart(request, bytes).await,
+            "application/json" => json::parse(&bytes),
+            "application/x-www-form-urlencoded" => Self::from_form(&bytes),
             other => {
                 let why = format!("paths-info takes a form or JSON, not {other}");
-                return Err(poem::Error::from_string(why, poem::http::StatusCode::UNSUPPORTED_MEDIA_TYPE));
+                return Err(poem::Error::from_string(why, StatusCode::UNSUPPORTED_MEDIA_TYPE));
             }
-        })
+        };
+        // The one operation whose reference says so; all others answer 400.
+        Ok(read.map_err(|error| error.with_status(StatusCode::UNPROCESSABLE_ENTITY))?)
     }
 }
 

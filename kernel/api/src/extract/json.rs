@@ -19,8 +19,12 @@ pub struct OptionalJson<T>(pub T);
 /// `application/vnd.git-lfs+json`.
 pub struct LfsBody<T>(pub T);
 
-/// Reads JSON; what is wrong is told with the way to it.
+/// Reads a JSON object; what is wrong is told with the way to it.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // serde would take a list for the fields in their order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(ApiError::unreadable(vec!["body".to_owned()], "a list, where an object is expected"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -92,6 +96,7 @@ mod tests {
         assert!(message(r#"{"files":[],"more":1}"#).contains("unknown field `more`"));
         assert!(message("{").starts_with("body: EOF"));
         assert!(message(r#"{"files":[]} x"#).contains("trailing"));
+        assert!(message(" [[]]").starts_with("body: a list"));
         assert!(parse::<Outer>(br#"{"files":[{"size":1}]}"#).is_ok());
     }
 }

@@ -68,7 +68,7 @@ impl Tree {
 
     /// Look at given paths
     ///
-    /// At most 1000; those where nothing stands are left out.
+    /// At most 1000; those where nothing stands are left out. A body that cannot be read is answered with 422.
     #[oai(path = "/api/:kinds/:namespace/:name/paths-info/:revision", method = "post", operation_id = "get_paths_info")]
     async fn get_paths_info(
         &self,
