@@ -68,6 +68,7 @@ fn a_field_of_another_type_is_refused_with_the_way_to_it() {
             (&create, json!({ "name": "x", "type": 1 }), "body.type"),
             (&create, json!({ "name": "x", "organization": {} }), "body.organization"),
             (&create, json!([]), "body"),
+            (&branch, json!(["b", null]), "body: a list"),
             (&create, json!("x"), "body"),
             (&create, json!(null), "body"),
             (&preupload, json!({}), "files"),
@@ -83,9 +84,6 @@ fn a_field_of_another_type_is_refused_with_the_way_to_it() {
             (&preupload, json!({ "files": [{ "path": "a", "size": 1, "sample": "***" }] }), "sample"),
             (&preupload, json!({ "files": [{ "path": "a", "size": 1, "sha256": "xyz" }] }), "sha256"),
             (&preupload, json!({ "files": [], "gitIgnore": 1 }), "body.gitIgnore"),
-            (&paths, json!({ "paths": "a" }), "body.paths"),
-            (&paths, json!({ "paths": [1] }), "body.paths[0]"),
-            (&paths, json!({ "paths": [], "expand": "perhaps" }), "body.expand"),
             (&branch, json!({}), "branch"),
             (&branch, json!({ "branch": 1 }), "body.branch"),
             (&branch, json!({ "branch": "b", "revision": [] }), "body.revision"),
@@ -99,6 +97,24 @@ fn a_field_of_another_type_is_refused_with_the_way_to_it() {
             assert!(detail[0]["loc"].is_array() && detail[0]["msg"].is_string(), "{target} {body}: {detail}");
         }
     });
+}
+
+#[test]
+fn paths_info_alone_answers_what_it_cannot_read_with_422() {
+    let hub = Hub::shared();
+    let repository = hub.model();
+    let ask = || repository.client.post(repository.api("/paths-info/main"));
+    for (body, way) in [
+        (json!({ "paths": "a" }), "body.paths"),
+        (json!({ "paths": [1] }), "body.paths[0]"),
+        (json!({ "paths": [], "expand": "perhaps" }), "body.expand"),
+        (json!([]), "body"),
+    ] {
+        let answer = ask().json(&body).send();
+        assert!(answer.json()["detail"][0]["loc"].is_array(), "{}", answer.text());
+        assert!(answer.refused(422, "BadRequest").contains(way), "{body}");
+    }
+    ask().header("Content-Type", "application/json").body("{").send().refused(422, "BadRequest");
 }
 
 #[test]
@@ -157,9 +173,9 @@ fn paths_info_takes_a_form_of_either_kind_and_json_and_nothing_else() {
         assert!(matches!(status, 400 | 415), "{media}: {status}");
     }
     for broken in ["multipart/form-data", "multipart/form-data; boundary=Other"] {
-        ask().header("Content-Type", broken).body(multipart).send().refused(400, "BadRequest");
+        ask().header("Content-Type", broken).body(multipart).send().refused(422, "BadRequest");
     }
-    ask().form("paths=a&expand=perhaps").send().refused(400, "BadRequest");
+    ask().form("paths=a&expand=perhaps").send().refused(422, "BadRequest");
     let many: Vec<String> = (0..1001).map(|n| format!("p{n}")).collect();
     let sentence = ask().json(&json!({ "paths": many })).send().refused(400, "BadRequest");
     assert!(sentence.contains("1001") && sentence.contains("1000"), "{sentence}");
