@@ -36,11 +36,17 @@ pub struct ApiError {
     pub status: StatusCode,
     pub code: &'static str,
     pub message: String,
+    more: Box<More>,
+}
+
+/// What only some refusals say.
+#[derive(Debug, Default)]
+struct More {
     /// `X-Repo-Commit`: clients remember that this commit does not have the file.
     commit: Option<CommitId>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// What the body holds besides `error`.
-    more: Map<String, Value>,
+    fields: Map<String, Value>,
     moved: Option<Moved>,
 }
 
@@ -57,7 +63,7 @@ const BROKEN: &str = "Something went wrong in the hub itself; its log has the ca
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { status, code, message, commit: None, headers: vec![], more: Map::new(), moved: None }
+        Self { status, code, message, more: Box::default() }
     }
 
     /// A request that cannot be read, with the way to what is wrong with it.
@@ -84,13 +90,13 @@ impl ApiError {
 
     /// The same refusal with one more field in its body.
     pub fn with(mut self, field: &str, value: Value) -> Self {
-        self.more.insert(field.to_owned(), value);
+        self.more.fields.insert(field.to_owned(), value);
         self
     }
 
     /// The same refusal with one more header.
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.more.headers.push((name, value));
         self
     }
 }
@@ -100,12 +106,12 @@ impl From<Failure> for ApiError {
         let (status, code) = status_and_code(&failure);
         let mut error = Self::new(status, code, failure.to_string());
         match failure {
-            Failure::EntryNotFound { commit, .. } => error.commit = Some(commit),
-            Failure::RepositoryMoved { from, to, .. } => error.moved = Some(Moved { from, to }),
+            Failure::EntryNotFound { commit, .. } => error.more.commit = Some(commit),
+            Failure::RepositoryMoved { from, to, .. } => error.more.moved = Some(Moved { from, to }),
             Failure::Unavailable(cause) => {
                 tracing::warn!(%cause, "not available");
                 error.message = "The hub cannot do this now; the same request may work in a moment".to_owned();
-                error.headers.push((header::RETRY_AFTER, HeaderValue::from_static("5")));
+                error.more.headers.push((header::RETRY_AFTER, HeaderValue::from_static("5")));
             }
             Failure::Broken(cause) => {
                 tracing::error!(%cause, "fault");
@@ -154,7 +160,7 @@ fn header_text(message: &str) -> HeaderValue {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut body = self.more;
+        let More { commit, headers, fields: mut body, moved } = *self.more;
         body.insert("error".to_owned(), Value::String(self.message.clone()));
         let mut response = Response::builder()
             .status(self.status)
@@ -162,13 +168,13 @@ impl IntoResponse for ApiError {
             .header("x-error-code", self.code)
             .header("x-error-message", header_text(&self.message))
             .body(Value::Object(body).to_string());
-        if let Some(commit) = self.commit {
+        if let Some(commit) = commit {
             response.headers_mut().insert("x-repo-commit", header_text(&commit.to_string()));
         }
-        for (name, value) in self.headers {
+        for (name, value) in headers {
             response.headers_mut().insert(name, value);
         }
-        if let Some(moved) = self.moved {
+        if let Some(moved) = moved {
             response.set_data(moved);
         }
         response
