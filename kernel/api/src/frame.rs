@@ -132,6 +132,9 @@ fn with_operation(operation: &Option<OperationId>, mut response: Response) -> Re
     response
 }
 
+/// How the parser says that there is nothing to parse.
+const NO_VALUE: &str = "expects an input value";
+
 fn refusal(error: &poem::Error, asked: &Asked) -> ApiError {
     if error.is::<NotFoundError>() {
         return match address::single_segment_id(&asked.path) {
@@ -147,10 +150,15 @@ fn refusal(error: &poem::Error, asked: &Asked) -> ApiError {
     }
     if let Some(error) = error.downcast_ref::<ParsePathError>() {
         // The first segment of an address is one of three words: another one makes it another address.
-        return match error.reason.contains(crate::wire::UNKNOWN_KIND) {
-            true => ApiError::no_such_address(&asked.path),
-            false => ApiError::unreadable(vec!["path".to_owned()], &error.reason),
+        if error.reason.contains(crate::wire::UNKNOWN_KIND) {
+            return ApiError::no_such_address(&asked.path);
+        }
+        // The router drops a segment that is not UTF-8, and the parser misses it.
+        let why = match error.reason.contains(NO_VALUE) {
+            true => "a segment is not UTF-8 when it is decoded",
+            false => error.reason.as_str(),
         };
+        return ApiError::unreadable(vec!["path".to_owned()], why);
     }
     if let Some(error) = error.downcast_ref::<ParseParamError>() {
         return ApiError::unreadable(vec!["query".to_owned(), error.name.to_owned()], &error.reason);
