@@ -132,16 +132,23 @@ impl Writable {
 
 fn message(header: &CommitHeader) -> Result<String> {
     let (summary, description) = (header.summary.trim(), header.description.trim());
-    if summary.len() + description.len() > MAX_MESSAGE {
-        return Err(Failure::Invalid(format!("The commit message is longer than {MAX_MESSAGE} bytes")));
-    }
-    if summary.contains('\0') || description.contains('\0') {
-        return Err(Failure::Invalid("The commit message holds a NUL character, which git cannot store".to_owned()));
-    }
-    Ok(match description {
+    let message = match description {
         "" => format!("{summary}\n"),
         _ => format!("{summary}\n\n{description}\n"),
-    })
+    };
+    check_message(&message)?;
+    Ok(message)
+}
+
+/// Refuses what a commit or an annotated tag cannot say.
+pub(crate) fn check_message(message: &str) -> Result<()> {
+    if message.len() > MAX_MESSAGE {
+        return Err(Failure::Invalid(format!("The message is longer than {MAX_MESSAGE} bytes")));
+    }
+    if message.contains('\0') {
+        return Err(Failure::Invalid("The message holds a NUL character, which git cannot store".to_owned()));
+    }
+    Ok(())
 }
 
 /// Small files that wait to be packed, and where in the changes they belong.

@@ -4,6 +4,7 @@ use ballast_contract::ErrorKind;
 use ballast_contract::versioning::{Annotation, Ref, RefUpdate};
 use ballast_types::{RefKind, RefName, Revision};
 
+use crate::create_commit::check_message;
 use crate::{Failure, Readable, Result, Writable};
 
 /// The refs of a repository, by family.
@@ -79,6 +80,7 @@ impl Writable {
         let new = self.resolve(at).await?;
         let tagger = self.caller.known()?.signature(&self.hub);
         let message = message.filter(|text| !text.is_empty());
+        message.as_deref().map_or(Ok(()), check_message)?;
         let annotation = message.map(|text| Annotation { tagger, time: self.hub.now(), message: format!("{text}\n") });
         self.update(RefUpdate { name, old: None, new: Some(new), annotation }).await
     }

@@ -102,6 +102,10 @@ const LICENSES: &[&str] = &[
 /// The most of a card that is parsed, in bytes: YAML can be made to cost far more than its length.
 const MAX_METADATA: usize = 256 * 1024;
 
+/// The most brackets of a card that are open at once. The parser's time grows with their square before it comes to
+/// its own limit: sixty thousand of them, 60 KB, took it five seconds.
+const MAX_DEPTH: usize = 100;
+
 impl Hub {
     /// Reads a card's front matter and says what is wrong with it. Never fails: a broken card is an answer.
     pub fn validate_card(&self, content: &str, kind: RepoKind) -> CardReport {
@@ -134,12 +138,29 @@ pub(crate) fn front_matter(content: &str) -> Option<Result<Mapping, String>> {
     if end > MAX_METADATA {
         return Some(Err(format!("the metadata is longer than {MAX_METADATA} bytes")));
     }
+    if depth(&body[..end]) > MAX_DEPTH {
+        return Some(Err(format!("the metadata is nested more than {MAX_DEPTH} levels deep")));
+    }
     match serde_yaml_ng::from_str::<Value>(&body[..end]) {
         Ok(Value::Null) => None,
         Ok(Value::Mapping(metadata)) => Some(Ok(metadata)),
         Ok(_) => Some(Err("the metadata must be a mapping of keys to values".to_owned())),
         Err(error) => Some(Err(format!("the metadata is not valid YAML: {error}"))),
     }
+}
+
+/// The most brackets that are open at once, those in texts and comments counted too.
+fn depth(yaml: &str) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    for byte in yaml.bytes() {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
 }
 
 fn check(metadata: &Mapping, kind: RepoKind, report: &mut CardReport) {
@@ -196,6 +217,14 @@ mod tests {
             let report = report(content);
             assert_eq!((report.errors.len(), report.warnings.len()), (0, 1), "{content:?}");
         }
+    }
+
+    #[test]
+    fn a_card_that_is_made_to_be_dear_is_refused_before_it_is_parsed() {
+        for deep in ["[".repeat(200_000), "{a: ".repeat(50_000), "[{".repeat(100_000), "[\n".repeat(100_000)] {
+            assert!(report(&format!("---\na: {deep}\n---\n")).errors[0].contains("levels deep"));
+        }
+        assert!(report("---\nx: [[[{a: []}]]]\n---\n").errors.is_empty());
     }
 
     #[test]
