@@ -56,7 +56,6 @@ fn a_field_of_another_type_is_refused_with_the_way_to_it() {
     let hub = Hub::shared();
     let repository = hub.model();
     let preupload = repository.api("/preupload/main");
-    let paths = repository.api("/paths-info/main");
     let (branch, tag) = (repository.api("/branch"), repository.api("/tag"));
     let create = "/api/repos/create".to_owned();
     repository.unchanged(|| {

@@ -140,6 +140,17 @@ fn a_tag_stays_where_it_was_put() {
 }
 
 #[test]
+fn a_tag_says_no_more_than_git_can_keep() {
+    let hub = Hub::shared();
+    let repository = hub.model();
+    repository.unchanged(|| {
+        for message in ["a\0b", &"m".repeat(70_000)] {
+            post(&repository, "/tag/main", json!({ "tag": "v1", "message": message })).refused(400, "BadRequest");
+        }
+    });
+}
+
+#[test]
 fn a_branch_hides_no_tag_of_its_name_and_full_names_tell_them_apart() {
     let hub = Hub::shared();
     let repository = hub.model();

@@ -123,6 +123,18 @@ fn a_card_is_checked_before_it_is_committed() {
 }
 
 #[test]
+fn a_card_that_is_made_to_be_dear_costs_little() {
+    let hub = Hub::shared();
+    let begun = std::time::Instant::now();
+    for deep in ["[".repeat(200_000), "{a: ".repeat(50_000)] {
+        let content = format!("---\na: {deep}\n---\n");
+        let ask = hub.client().post("/api/validate-yaml").json(&json!({ "content": content, "repoType": "model" }));
+        assert_eq!(ask.send().expect(400).json()["valid"], false);
+    }
+    assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn telemetry_goes_nowhere_and_is_no_error() {
     let hub = Hub::shared();
     hub.client().head("/api/telemetry/any/topic?x=1").send().expect(200);
