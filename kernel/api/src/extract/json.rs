@@ -28,7 +28,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
-        let way = path.split('.').filter(|step| !step.is_empty() && *step != "?").map(str::to_owned);
+        let way = path.split('.').filter(|step| !matches!(*step, "" | "?")).map(str::to_owned);
         ApiError::unreadable(["body".to_owned()].into_iter().chain(way).collect(), error.inner())
     })?;
     reader.end().map_err(|error| ApiError::unreadable(vec!["body".to_owned()], error))?;
@@ -95,6 +95,7 @@ mod tests {
         assert!(message(r#"{"files":[{"size":1},{"size":"x"}]}"#).starts_with("body.files[1].size: invalid type"));
         assert!(message(r#"{"files":[],"more":1}"#).contains("unknown field `more`"));
         assert!(message("{").starts_with("body: EOF"));
+        assert_eq!(message("x"), "body: expected value at line 1 column 1");
         assert!(message(r#"{"files":[]} x"#).contains("trailing"));
         assert!(message(" [[]]").starts_with("body: a list"));
         assert!(parse::<Outer>(br#"{"files":[{"size":1}]}"#).is_ok());
