@@ -88,29 +88,26 @@ async fn write_until(mut ended: oneshot::Receiver<()>, notes: Arc<Notes>) {
 }
 
 impl Notes {
-    /// Writes what was noted; what could not be written is noted again. Sessions long over go at the same time.
+    /// Writes what was noted, and forgets it only then: at every moment a use is noted here or stands in the database.
+    /// Sessions long over go at the same time.
     async fn write(&self) -> database::Result<()> {
-        let noted = std::mem::take(&mut *lock(&self.last));
-        let mut uses: Vec<_> = noted.into_iter().map(|(token, used)| (token, used.0)).collect();
+        let mut uses: Vec<_> = lock(&self.last).iter().map(|(token, used)| (*token, used.0)).collect();
         // Two nodes that write the same tokens lock them in the same order.
         uses.sort_unstable();
-        let mut written = Ok(());
         for piece in uses.chunks(AT_ONCE) {
-            if written.is_ok() {
-                written = transaction!(self.database, touch_tokens(piece.to_vec()));
-            }
-            if written.is_err() {
-                self.note_again(piece);
-            }
+            let () = transaction!(self.database, touch_tokens(piece.to_vec()))?;
+            self.forget(piece);
         }
-        written?;
         write!(self.database, delete_sessions_until(Timestamp::now().before(SESSIONS_LINGER).0))
     }
 
-    fn note_again(&self, uses: &[(i64, i64)]) {
+    /// A use that was noted meanwhile stays.
+    fn forget(&self, written: &[(i64, i64)]) {
         let mut last = lock(&self.last);
-        for (token, used) in uses {
-            last.entry(*token).or_insert(Timestamp(*used));
+        for (token, used) in written {
+            if last.get(token) == Some(&Timestamp(*used)) {
+                last.remove(token);
+            }
         }
     }
 }
