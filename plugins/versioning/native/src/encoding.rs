@@ -256,7 +256,9 @@ mod tests {
             for at in 0..body.len() {
                 let mut damaged = body.clone();
                 damaged[at] ^= 0x55;
-                assert!(Unpacker::new().unwrap().unpack(id(&encoded), &damaged).is_err(), "damaged at {at}");
+                // A few bits of a zstd frame mean nothing; what counts is that no other node comes out.
+                let node = Unpacker::new().unwrap().unpack(id(&encoded), &damaged);
+                assert!(node.is_err() || encode(&node.unwrap()) == encoded, "damaged at {at}");
             }
         }
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use ballast_contract::Component;
 use ballast_database::on_both;
-use ballast_database::testing::Scratch;
 use ballast_testkit::versioning::conforms;
 use ballast_versioning_native::{NativeConfig, open};
 
