@@ -166,3 +166,93 @@ impl Run {
         Self { node: Node::new(level), key_bytes: 0, done: Vec::new() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ballast_types::GitOid;
+
+    use super::*;
+    use crate::key;
+    use crate::store::Store;
+    use crate::walk::Scan;
+
+    async fn edited(store: &Store, root: NodeId, edits: Edits) -> NodeId {
+        let mut fresh = Fresh::new().unwrap();
+        let (mut walk, cutter) = (Walk::new(store), Cutter::new(&[7; 32]));
+        let root = Editor { walk: &mut walk, cutter: &cutter, fresh: &mut fresh }.apply(root, edits).await.unwrap();
+        store.admit(fresh);
+        root
+    }
+
+    fn value(n: u32) -> Value {
+        Value { mode: 0o100644, lfs: n.is_multiple_of(3), size: u64::from(n), oid: GitOid([n as u8; 20]) }
+    }
+
+    fn key(n: u32) -> Vec<u8> {
+        key::of_file(&format!("{}/{n:07}", n % 11))
+    }
+
+    async fn content(store: &Store, root: NodeId) -> BTreeMap<Vec<u8>, Value> {
+        let mut walk = Walk::new(store);
+        let mut scan = Scan::new(&mut walk, root, key::below("")).await.unwrap();
+        let mut found = BTreeMap::new();
+        while let Some((leaf, range)) = scan.next(&mut walk, usize::MAX).await.unwrap() {
+            found.extend(range.map(|at| (leaf.key(at).to_vec(), leaf.values()[at])));
+        }
+        found
+    }
+
+    #[tokio::test]
+    async fn equal_content_has_an_equal_root_whatever_its_history() {
+        let scratch = ballast_database::testing::sqlite().await;
+        let store = Store::new(scratch.database.clone(), 1 << 30);
+        let mut model: BTreeMap<Vec<u8>, Value> = BTreeMap::new();
+        let (mut root, mut state) = (empty().0, 99u32);
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 8
+        };
+        // It grows to three levels by large steps and by single ones at its end, shrinks, and grows again.
+        for step in 0..160u32 {
+            let count = if step % 8 == 0 { 4000 } else { 1 + random() % 60 };
+            let shrinks = (60..90).contains(&step);
+            let mut edits = Edits::new();
+            for _ in 0..count {
+                let n = random() % 60_000;
+                edits.insert(key(n), (!shrinks && random() % 5 > 0).then(|| value(random())));
+            }
+            if step % 3 == 0 {
+                edits.insert(key::of_file(&format!("zz/{step:05}")), Some(value(step)));
+            }
+            for (key, value) in &edits {
+                match value {
+                    Some(value) => drop(model.insert(key.clone(), *value)),
+                    None => drop(model.remove(key)),
+                }
+            }
+            root = edited(&store, root, edits).await;
+            if step % 20 == 19 {
+                let whole = model.iter().map(|(key, value)| (key.clone(), Some(*value))).collect();
+                assert_eq!(edited(&store, empty().0, whole).await, root, "after step {step}");
+                assert_eq!(content(&store, root).await, model, "after step {step}");
+            }
+        }
+        let none = model.keys().map(|key| (key.clone(), None)).collect();
+        assert_eq!(edited(&store, root, none).await, empty().0);
+    }
+
+    #[tokio::test]
+    async fn what_is_appended_one_by_one_is_never_lost() {
+        let scratch = ballast_database::testing::sqlite().await;
+        let store = Store::new(scratch.database.clone(), 1 << 30);
+        let (mut root, mut all) = (empty().0, Edits::new());
+        // Past every boundary once, also where the root itself ends at a cut.
+        for n in 0..1500 {
+            let edit = (key::of_file(&format!("{n:05}")), Some(value(n)));
+            all.extend([edit.clone()]);
+            root = edited(&store, root, Edits::from([edit])).await;
+            assert_eq!(Walk::new(&store).sums(root, &key::below("")).await.unwrap().count, u64::from(n) + 1);
+        }
+        assert_eq!(root, edited(&store, empty().0, all).await);
+    }
+}
