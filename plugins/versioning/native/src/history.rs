@@ -253,3 +253,70 @@ impl Commit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ballast_types::git::{ObjectKind, object_id};
+    use ballast_types::{Signature, Timestamp};
+
+    use super::*;
+    use crate::rows::commits::Record;
+    use crate::store::empty;
+
+    const REPO: RepoKey = RepoKey(1);
+
+    /// Records a commit of any parents; `main` follows from one to the next.
+    async fn add(history: &History, n: i64, seconds: i64, parents: &[&Arc<Commit>]) -> Arc<Commit> {
+        let parents: Vec<Arc<Commit>> = parents.iter().map(|parent| Arc::clone(parent)).collect();
+        let encoded = git::Commit {
+            tree: object_id(ObjectKind::Tree, b""),
+            parents: parents.iter().map(|parent| parent.info.id).collect(),
+            author: Signature::new("Ada", ""),
+            time: Timestamp::from_seconds(seconds),
+            message: n.to_string(),
+        };
+        let (id, bytes) = encoded.encode();
+        let commit = Commit::new(&encoded, id, [empty().0, empty().0], &parents);
+        let main = "refs/heads/main".to_owned();
+        let old = commits::start(&history.database, REPO.0, main.clone(), n).await.unwrap().tip.unwrap();
+        let (nodes, files, trees) = (Vec::new(), Vec::new(), Vec::new());
+        let commit_row = commit.row(REPO, bytes);
+        let record = Record { branch: main, old, operation: n, commit: commit_row, nodes, files, trees };
+        assert!(commits::record(&history.database, record).await.is_ok());
+        Arc::new(commit)
+    }
+
+    ballast_database::on_both! {
+        async fn a_history_with_merges_is_listed_once_each_and_children_first(scratch: &Scratch) {
+            scratch.database.migrate(ballast_database::migrations!()).await.unwrap();
+            let history = History::new(scratch.database.clone(), 1 << 20);
+            assert!(repositories::create(&scratch.database, REPO.0, "refs/heads/main".to_owned()).await.unwrap());
+            let root = add(&history, 1, 100, &[]).await;
+            let left = add(&history, 2, 110, &[&root]).await;
+            let right = add(&history, 3, 120, &[&root]).await;
+            let late = add(&history, 4, 115, &[&left]).await;
+            // Its clock is behind that of both parents.
+            let merge = add(&history, 5, 90, &[&late, &right]).await;
+            let tip = add(&history, 6, 130, &[&merge, &left]).await;
+            let expected = [&tip, &merge, &right, &late, &left, &root].map(|commit| commit.info.id);
+            for limit in [1, 2, 3, 100] {
+                let (mut found, mut after) = (Vec::new(), None);
+                loop {
+                    history.forget();
+                    let page = history.log(REPO, tip.info.id, after.as_deref(), limit).await.unwrap();
+                    found.extend(page.items.into_iter().map(|info| info.id));
+                    after = page.next;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(found, expected, "in pages of {limit}");
+            }
+            assert_eq!(history.count(REPO, tip.info.id, 100).await.unwrap(), 6);
+            assert_eq!(history.count(REPO, tip.info.id, 4).await.unwrap(), 4);
+            assert_eq!(history.count(REPO, late.info.id, 100).await.unwrap(), 3);
+            let strange = history.log(REPO, tip.info.id, Some("no cursor"), 10).await.unwrap_err();
+            assert!(strange.is(ballast_contract::ErrorKind::Invalid), "{strange}");
+        }
+    }
+}
