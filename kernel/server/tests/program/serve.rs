@@ -20,20 +20,22 @@ impl Serving {
     fn start(desk: &Desk, more: &[&str]) -> Self {
         let arguments = [&["--data-dir", "data", "--listen", "127.0.0.1:0"], more].concat();
         let mut child = desk.command(&arguments).spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut greeting = String::new();
-        loop {
+        let out = BufReader::new(child.stdout.take().unwrap());
+        // It owns the child from here on, and ends it also where the start fails.
+        let mut hub = Self { child, out, greeting: String::new(), address: String::new() };
+        while hub.address.is_empty() {
             let mut line = String::new();
-            if out.read_line(&mut line).unwrap() == 0 {
+            if hub.out.read_line(&mut line).unwrap() == 0 {
                 let mut err = String::new();
-                child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+                hub.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
                 panic!("it ended: {err}");
             }
-            if let Some(address) = line.trim().strip_prefix("listening on http://") {
-                return Self { address: address.to_owned(), child, out, greeting };
+            match line.trim().strip_prefix("listening on http://") {
+                Some(address) => hub.address = address.to_owned(),
+                None => hub.greeting += &line,
             }
-            greeting += &line;
         }
+        hub
     }
 
     fn get(&self, path: &str, headers: &str) -> String {
