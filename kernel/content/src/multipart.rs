@@ -142,9 +142,13 @@ impl Content {
             return Ok(blob);
         }
         let stored = self.stored_parts(upload.id).await?;
-        compare(&upload, &stored, listed)?;
-        let joined =
-            self.receive(upload.lease, Expected::Sha256(upload.sha256), upload.size, self.joined(stored)).await;
+        let joined = match compare(&upload, &stored, listed) {
+            Ok(()) => {
+                let whole = self.joined(stored);
+                self.receive(upload.lease, Expected::Sha256(upload.sha256), upload.size, whole).await
+            }
+            Err(refusal) => Err(refusal),
+        };
         if let Err(error) = joined {
             // Somebody who completed it at the same time has taken the parts away.
             return match self.find_upload(upload.id).await? {
