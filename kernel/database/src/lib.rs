@@ -13,11 +13,13 @@ mod error;
 mod macros;
 mod migrate;
 mod pool;
+mod recent;
 pub mod testing;
 
 pub use error::{Error, Result};
 pub use migrate::Migrations;
 pub use pool::{Connections, Database, Options, Postgres, Sqlite};
+pub use recent::{Mark, Outdated, Recent};
 
 #[doc(hidden)]
 pub mod support {

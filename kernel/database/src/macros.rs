@@ -63,10 +63,13 @@ macro_rules! call {
     };
     (@bind $pool:ident $how:ident $database:expr, $function:ident, [] [$($names:ident)*] [$(($name:ident $value:expr))*]) => {{
         $(let $name = $value;)*
-        match $database.connections() {
+        let database = &$database;
+        $crate::call!(@under_way $pool under_way database);
+        match database.connections() {
             $crate::Connections::Sqlite { $pool: pool, .. } => {
                 let pool = pool.clone();
                 $crate::support::on_own_task(async move {
+                    let _under_way = under_way;
                     let connection: &mut $crate::Sqlite = &mut *$crate::support::connect(&pool).await?;
                     $crate::call!(@sqlite $how connection, $function, $($name),*)
                 })
@@ -75,6 +78,7 @@ macro_rules! call {
             $crate::Connections::Postgres(pool) => {
                 let pool = pool.clone();
                 $crate::support::on_own_task(async move {
+                    let _under_way = under_way;
                     let connection: &mut $crate::Postgres = &mut *$crate::support::connect(&pool).await?;
                     $crate::call!(@postgres $how connection, $function, $($name),*)
                 })
@@ -82,6 +86,12 @@ macro_rules! call {
             }
         }
     }};
+    (@under_way read $under_way:ident $database:ident) => {
+        let $under_way = ();
+    };
+    (@under_way write $under_way:ident $database:ident) => {
+        let $under_way = $database.under_way();
+    };
     (@sqlite plain $connection:ident, $function:ident, $($name:ident),*) => {
         sqlite::$function($connection, $($name),*).await
     };

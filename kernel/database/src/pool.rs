@@ -2,9 +2,11 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use diesel::{ConnectionError, SqliteConnection};
+use diesel::{ConnectionError, QueryableByName, SqliteConnection};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
@@ -12,6 +14,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncC
 use futures::FutureExt;
 use tracing::Instrument;
 
+use crate::recent::{Outdated, UnderWay};
 use crate::{Error, Result};
 
 /// A connection to SQLite.
@@ -26,11 +29,14 @@ pub struct Options {
     pub connections: usize,
     /// How long a call waits for a connection.
     pub wait: Duration,
+    /// Nobody else writes while this is open, except now and then ([`Database::notice_others`]): rows may be kept in
+    /// memory until this process changes them. Only SQLite can promise that; PostgreSQL never counts as alone.
+    pub alone: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { connections: 8, wait: Duration::from_secs(30) }
+        Self { connections: 8, wait: Duration::from_secs(30), alone: false }
     }
 }
 
@@ -49,6 +55,17 @@ pub enum Connections {
 #[derive(Clone)]
 pub struct Database {
     connections: Connections,
+    alone: bool,
+    others: Arc<Others>,
+    outdated: Vec<Outdated>,
+}
+
+/// Writes of other processes, as far as they were noticed.
+#[derive(Default)]
+struct Others {
+    noticed: Arc<AtomicU64>,
+    /// When the writing connection was made, and what SQLite said last of writes that were not made over it.
+    last: Mutex<Option<(Instant, i64)>>,
 }
 
 // Fully synchronous: an acknowledged commit survives a power cut (WAL's NORMAL would lose the last ones).
@@ -65,7 +82,8 @@ impl Database {
                 write: sqlite(&path, 1, options)?,
             },
         };
-        let database = Self { connections };
+        let alone = options.alone && matches!(connections, Connections::Sqlite { .. });
+        let database = Self { connections, alone, others: Arc::default(), outdated: vec![] };
         database.ping().await?;
         Ok(database)
     }
@@ -78,6 +96,48 @@ impl Database {
     /// The pools, for the macros and for what must know the dialect.
     pub fn connections(&self) -> &Connections {
         &self.connections
+    }
+
+    /// Whether rows may be kept in memory until this process changes them.
+    pub fn is_alone(&self) -> bool {
+        self.alone
+    }
+
+    /// The same database, for writes that outdate what a [`Recent`](crate::Recent) keeps.
+    pub fn outdating(&self, outdated: Outdated) -> Self {
+        let mut database = self.clone();
+        database.outdated.push(outdated);
+        database
+    }
+
+    /// To be held while a write runs.
+    #[doc(hidden)]
+    pub fn under_way(&self) -> UnderWay {
+        UnderWay::begin(&self.outdated)
+    }
+
+    pub(crate) fn others(&self) -> Arc<AtomicU64> {
+        self.others.noticed.clone()
+    }
+
+    /// Outdates everything that is kept in memory if another process has written since the last call. To be called a
+    /// few times a second where this process is [alone](Options::alone) and commands may still write beside it.
+    pub async fn notice_others(&self) -> Result<()> {
+        let (Connections::Sqlite { write, .. }, true) = (&self.connections, self.alone) else { return Ok(()) };
+        let pool = write.clone();
+        let now = on_own_task(async move {
+            let mut connection = connect(&pool).await?;
+            let made = Object::metrics(&connection).created;
+            let version: DataVersion =
+                diesel::sql_query("PRAGMA data_version").get_result(&mut *connection).await.map_err(Error::from)?;
+            Ok::<_, Error>((made, version.data_version))
+        });
+        let now = Some(now.await?);
+        let mut last = self.others.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut *last, now) != now {
+            self.others.noticed.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(())
     }
 
     /// `sqlite` or `postgresql`.
@@ -102,6 +162,14 @@ impl Database {
             }
         }
     }
+}
+
+/// Changes whenever a commit was made over another connection than the one that is asked.
+/// See <https://sqlite.org/pragma.html#pragma_data_version>.
+#[derive(QueryableByName)]
+struct DataVersion {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    data_version: i64,
 }
 
 enum Kind {
