@@ -14,6 +14,7 @@ mod macros;
 mod migrate;
 mod pool;
 mod recent;
+mod statements;
 pub mod testing;
 
 pub use error::{Error, Result};
@@ -25,6 +26,7 @@ pub use recent::{Mark, Outdated, Recent};
 pub mod support {
     //! What the macros expand to.
     pub use crate::pool::{connect, on_own_task};
+    pub use crate::statements::as_one;
     pub use diesel;
     pub use diesel_async;
 }

@@ -125,12 +125,14 @@ macro_rules! bulk_insert_sqlite {
         let rows = $rows;
         $connection
             .spawn_blocking(move |connection| {
-                let mut written = 0;
-                for row in &rows {
-                    let insert = $crate::support::diesel::insert_into($table).values(row).$($conflict)*;
-                    written += $crate::support::diesel::RunQueryDsl::execute(insert, connection)?;
-                }
-                Ok(written)
+                $crate::support::as_one(|| {
+                    let mut written = 0;
+                    for row in &rows {
+                        let insert = $crate::support::diesel::insert_into($table).values(row).$($conflict)*;
+                        written += $crate::support::diesel::RunQueryDsl::execute(insert, connection)?;
+                    }
+                    Ok(written)
+                })
             })
             .await
     }};

@@ -15,7 +15,7 @@ use futures::FutureExt;
 use tracing::Instrument;
 
 use crate::recent::{Outdated, UnderWay};
-use crate::{Error, Result};
+use crate::{Error, Result, statements};
 
 /// A connection to SQLite.
 pub type Sqlite = SyncConnectionWrapper<SqliteConnection>;
@@ -199,6 +199,7 @@ fn sqlite(path: &Path, size: usize, options: &Options) -> Result<Pool<Sqlite>> {
         let path = path.to_owned();
         async move {
             let mut connection = Sqlite::establish(&path).await?;
+            connection.set_instrumentation(statements::counting());
             let failed = |error: diesel::result::Error| ConnectionError::BadConnection(error.to_string());
             connection.batch_execute(PRAGMAS).await.map_err(failed)?;
             Ok(connection)
@@ -211,6 +212,15 @@ fn sqlite(path: &Path, size: usize, options: &Options) -> Result<Pool<Sqlite>> {
 fn postgres(url: &str, options: &Options) -> Result<Pool<Postgres>> {
     let mut config = ManagerConfig::<Postgres>::default();
     config.recycling_method = RecyclingMethod::Fast;
+    config.custom_setup = Box::new(|url| {
+        let url = url.to_owned();
+        async move {
+            let mut connection = Postgres::establish(&url).await?;
+            connection.set_instrumentation(statements::counting());
+            Ok(connection)
+        }
+        .boxed()
+    });
     let builder = Pool::builder(AsyncDieselConnectionManager::new_with_config(url, config));
     build(builder, options.connections, options)
 }
