@@ -1,5 +1,7 @@
 //! Which user an auth plugin's subject is.
 
+use std::sync::Arc;
+
 use ballast_database::{Error, Result, for_both, read, transaction};
 use ballast_types::UserKey;
 use diesel::prelude::*;
@@ -43,8 +45,16 @@ impl Catalog {
     }
 
     /// The user that a subject of an auth instance is. Asked for on every request.
-    pub async fn find_identity(&self, instance: &str, subject: &str) -> Result<Option<User>> {
-        read!(self.database, find(instance.to_owned(), subject.to_owned()))?.map(rows::user).transpose()
+    pub async fn find_identity(&self, instance: &str, subject: &str) -> Result<Option<Arc<User>>> {
+        let key = (instance.to_owned(), subject.to_owned());
+        if let Some(user) = self.memory.subjects.get(&key) {
+            return Ok(Some(user));
+        }
+        let mark = self.memory.subjects.mark(&key);
+        let Some(row) = read!(self.database, find(instance.to_owned(), subject.to_owned()))? else { return Ok(None) };
+        let user = Arc::new(rows::user(row)?);
+        self.memory.subjects.put(key, user.clone(), mark);
+        Ok(Some(user))
     }
 
     /// What an auth instance calls a user: usually one subject, at most a thousand.

@@ -13,6 +13,7 @@ mod event;
 mod identity;
 mod listing;
 mod member;
+mod memory;
 mod namespace;
 mod operation;
 mod organization;
@@ -22,6 +23,8 @@ mod rows;
 mod secret;
 mod tables;
 mod user;
+
+use std::sync::Arc;
 
 use ballast_database::{Database, Result, migrations};
 
@@ -38,16 +41,19 @@ pub use resolve::Found;
 pub use user::{NewUser, User, UserPatch};
 pub use word::UnknownWord;
 
+use memory::Memory;
+
 /// The kernel's rows in one database. Cheap to clone.
 #[derive(Clone)]
 pub struct Catalog {
     database: Database,
+    memory: Arc<Memory>,
 }
 
 impl Catalog {
     /// The catalog of a database; [`migrate`](Self::migrate) comes before anything else.
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self { memory: Arc::new(Memory::new(&database)), database }
     }
 
     /// Brings the tables up to date. Several nodes may do so at once.

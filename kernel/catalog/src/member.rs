@@ -1,6 +1,6 @@
 //! Who belongs to which organisation, and as what.
 
-use ballast_database::{Result, for_both, read, write};
+use ballast_database::{Database, Result, for_both, read, write};
 use ballast_types::{NamespaceKey, UserKey};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -60,18 +60,30 @@ for_both! {
 impl Catalog {
     /// Makes a user a member, or changes what they are.
     pub async fn set_member(&self, organization: NamespaceKey, user: UserKey, role: OrgRole) -> Result<()> {
-        write!(self.database, set(organization.0, user.0, role.as_str()))
+        write!(self.deciding(organization, user), set(organization.0, user.0, role.as_str()))
     }
 
     /// Ends a membership; false when there was none.
     pub async fn remove_member(&self, organization: NamespaceKey, user: UserKey) -> Result<bool> {
-        write!(self.database, remove(organization.0, user.0))
+        write!(self.deciding(organization, user), remove(organization.0, user.0))
     }
 
     /// What a user is in an organisation, if anything.
     pub async fn role(&self, organization: NamespaceKey, user: UserKey) -> Result<Option<OrgRole>> {
+        let key = (organization, user);
+        if let Some(role) = self.memory.roles.get(&key) {
+            return Ok(role);
+        }
+        let mark = self.memory.roles.mark(&key);
         let word = read!(self.database, role(organization.0, user.0))?;
-        word.map(|word: String| rows::parse("members.role", organization.0, &word)).transpose()
+        let role = word.map(|word: String| rows::parse("members.role", organization.0, &word)).transpose()?;
+        self.memory.roles.put(key, role, mark);
+        Ok(role)
+    }
+
+    /// The database, for a write that decides about a membership.
+    fn deciding(&self, organization: NamespaceKey, user: UserKey) -> Database {
+        self.database.outdating(self.memory.roles.one(&(organization, user)))
     }
 
     /// An organisation's members by their keys, and their roles.

@@ -111,7 +111,8 @@ for_both! {
 impl Catalog {
     /// Makes an organisation and the namespace of its name. A name that is taken is `Exists`.
     pub async fn create_organization(&self, new: NewOrganization) -> Result<Organization> {
-        rows::organization(transaction!(self.database, create(new))?)
+        let database = self.database.outdating(self.memory.roles.all());
+        rows::organization(transaction!(database, create(new))?)
     }
 
     /// The organisation of this name, in any case.

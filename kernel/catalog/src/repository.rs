@@ -1,6 +1,6 @@
 //! Repositories: their names, states and settings. What is in them is the engine's.
 
-use ballast_database::{Error, Result, for_both, read, transaction, write};
+use ballast_database::{Database, Error, Result, for_both, read, transaction, write};
 use ballast_types::{CommitId, Name, NamespaceKey, RepoKey, RepoKind, Timestamp, Visibility};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -234,7 +234,8 @@ impl Catalog {
     /// Takes a name for a new repository, which nobody sees before [`activate_repository`](Self::activate_repository).
     /// `Exists` when the name or another spelling of it is taken; a redirect from the name gives way.
     pub async fn create_repository(&self, new: NewRepository) -> Result<Repository> {
-        transaction!(self.database, create(NewRow::from(new)))?.try_into()
+        let database = self.database.outdating(self.memory.names.all());
+        transaction!(database, create(NewRow::from(new)))?.try_into()
     }
 
     /// How the repository that keeps this name from being taken spells it.
@@ -245,7 +246,7 @@ impl Catalog {
 
     /// Shows a repository that was being created; false when it is not (any more): recovery may have given it up.
     pub async fn activate_repository(&self, key: RepoKey) -> Result<bool> {
-        write!(self.database, activate(key.0))
+        write!(self.changing(key), activate(key.0))
     }
 
     /// A repository by its key, in whatever state; `NotFound` when it is gone.
@@ -268,7 +269,7 @@ impl Catalog {
 
     /// Changes a repository's settings; answers it as it is then. `NotFound` unless it is active.
     pub async fn update_repository(&self, key: RepoKey, patch: RepositoryPatch) -> Result<Repository> {
-        let row = write!(self.database, update(key.0, Changes::from(patch)))?;
+        let row = write!(self.changing(key), update(key.0, Changes::from(patch)))?;
         row.ok_or(Error::NotFound)?.try_into()
     }
 
@@ -276,18 +277,24 @@ impl Catalog {
     /// the last such word changes nothing, so that a write that recovery finishes late hides none that came after it.
     pub async fn touch_repository(&self, key: RepoKey, head: Option<CommitId>, at: Timestamp) -> Result<()> {
         let word = Touch { head: head.map(|head| head.as_bytes().to_vec()), updated_at: at.0 };
-        write!(self.database, touch(key.0, word))
+        write!(self.changing(key), touch(key.0, word))
     }
 
     /// Hides a repository for ever and gives its name back, with every name that redirected to it. False when that has
     /// been done, or it is gone. No write begins on it from then on.
     pub async fn mark_deleting(&self, key: RepoKey) -> Result<bool> {
-        transaction!(self.database, mark_deleting(key.0))
+        let database = self.changing(key).outdating(self.memory.names.all());
+        transaction!(database, mark_deleting(key.0))
     }
 
     /// Forgets a repository that every other owner of its facts has let go. False, and nothing done, when it is gone,
     /// is not being deleted, or a write on it has yet to be concluded.
     pub async fn remove_repository(&self, key: RepoKey) -> Result<bool> {
-        write!(self.database, remove(key.0))
+        write!(self.changing(key), remove(key.0))
+    }
+
+    /// The database, for a write that changes a repository's row.
+    fn changing(&self, key: RepoKey) -> Database {
+        self.database.outdating(self.memory.repositories.one(&key))
     }
 }

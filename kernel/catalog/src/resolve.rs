@@ -1,11 +1,14 @@
 //! From what a URL says to a repository: the way that every request on one takes.
 
+use std::sync::Arc;
+
 use ballast_database::{Result, for_both, read};
-use ballast_types::{Name, RepoKind};
+use ballast_types::{Name, RepoKey, RepoKind};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 use diesel_async::RunQueryDsl;
 
+use crate::memory::RepositoryName;
 use crate::rows::{NamespaceRow, RepositoryRow};
 use crate::tables::{namespaces, redirects, repositories};
 use crate::{Catalog, Namespace, RepoState, Repository};
@@ -13,8 +16,8 @@ use crate::{Catalog, Namespace, RepoState, Repository};
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    pub repository: Repository,
-    pub namespace: Namespace,
+    pub repository: Arc<Repository>,
+    pub namespace: Arc<Namespace>,
     /// The name is a former one: clients are sent on to the present one.
     pub by_redirect: bool,
 }
@@ -50,21 +53,50 @@ for_both! {
             .filter(repositories::state.eq(RepoState::Active.as_str()));
         Ok(found.select((RepositoryRow::as_select(), NamespaceRow::as_select())).first(c).await.optional()?)
     }
+
+    pub async fn active(c: &mut Connection, id: i64) -> Result<Option<RepositoryRow>> {
+        let found = repositories::table.find(id).filter(repositories::state.eq(RepoState::Active.as_str()));
+        Ok(found.select(RepositoryRow::as_select()).first(c).await.optional()?)
+    }
 }
 
 impl Catalog {
-    /// The active repository that a name stands for, in any case; or the one that had this name before. One statement.
+    /// The active repository that a name stands for, in any case; or the one that had this name before. One statement
+    /// at most.
     ///
     /// The names may be any text: what is no name is simply not found.
     pub async fn find_repository(&self, kind: RepoKind, namespace: &str, name: &str) -> Result<Option<Found>> {
         let (Ok(namespace), Ok(name)) = (namespace.parse::<Name>(), name.parse::<Name>()) else { return Ok(None) };
-        let (namespace, name) = (namespace.lower(), name.lower());
-        let row = read!(self.database, by_name(kind, namespace.clone(), name.clone()))?;
-        let found = |(repository, owner): (RepositoryRow, NamespaceRow)| {
-            let (repository, owner) = (Repository::try_from(repository)?, Namespace::try_from(owner)?);
-            let by_redirect = repository.name.lower() != name || owner.name.lower() != namespace;
-            Ok(Found { repository, namespace: owner, by_redirect })
-        };
-        row.map(found).transpose()
+        let asked = (kind, namespace.lower(), name.lower());
+        if let Some((key, owner)) = self.memory.names.get(&asked)
+            && let Some(repository) = self.recent_repository(key).await?
+        {
+            return Ok(Some(Found::new(&asked, repository, owner)));
+        }
+        let mark = self.memory.names.mark(&asked);
+        let row = read!(self.database, by_name(kind, asked.1.clone(), asked.2.clone()))?;
+        let Some((repository, owner)): Option<(RepositoryRow, NamespaceRow)> = row else { return Ok(None) };
+        let (repository, owner) = (Arc::new(Repository::try_from(repository)?), Arc::new(Namespace::try_from(owner)?));
+        self.memory.names.put(asked.clone(), (repository.key, owner.clone()), mark);
+        Ok(Some(Found::new(&asked, repository, owner)))
+    }
+
+    /// A repository whose name was known; none where it is not active any more.
+    async fn recent_repository(&self, key: RepoKey) -> Result<Option<Arc<Repository>>> {
+        if let Some(repository) = self.memory.repositories.get(&key) {
+            return Ok(Some(repository));
+        }
+        let mark = self.memory.repositories.mark(&key);
+        let Some(row) = read!(self.database, active(key.0))? else { return Ok(None) };
+        let repository = Arc::new(Repository::try_from(row)?);
+        self.memory.repositories.put(key, repository.clone(), mark);
+        Ok(Some(repository))
+    }
+}
+
+impl Found {
+    fn new((_, namespace, name): &RepositoryName, repository: Arc<Repository>, owner: Arc<Namespace>) -> Self {
+        let by_redirect = repository.name.lower() != *name || owner.name.lower() != *namespace;
+        Self { repository, namespace: owner, by_redirect }
     }
 }

@@ -189,6 +189,7 @@ impl Catalog {
 
     /// Changes a user; answers them as they are then. `NotFound`; `Exists` for an address that is taken.
     pub async fn update_user(&self, key: UserKey, patch: UserPatch) -> Result<User> {
-        rows::user(transaction!(self.database, update(key.0, patch))?.ok_or(Error::NotFound)?)
+        let database = self.database.outdating(self.memory.subjects.all());
+        rows::user(transaction!(database, update(key.0, patch))?.ok_or(Error::NotFound)?)
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod listing;
+mod memory;
 mod namespaces;
 mod operations;
 mod repositories;

@@ -167,8 +167,8 @@ on_both! {
         catalog.link_identity("auth.other", "17", bob.key).await.unwrap();
         let error = catalog.link_identity("auth.main", "17", bob.key).await.unwrap_err();
         assert_eq!(Clash::of(&error), Some(Clash::Identity));
-        assert_eq!(catalog.find_identity("auth.main", "17").await.unwrap().unwrap(), ada);
-        assert_eq!(catalog.find_identity("auth.other", "17").await.unwrap().unwrap(), bob);
+        assert_eq!(catalog.find_identity("auth.main", "17").await.unwrap().as_deref(), Some(&ada));
+        assert_eq!(catalog.find_identity("auth.other", "17").await.unwrap().as_deref(), Some(&bob));
         assert_eq!(catalog.find_identity("auth.main", "18").await.unwrap(), None);
         assert_eq!(catalog.subjects_of(ada.key, "auth.main").await.unwrap(), ["17"]);
         assert!(catalog.subjects_of(ada.key, "auth.other").await.unwrap().is_empty());

@@ -19,7 +19,7 @@ on_both! {
         assert_eq!((found.repository.key, found.repository.name.as_str()), (made.key, "Bert"));
         assert_eq!((found.namespace.key, found.namespace.name.as_str()), (ada.key.namespace(), "Ada"));
         assert!(!found.by_redirect);
-        assert_eq!(found.repository, catalog.get_repository(made.key).await.unwrap());
+        assert_eq!(*found.repository, catalog.get_repository(made.key).await.unwrap());
     }
 
     async fn text_that_is_no_name_is_not_found(scratch: &Scratch) {
@@ -64,7 +64,7 @@ on_both! {
         let new = active(&catalog, new_model(home, "Bert")).await;
         assert!(new.key > old.key);
         let found = catalog.find_repository(RepoKind::Model, "ada", "bert").await.unwrap().unwrap();
-        assert_eq!(found.repository, new);
+        assert_eq!(*found.repository, new);
     }
 
     async fn a_repository_that_lives_is_not_removed(scratch: &Scratch) {

@@ -17,8 +17,9 @@ pub struct LocalConfig {
     /// Password hashes at work at the same time on this node; further logins wait, ten seconds at most. This times
     /// `memory_kib` is the memory, and about this many cores are the time, that a storm of logins can take.
     pub concurrent_hashes: u32,
-    /// How long this node trusts what it last read about a token or session, in seconds; 0 always reads. What is
-    /// revoked on this node ends at once; what is revoked on another node ends here after at most this long.
+    /// Where several nodes share the database: how long this node trusts what it last read about a token or session, in
+    /// seconds; 0 always reads. What is revoked on this node ends at once; what is revoked on another node ends here
+    /// after at most this long. On SQLite what was read is trusted until it changes.
     pub cache_seconds: u32,
 }
 

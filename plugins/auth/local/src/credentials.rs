@@ -27,8 +27,8 @@ impl Credentials for Local {
             Some(password) => Some(self.passwords.hash(password).await?),
             None => None,
         };
-        let set = transaction!(self.database, set_password(subject.to_owned(), hash));
-        self.ended(set, "auth.set_password")
+        let set = transaction!(self.ending(), set_password(subject.to_owned(), hash));
+        set.map_err(during("auth.set_password"))
     }
 
     async fn check_password(&self, subject: Option<&str>, password: &Secret) -> Result<Option<Identity>> {
@@ -63,9 +63,9 @@ impl Credentials for Local {
             created_at: Timestamp::now().0,
             expires_at: token.expires_at.map(|moment| moment.0),
         };
-        let put = write!(self.database, put_token(row));
         // A value that was there already may now reach less far than a moment ago.
-        let info = self.ended(put, OPERATION)?.ok_or_else(|| {
+        let put = write!(self.ending(), put_token(row));
+        let info = put.map_err(during(OPERATION))?.ok_or_else(|| {
             let context = format!("the value given for token '{}' is that of another token; give another", token.name);
             Error::new(ErrorKind::AlreadyExists, OPERATION, context)
         })?;
@@ -92,9 +92,9 @@ impl Credentials for Local {
 
     async fn revoke_token(&self, subject: &str, id: i64) -> Result<()> {
         const OPERATION: &str = "auth.revoke_token";
-        let deleted = write!(self.database, delete_token(subject.to_owned(), id));
+        let deleted = write!(self.ending(), delete_token(subject.to_owned(), id));
         let missing = || Error::new(ErrorKind::NotFound, OPERATION, format!("there is no token {id} of this user"));
-        self.ended(deleted, OPERATION)?.then_some(()).ok_or_else(missing)
+        deleted.map_err(during(OPERATION))?.then_some(()).ok_or_else(missing)
     }
 
     async fn open_session(&self, subject: &str, expires_at: Timestamp) -> Result<Secret> {
@@ -106,27 +106,18 @@ impl Credentials for Local {
     }
 
     async fn close_session(&self, session: &Secret) -> Result<()> {
-        let closed = write!(self.database, close_session(self.digester()?.session(session).to_vec()));
-        self.ended(closed, "auth.close_session")
+        let closed = write!(self.ending(), close_session(self.digester()?.session(session).to_vec()));
+        closed.map_err(during("auth.close_session"))
     }
 
     async fn close_sessions(&self, subject: &str) -> Result<()> {
-        let closed = write!(self.database, close_sessions(subject.to_owned()));
-        self.ended(closed, "auth.close_sessions")
+        let closed = write!(self.ending(), close_sessions(subject.to_owned()));
+        closed.map_err(during("auth.close_sessions"))
     }
 
     async fn forget(&self, subject: &str) -> Result<()> {
-        let forgotten = transaction!(self.database, forget(subject.to_owned()));
-        self.ended(forgotten, "auth.forget")
-    }
-}
-
-impl Local {
-    /// The result of a change that may have ended a credential. A failed one counts as well: its commit may have
-    /// reached the database all the same.
-    fn ended<T>(&self, result: database::Result<T>, operation: &str) -> Result<T> {
-        self.recent.changed();
-        result.map_err(during(operation))
+        let forgotten = transaction!(self.ending(), forget(subject.to_owned()));
+        forgotten.map_err(during("auth.forget"))
     }
 }
 

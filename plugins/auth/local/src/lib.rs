@@ -1,7 +1,7 @@
 //! `auth.local`: passwords, tokens and sessions in the hub's own database.
 //!
 //! A token or session is a random value of which only a keyed digest is stored (`digest`), so that a request is
-//! checked by one indexed read, or by none while the answer is a moment old (`recent`). A password is an Argon2id hash,
+//! checked by one indexed read, or by none while the answer is still known. A password is an Argon2id hash,
 //! made and checked off the serving threads and a few at a time (`password`). When a token was last used is noted in
 //! memory and written once a minute (`uses`).
 //!
@@ -13,16 +13,16 @@ mod credentials;
 mod digest;
 mod failure;
 mod password;
-mod recent;
 mod rows;
 mod uses;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ballast_contract::auth::{Auth, Credential, Credentials, Identity};
 use ballast_contract::{Component, Error, ErrorKind, Health, Result};
-use ballast_database::{self as database, Database, Error as DatabaseError, for_both, read, write};
+use ballast_database::{self as database, Database, Error as DatabaseError, Recent, for_both, read, write};
 use ballast_types::Timestamp;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -31,11 +31,13 @@ pub use config::LocalConfig;
 use digest::{Digester, KEY_BYTES, random};
 use failure::during;
 use password::Passwords;
-use recent::Recent;
 use rows::{
     Handle, Known, PasswordRow, TokenRow, local_passwords, local_secret, local_sessions, local_tokens, session,
 };
 use uses::Uses;
+
+/// Credentials that are kept in memory; some 400 bytes each.
+const REMEMBERED: u64 = 50_000;
 
 /// The instance.
 pub struct Local {
@@ -52,7 +54,7 @@ pub struct Local {
 pub async fn open(config: LocalConfig, database: Database) -> Result<Local> {
     Ok(Local {
         passwords: Passwords::new(&config)?,
-        recent: Recent::new(config.cache_seconds),
+        recent: Recent::new(&database, REMEMBERED, Duration::from_secs(config.cache_seconds.into())),
         uses: Uses::new(database.clone()),
         digester: OnceLock::new(),
         database,
@@ -65,12 +67,17 @@ impl Local {
         self.digester.get().ok_or_else(missing)
     }
 
+    /// The database, for a write that may end a credential or lower what it may do.
+    fn ending(&self) -> Database {
+        self.database.outdating(self.recent.all())
+    }
+
     /// The credential behind a handle, whether or not its time is over.
     async fn find(&self, handle: Handle) -> Result<Option<Arc<Known>>> {
         if let Some(known) = self.recent.get(&handle) {
             return Ok(Some(known));
         }
-        let mark = self.recent.mark();
+        let mark = self.recent.mark(&handle);
         let found = read!(self.database, find(handle.clone())).map_err(during("auth.find"))?;
         let known = found.map(Arc::new);
         if let Some(known) = &known {
