@@ -4,7 +4,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use ballast_services::{Delivery, Failure};
+use ballast_contract::{Error, ErrorKind, Result};
+use ballast_services::{Checks, Delivery, Failure};
 use ballast_types::ByteRange;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -20,39 +21,40 @@ const SMALL: u64 = 64 * 1024;
 const AHEAD: usize = 2;
 
 /// The body for some bytes.
-pub async fn body(delivery: Delivery) -> Result<Body, Failure> {
+pub async fn body(delivery: Delivery) -> std::result::Result<Body, Failure> {
     match delivery {
-        Delivery::File { file, range } if range.len() <= SMALL => {
-            Ok(Body::from_bytes(piece(file.into(), range).await.map_err(lost)?))
+        Delivery::File { file, range, checks } if range.len() <= SMALL => {
+            Ok(Body::from_bytes(piece(file.into(), range, checks).await?))
         }
-        Delivery::File { file, range } => Ok(Body::from_bytes_stream(pieces(file.into(), range))),
+        Delivery::File { file, range, checks } => {
+            let pieces = pieces(file.into(), range, checks);
+            Ok(Body::from_bytes_stream(pieces.map_err(std::io::Error::other)))
+        }
         Delivery::Stream(stream) => Ok(Body::from_bytes_stream(stream.map_err(std::io::Error::other))),
     }
 }
 
 /// Each piece is read by a thread of its own, so a client that is slow holds memory and no thread.
-fn pieces(file: Arc<File>, range: ByteRange) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
-    let starts = (range.start..range.end).step_by(PIECE as usize);
-    let cut = move |start: u64| ByteRange { start, end: range.end.min(start + PIECE) };
-    futures::stream::iter(starts.map(move |start| piece(file.clone(), cut(start)))).buffered(AHEAD)
+fn pieces(file: Arc<File>, range: ByteRange, checks: Checks) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
+    let parts = checks.parts(range, PIECE);
+    let read = move |part| piece(file.clone(), part, checks.clone());
+    futures::stream::iter(parts).map(read).buffered(AHEAD)
 }
 
-async fn piece(file: Arc<File>, range: ByteRange) -> std::io::Result<Bytes> {
+/// Reads a little more than it answers, and checks it: damaged bytes are an error in their place.
+async fn piece(file: Arc<File>, range: ByteRange, checks: Checks) -> Result<Bytes> {
     let read = move || {
-        let mut bytes = vec![0; range.len() as usize];
-        file.read_exact_at(&mut bytes, range.start)?;
-        Ok(Bytes::from(bytes))
+        let cover = checks.cover(range);
+        let mut bytes = vec![0; cover.len() as usize];
+        file.read_exact_at(&mut bytes, cover.start).map_err(lost)?;
+        checks.check(range, bytes.into())
     };
-    tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other)?
+    let broken = |error| Error::new(ErrorKind::Internal, "api.deliver", format!("a worker broke off: {error}"));
+    tokio::task::spawn_blocking(read).await.map_err(broken)?
 }
 
-fn lost(error: std::io::Error) -> Failure {
-    let cause = ballast_contract::Error::new(
-        ballast_contract::ErrorKind::Corrupt,
-        "api.deliver",
-        "a file is shorter than it was",
-    );
-    Failure::Broken(cause.with_source(error))
+fn lost(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Corrupt, "api.deliver", "a file is shorter than it was").with_source(error)
 }
 
 #[cfg(test)]
@@ -68,7 +70,8 @@ mod tests {
         file.write_all(&content).unwrap();
         for (start, end) in [(0, 5), (3, 3), (1, SMALL + 2), (7, 2 * PIECE + 9), (0, content.len() as u64)] {
             let range = ByteRange { start, end };
-            let delivery = Delivery::File { file: file.try_clone().unwrap(), range };
+            let checks = Checks::of(&content);
+            let delivery = Delivery::File { file: file.try_clone().unwrap(), range, checks };
             let sent = body(delivery).await.unwrap().into_bytes().await.unwrap();
             assert!(sent[..] == content[start as usize..end as usize], "{start}..{end}");
         }
@@ -78,12 +81,29 @@ mod tests {
     async fn a_file_that_is_too_short_is_an_error_and_not_a_short_answer() {
         let file = tempfile::tempfile().unwrap();
         for end in [10, 10 * PIECE] {
-            let delivery = Delivery::File { file: file.try_clone().unwrap(), range: ByteRange { start: 0, end } };
+            let checks = Checks::of(&vec![0; end as usize]);
+            let delivery = Delivery::File { file: file.try_clone().unwrap(), range: ByteRange::whole(end), checks };
             let sent = match body(delivery).await {
                 Ok(body) => body.into_bytes().await.map(drop).map_err(|error| error.to_string()),
                 Err(failure) => Err(failure.to_string()),
             };
             assert!(sent.is_err());
         }
+    }
+
+    #[tokio::test]
+    async fn a_flipped_bit_is_never_sent_and_its_neighbours_are() {
+        let mut file = tempfile::tempfile().unwrap();
+        let mut content: Vec<u8> = (0..PIECE + 1000).map(|at| (at / 1000) as u8).collect();
+        let checks = Checks::of(&content);
+        content[PIECE as usize + 7] ^= 4;
+        file.write_all(&content).unwrap();
+        let sent = async |start, end| {
+            let (file, range) = (file.try_clone().unwrap(), ByteRange { start, end });
+            body(Delivery::File { file, range, checks: checks.clone() }).await.ok()?.into_bytes().await.ok()
+        };
+        assert!(sent(5, PIECE).await.unwrap()[..] == content[5..PIECE as usize]);
+        assert_eq!(sent(PIECE, PIECE + 1).await, None, "of the same piece");
+        assert_eq!(sent(0, PIECE + 1000).await, None);
     }
 }

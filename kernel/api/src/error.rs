@@ -60,6 +60,10 @@ pub struct Moved {
 /// Says, without a fault being visible from outside, that there was one.
 const BROKEN: &str = "Something went wrong in the hub itself; its log has the cause under this request's id";
 
+/// Which object it is stands in the log: its key is nothing that a client is told.
+const DAMAGED: &str = "What the hub has stored for this is damaged, and damaged bytes are not sent: upload the same file \
+                       again to put it right, or tell whoever runs the hub (`ballast storage verify` says what is damaged)";
+
 impl ApiError {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
@@ -113,6 +117,10 @@ impl From<Failure> for ApiError {
                 error.message = "The hub cannot do this now; the same request may work in a moment".to_owned();
                 error.more.headers.push((header::RETRY_AFTER, HeaderValue::from_static("5")));
             }
+            Failure::Damaged(cause) => {
+                tracing::error!(%cause, "damaged");
+                error.message = DAMAGED.to_owned();
+            }
             Failure::Broken(cause) => {
                 tracing::error!(%cause, "fault");
                 error.message = BROKEN.to_owned();
@@ -148,6 +156,7 @@ fn status_and_code(failure: &Failure) -> (StatusCode, &'static str) {
         NotFound(_) => (StatusCode::NOT_FOUND, "NotFound"),
         Unsupported(_) => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
         Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
+        Damaged(_) => (StatusCode::INTERNAL_SERVER_ERROR, "Damaged"),
         Broken(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
     }
 }
@@ -266,6 +275,7 @@ mod tests {
             (Failure::Unsupported("u".to_owned()), 501, "NotImplemented"),
             (Failure::Interrupted("i".to_owned()), 400, "Interrupted"),
             (Failure::Unavailable(fault(ErrorKind::Unavailable)), 503, "Unavailable"),
+            (Failure::Damaged(fault(ErrorKind::Corrupt)), 500, "Damaged"),
             (Failure::Broken(fault(ErrorKind::Internal)), 500, "InternalError"),
         ]
     }

@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::failure::Failure;
 use crate::rows::{LeaseBlobRow, PIECE, blob_of, columns};
-use crate::schema::{blobs, holdings, lease_blobs, leases};
+use crate::schema::{blobs, holdings, lease_blobs, leases, locations};
 use crate::{Blob, Content};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
@@ -18,7 +18,7 @@ type Result<T, E = Error> = std::result::Result<T, E>;
 impl Content {
     /// Leases those of these blobs that the lease's repository holds or has leased already, and answers them in the
     /// order of the question. None where the repository may not name the blob: that it exists elsewhere on this hub is
-    /// nothing that knowing its digest tells. `Conflict` where the lease has ended.
+    /// nothing that knowing its digest tells; and where its bytes are damaged. `Conflict` where the lease has ended.
     pub async fn claim(&self, lease: LeaseId, digests: &[Sha256]) -> Result<Vec<Option<Blob>>> {
         let mut claimed = HashMap::new();
         for piece in columns(digests).chunks(PIECE) {
@@ -35,7 +35,8 @@ impl Content {
         self.find_named(repo, digests, false).await
     }
 
-    /// Those of these blobs that a repository holds or has leased, in the order of the question.
+    /// Those of these blobs that a repository holds or has leased, in the order of the question. One that is damaged
+    /// is as good as absent: who sends its bytes again heals it.
     pub async fn find_known(&self, repo: RepoKey, digests: &[Sha256]) -> Result<Vec<Option<Blob>>> {
         self.find_named(repo, digests, true).await
     }
@@ -74,13 +75,29 @@ for_both! {
         Ok(named)
     }
 
+    /// Those that are damaged wherever they lie.
+    async fn damaged_among(c: &mut Connection, digests: &[Vec<u8>]) -> Result<HashSet<Vec<u8>>, Failure> {
+        let damaged = locations::table.filter(locations::sha256.eq_any(digests)).filter(locations::damaged.is_not_null());
+        let damaged: Vec<Vec<u8>> = damaged.select(locations::sha256).distinct().load(c).await?;
+        if damaged.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let whole = locations::table.filter(locations::sha256.eq_any(&damaged)).filter(locations::damaged.is_null());
+        let whole: HashSet<Vec<u8>> = whole.select(locations::sha256).load(c).await?.into_iter().collect();
+        Ok(damaged.into_iter().filter(|sha256| !whole.contains(sha256)).collect())
+    }
+
     pub async fn find_named(
         c: &mut Connection,
         repository: i64,
         digests: Vec<Vec<u8>>,
         or_leased: bool,
     ) -> Result<Vec<Blob>, Failure> {
-        let named: Vec<_> = named(c, repository, &digests, or_leased).await?.into_iter().collect();
+        let mut named = named(c, repository, &digests, or_leased).await?;
+        if or_leased {
+            let damaged = damaged_among(c, &digests).await?;
+            named.retain(|sha256| !damaged.contains(sha256));
+        }
         let query = blobs::table.filter(blobs::sha256.eq_any(named)).select((blobs::sha256, blobs::size, blobs::oid));
         query.load(c).await?.into_iter().map(blob_of).collect()
     }
@@ -91,7 +108,9 @@ for_both! {
         let query = query.select((blobs::sha256, blobs::size, blobs::oid));
         let there: Vec<(Vec<u8>, i64, Option<Vec<u8>>)> = lock!(query).load(c).await?;
         // Asked after the rows are locked: neither the collector nor a pruning can get between.
-        let named = named(c, repository, &digests, true).await?;
+        let mut named = named(c, repository, &digests, true).await?;
+        let damaged = damaged_among(c, &digests).await?;
+        named.retain(|sha256| !damaged.contains(sha256));
         let claimed: Vec<_> = there.into_iter().filter(|(sha256, ..)| named.contains(sha256)).collect();
         let row = |(sha256, ..): &(Vec<u8>, i64, Option<Vec<u8>>)| LeaseBlobRow { lease: lease.0, sha256: sha256.clone() };
         let rows: Vec<_> = claimed.iter().map(row).collect();

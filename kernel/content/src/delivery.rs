@@ -13,20 +13,21 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures::{StreamExt, TryStreamExt, stream};
 
+use crate::checks::{Checks, damaged};
 use crate::failure::Failure;
 use crate::objects::key_of;
 use crate::schema::{blobs, locations, objects};
+use crate::sums::Sums;
 use crate::{Content, unblocked};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Some bytes of a blob.
 pub enum Delivery {
-    /// They lie in this file of this machine; `range` is counted from the file's beginning.
-    File {
-        file: File,
-        range: ByteRange,
-    },
+    /// They lie in this file of this machine; `range` is counted from the file's beginning. Whoever reads them reads
+    /// the cover that `checks` says, and has it checked before a byte goes out.
+    File { file: File, range: ByteRange, checks: Checks },
+    /// They are checked as they come.
     Stream(ByteStream),
 }
 
@@ -34,16 +35,25 @@ pub enum Delivery {
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     storage: String,
-    key: StorageKey,
+    pub(crate) key: StorageKey,
     /// Together with other blobs, which a reader of this one may not see.
     packed: bool,
-    start: u64,
+    pub(crate) start: u64,
     size: u64,
+    pub(crate) sums: Arc<Sums>,
+}
+
+impl Place {
+    /// How much of the memory for places it takes.
+    pub(crate) fn weight(&self) -> u32 {
+        u32::try_from(1 + self.sums.weight() / 300).unwrap_or(u32::MAX)
+    }
 }
 
 impl Content {
     /// Some bytes of a blob. Whether the caller may have them was decided before. `Invalid` where the range ends behind
-    /// the blob; `Corrupt` where the blob is not stored, since what is named must be.
+    /// the blob; `Corrupt` where the blob is not stored, since what is named must be, or is known to be damaged. Bytes
+    /// that turn out to be damaged while they are read are an error in their place, and never given out.
     pub async fn open(&self, sha256: Sha256, range: ByteRange) -> Result<Delivery> {
         let place = self.place(sha256).await?;
         if range.end > place.size || range.start > range.end {
@@ -53,34 +63,39 @@ impl Content {
         if range.is_empty() {
             return Ok(Delivery::Stream(stream::empty().boxed()));
         }
-        match self.open_at(&place, range).await {
-            Err(error) if error.is(ErrorKind::NotFound) => self.open_again(sha256, range).await,
+        match self.open_at(sha256, &place, range).await {
+            Err(error) if is_elsewhere(&error) => self.open_again(sha256, range).await,
             other => other,
         }
     }
 
-    /// A remembered place may be out of date where another node has collected the blob and it came back.
+    /// A remembered place may be out of date: the blob was collected by another node and came back, or its pack was
+    /// compacted.
     async fn open_again(&self, sha256: Sha256, range: ByteRange) -> Result<Delivery> {
-        self.inner.places.invalidate(&sha256);
-        let place = self.place(sha256).await?;
-        match self.open_at(&place, range).await {
-            Err(error) if error.is(ErrorKind::NotFound) => {
-                let context =
-                    format!("blob {sha256} should lie in storage '{}' as {} and does not", place.storage, place.key);
-                Err(Error::new(ErrorKind::Corrupt, "content.open", context))
+        let mut missing = Ok(());
+        // Twice, because a compaction may come between the place and its file.
+        for _ in 0..2 {
+            self.inner.places.invalidate(&sha256);
+            let place = self.place(sha256).await?;
+            match self.open_at(sha256, &place, range).await {
+                Err(error) if is_elsewhere(&error) => missing = Err(error),
+                other => return other,
             }
-            other => other,
         }
+        self.suspect(sha256);
+        Err(missing.err().map_or_else(|| damaged(sha256, "they are gone"), |error| damaged(sha256, &error.to_string())))
     }
 
-    async fn open_at(&self, place: &Place, range: ByteRange) -> Result<Delivery> {
+    async fn open_at(&self, sha256: Sha256, place: &Arc<Place>, range: ByteRange) -> Result<Delivery> {
         let (store, range) = (self.store(&place.storage)?, range.shifted(place.start));
+        let checks = Checks::new(self.clone(), sha256, place.clone());
         if store.files().is_none() {
-            return Ok(Delivery::Stream(store.read(&place.key, range).await?));
+            let bytes = store.read(&place.key, checks.cover(range)).await?;
+            return Ok(Delivery::Stream(checks.stream(range, bytes)));
         }
-        let (store, key) = (store.clone(), place.key.clone());
-        let opened = unblocked("content.open", move || open_file(&*store, &key, range.end)).await?;
-        Ok(Delivery::File { file: opened?, range })
+        let (store, key, end) = (store.clone(), place.key.clone(), checks.cover(range).end);
+        let opened = unblocked("content.open", move || open_file(&*store, &key, end)).await?;
+        Ok(Delivery::File { file: opened?, range, checks })
     }
 
     /// A signed URL for a blob, where its storage has them and the object holds nothing but this blob.
@@ -106,7 +121,10 @@ impl Content {
         }
         match self.open(sha256, ByteRange::whole(size)).await? {
             Delivery::Stream(stream) => collect(stream).await,
-            Delivery::File { file, range } => unblocked("content.read_small", move || read_range(&file, range)).await?,
+            Delivery::File { file, range, checks } => {
+                unblocked("content.read_small", move || checks.check(range, read_range(&file, checks.cover(range))?))
+                    .await?
+            }
         }
     }
 
@@ -114,17 +132,33 @@ impl Content {
         if let Some(place) = self.inner.places.get(&sha256) {
             return Ok(place);
         }
-        let preferred = self.inner.default_store.clone();
-        let found: Result<_, Failure> = read!(self.database(), find_place(sha256, preferred));
-        let (storage, key, packed, start, size) =
-            found.map_err(|failure| failure.during("content.place"))?.ok_or_else(|| {
-                Error::new(ErrorKind::Corrupt, "content.place", format!("blob {sha256} is named and not stored"))
-            })?;
-        let key = key_of(&key)?;
-        let place = Arc::new(Place { storage, key, packed, start: start.unsigned_abs(), size: size.unsigned_abs() });
+        let (sha256_column, preferred) = (sha256.0.to_vec(), self.inner.default_store.clone());
+        let found: Result<_, Failure> = read!(self.database(), find_place(sha256_column, preferred));
+        let found = found.map_err(|failure| failure.during("content.place"))?;
+        let row = found.ok_or_else(|| damaged(sha256, "they are named and not stored"))?;
+        if row.damaged.is_some() {
+            return Err(damaged(
+                sha256,
+                &format!("this was found before; they lie in '{}' as {}", row.storage, row.key),
+            ));
+        }
+        let size = row.size.unsigned_abs();
+        let sums = match row.sums.and_then(|column| Sums::of_column(size, column)) {
+            Some(sums) => sums,
+            // Stored by a program that made none: read once, to make them.
+            None => self.prove(sha256).await?,
+        };
+        let (key, start) = (key_of(&row.key)?, row.start.unsigned_abs());
+        let place =
+            Arc::new(Place { storage: row.storage, key, packed: row.packed, start, size, sums: Arc::new(sums) });
         self.inner.places.insert(sha256, place.clone());
         Ok(place)
     }
+}
+
+/// Whether an object is not, or not as long, as its place says.
+fn is_elsewhere(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::NotFound | ErrorKind::Corrupt | ErrorKind::Invalid)
 }
 
 fn open_file(store: &dyn ballast_contract::storage::Storage, key: &StorageKey, end: u64) -> Result<File> {
@@ -169,19 +203,31 @@ async fn collect(stream: ByteStream) -> Result<Bytes> {
     }
 }
 
-type PlaceRow = (String, String, bool, i64, i64);
+#[derive(Queryable)]
+struct PlaceRow {
+    storage: String,
+    key: String,
+    packed: bool,
+    start: i64,
+    damaged: Option<i64>,
+    size: i64,
+    sums: Option<Vec<u8>>,
+}
 
 for_both! {
-    /// The place of a blob; that in the preferred storage instance where there are several.
-    pub async fn find_place(c: &mut Connection, sha256: Sha256, preferred: String) -> Result<Option<PlaceRow>, Failure> {
+    /// The place of a blob; where there are several, an undamaged one, and best in the preferred storage instance.
+    pub async fn find_place(c: &mut Connection, sha256: Vec<u8>, preferred: String) -> Result<Option<PlaceRow>, Failure> {
         let query = locations::table.inner_join(objects::table).inner_join(blobs::table);
-        let query = query.filter(locations::sha256.eq(sha256.0.to_vec()));
-        let columns = (locations::storage, objects::key, objects::packed, locations::start, blobs::size);
-        let mut places: Vec<PlaceRow> = query.select(columns).load(c).await?;
-        let best = places.iter().position(|place| place.0 == preferred).unwrap_or(0);
-        Ok(match places.is_empty() {
-            true => None,
-            false => Some(places.swap_remove(best)),
-        })
+        let query = query.filter(locations::sha256.eq(sha256)).select((
+            locations::storage,
+            objects::key,
+            objects::packed,
+            locations::start,
+            locations::damaged,
+            blobs::size,
+            blobs::sums,
+        ));
+        let places: Vec<PlaceRow> = query.load(c).await?;
+        Ok(places.into_iter().min_by_key(|place| (place.damaged.is_some(), place.storage != preferred)))
     }
 }

@@ -8,28 +8,33 @@ use bytes::Bytes;
 use futures::StreamExt;
 use sha2::Digest;
 
+use crate::sums::Summing;
 use crate::unblocked;
 
 /// How many bytes are hashed at a time: enough that a hop to the blocking pool costs nothing beside it.
 const PIECE: usize = 1 << 20;
 
 /// What a body turned out to be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Digests {
     pub(crate) sha256: Sha256,
     /// Where it was asked for.
     pub(crate) oid: Option<GitOid>,
+    /// The column of `Sums`.
+    pub(crate) sums: Vec<u8>,
 }
 
 struct Hashers {
     sha256: sha2::Sha256,
     git: Option<ObjectHasher>,
+    sums: Summing,
 }
 
 impl Hashers {
     fn update(mut self, piece: &[Bytes]) -> Self {
         for bytes in piece {
             self.sha256.update(bytes);
+            self.sums.update(bytes);
             if let Some(git) = &mut self.git {
                 git.update(bytes);
             }
@@ -47,7 +52,7 @@ pub(crate) async fn pour(
     mut writer: Option<&mut Box<dyn StorageWriter>>,
 ) -> Result<Digests> {
     let git = with_git.then(|| ObjectHasher::new(ObjectKind::Blob, size));
-    let mut hashers = Hashers { sha256: sha2::Sha256::new(), git };
+    let mut hashers = Hashers { sha256: sha2::Sha256::new(), git, sums: Summing::new(size) };
     let mut left = size;
     let mut piece = collect(&mut body, &mut left, size).await?;
     while !piece.is_empty() {
@@ -62,9 +67,11 @@ pub(crate) async fn pour(
         piece = next?;
     }
     match left {
-        0 => {
-            Ok(Digests { sha256: Sha256(hashers.sha256.finalize().into()), oid: hashers.git.map(ObjectHasher::finish) })
-        }
+        0 => Ok(Digests {
+            sha256: Sha256(hashers.sha256.finalize().into()),
+            oid: hashers.git.map(ObjectHasher::finish),
+            sums: hashers.sums.finish(),
+        }),
         _ => Err(refused(format!("the body ended after {} of {size} bytes", size - left))),
     }
 }

@@ -9,10 +9,14 @@
 //! * The row of an object is written before its first byte, so nothing is stored unseen.
 //! * A blob's row appears together with its location and its lease, after the bytes are durable and hashed.
 //! * The collector removes rows first and bytes after, and rows only while it has them locked and nobody names them.
+//!
+//! And one keeps a disk that forgets from being believed: every piece that is read is checked before it goes out.
 
 #[macro_use]
 mod rows;
+mod checks;
 mod claims;
+mod damage;
 mod delivery;
 mod digest;
 mod failure;
@@ -24,10 +28,11 @@ mod prune;
 mod receive;
 mod schema;
 mod small;
+mod sums;
 mod sweep;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ballast_contract::storage::Storage;
@@ -36,6 +41,8 @@ use ballast_database::{Database, migrations};
 use ballast_types::{GitOid, Sha256};
 
 pub use ballast_contract::downloader::Expected;
+pub use checks::Checks;
+pub use damage::{Examined, Verdict};
 pub use delivery::Delivery;
 pub use holdings::Confirmed;
 pub use multipart::{Upload, UploadId};
@@ -60,13 +67,18 @@ pub struct Stored {
     pub size: u64,
 }
 
+/// How long a place is remembered: what another node finds damaged, this one asks about after that time. Until then it
+/// finds the damage itself.
+const PLACE_AGE: Duration = Duration::from_secs(60);
+
 /// How content behaves.
 #[derive(Clone, Debug)]
 pub struct ContentOptions {
     /// How long bytes that nobody names are kept. Longer than the longest upload, so that a slow writer never finds
     /// its bytes gone.
     pub grace: Duration,
-    /// How many places of blobs are remembered, so that a warm read asks no database; about 300 bytes each.
+    /// How many places of small blobs are remembered, so that a warm read asks no database; about 300 bytes each, and
+    /// 64 bytes more for each MiB of a large one.
     pub places: u64,
 }
 
@@ -88,6 +100,8 @@ struct Inner {
     default_store: String,
     options: ContentOptions,
     places: moka::sync::Cache<Sha256, Arc<delivery::Place>>,
+    /// Blobs that are being looked at because a read of them went wrong.
+    suspects: Mutex<HashSet<Sha256>>,
 }
 
 impl Content {
@@ -103,8 +117,10 @@ impl Content {
             let context = format!("there is no storage instance '{default_store}'; configured are: {names}");
             return Err(Error::new(ErrorKind::Invalid, "content.new", context));
         }
-        let places = moka::sync::Cache::new(options.places);
-        Ok(Self { inner: Arc::new(Inner { database, stores, default_store, options, places }) })
+        let places = moka::sync::Cache::builder().max_capacity(options.places).time_to_live(PLACE_AGE);
+        let places = places.weigher(|_, place: &Arc<delivery::Place>| place.weight()).build();
+        let suspects = Mutex::default();
+        Ok(Self { inner: Arc::new(Inner { database, stores, default_store, options, places, suspects }) })
     }
 
     /// Brings this room's tables up to date.

@@ -1,19 +1,20 @@
 //! Objects in storage: a row first, then bytes, then the blobs that they are.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use ballast_contract::storage::StorageWriter;
 use ballast_contract::{Error, ErrorKind};
 use ballast_database::{for_both, transaction};
-use ballast_types::{GitOid, LeaseId, Sha256, Timestamp};
+use ballast_types::{LeaseId, Sha256, Timestamp};
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
+use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 
 use crate::failure::Failure;
 use crate::rows::{BlobRow, LeaseBlobRow, LocationRow, ObjectRow, PIECE, column, columns};
 use crate::schema::{blobs, lease_blobs, leases, locations, objects, parts};
-use crate::{Content, random_key};
+use crate::{Blob, Content, random_key};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -27,13 +28,13 @@ pub(crate) struct Object {
 }
 
 /// Verified bytes, on their way to become a blob.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Arrived {
-    pub(crate) sha256: Sha256,
-    pub(crate) size: u64,
-    pub(crate) oid: Option<GitOid>,
+    pub(crate) blob: Blob,
     /// Where they begin in their object.
     pub(crate) start: u64,
+    /// The column of their `Sums`.
+    pub(crate) sums: Vec<u8>,
 }
 
 impl Object {
@@ -52,6 +53,8 @@ impl Object {
             lease: Some(lease.0),
             created: now.0,
             deleting: false,
+            size: 0,
+            gone: 0,
         }
     }
 }
@@ -121,9 +124,10 @@ impl Content {
 
     /// Turns durable, verified bytes into leased blobs. An object whose blobs were all stored meanwhile by somebody
     /// else is thrown away again. Without an object, all blobs must be stored already: `Unavailable` where one was
-    /// collected.
+    /// collected. What was found damaged is whole from here on.
     pub(crate) async fn keep(&self, lease: LeaseId, object: Option<&Object>, arrived: Vec<Arrived>) -> Result<()> {
         let (id, storage) = (object.map(|object| object.id), self.inner.default_store.clone());
+        arrived.iter().for_each(|arrived| self.inner.places.invalidate(&arrived.blob.sha256));
         let kept: Result<bool, Failure> = transaction!(self.database(), keep(lease, storage, id, arrived));
         match (kept, object) {
             (Ok(true), _) | (Ok(false), None) => Ok(()),
@@ -164,14 +168,32 @@ pub(crate) fn key_of(text: &str) -> Result<ballast_contract::storage::StorageKey
     text.parse().map_err(|error| Error::new(ErrorKind::Internal, "content.key", format!("{error}")))
 }
 
-/// Which of these blobs lie in a storage instance.
+/// Which of these blobs lie in a storage instance, undamaged as far as anybody knows.
 macro_rules! located {
     ($c:expr, $storage:expr, $columns:expr) => {{
         let mut found: HashSet<Vec<u8>> = HashSet::new();
         for piece in $columns.chunks(PIECE) {
             let query =
                 locations::table.filter(locations::sha256.eq_any(piece)).filter(locations::storage.eq($storage));
+            let query = query.filter(locations::damaged.is_null());
             found.extend(query.select(locations::sha256).load::<Vec<u8>>($c).await?);
+        }
+        found
+    }};
+}
+
+/// Where those of these blobs lie that are damaged: the object of each, and how many bytes of it they are.
+macro_rules! damaged_places {
+    ($c:expr, $storage:expr, $columns:expr) => {{
+        let mut found: Vec<(i64, i64)> = Vec::new();
+        let damage = locations::table.filter(locations::damaged.is_not_null());
+        // As good as always there is none, which an index knows.
+        let any: bool = diesel::select(exists(damage)).get_result($c).await?;
+        let columns = if any { $columns } else { Vec::new() };
+        for piece in columns.chunks(PIECE) {
+            let query = locations::table.inner_join(blobs::table).filter(locations::sha256.eq_any(piece));
+            let query = query.filter(locations::storage.eq($storage)).select((locations::object, blobs::size));
+            found.extend(query.load::<(i64, i64)>($c).await?);
         }
         found
     }};
@@ -214,32 +236,47 @@ for_both! {
         arrived: Vec<Arrived>,
     ) -> Result<bool, Failure> {
         lock_lease!(c, lease);
-        let arrived: std::collections::BTreeMap<Sha256, Arrived> = arrived.into_iter().map(|a| (a.sha256, a)).collect();
+        let size = arrived.iter().map(|a| a.start + a.blob.size).max().unwrap_or_default();
+        let arrived: BTreeMap<Sha256, Arrived> = arrived.into_iter().map(|a| (a.blob.sha256, a)).collect();
         let row = |a: &Arrived| BlobRow {
-            sha256: a.sha256.0.to_vec(),
-            size: column(a.size),
-            oid: a.oid.map(|oid| oid.0.to_vec()),
+            sha256: a.blob.sha256.0.to_vec(),
+            size: column(a.blob.size),
+            oid: a.blob.oid.map(|oid| oid.0.to_vec()),
+            sums: Some(a.sums.clone()),
         };
         // Also locks the rows that are there already, in the order of their digests.
         let rows: Vec<_> = arrived.values().map(row).collect();
-        bulk_insert!(c, blobs::table, rows, on_conflict(blobs::sha256).do_update().set(blobs::idle_since.eq(None::<i64>)))?;
+        bulk_insert!(c, blobs::table, rows, on_conflict(blobs::sha256).do_update().set((
+            blobs::idle_since.eq(None::<i64>),
+            blobs::sums.eq(excluded(blobs::sums)),
+        )))?;
         let all: Vec<_> = arrived.keys().map(|sha256| sha256.0.to_vec()).collect();
         let located = located!(c, &storage, all);
-        let missing: Vec<_> = arrived.values().filter(|a| !located.contains(a.sha256.as_bytes())).collect();
+        let missing: Vec<_> = arrived.values().filter(|a| !located.contains(a.blob.sha256.as_bytes())).collect();
         if !missing.is_empty() {
             let object = object.ok_or(Failure::Collected)?;
             let begun = objects::table.find(object).filter(objects::deleting.eq(false));
-            if diesel::update(begun).set(objects::lease.eq(None::<i64>)).execute(c).await? == 0 {
+            let gone = size - missing.iter().map(|a| a.blob.size).sum::<u64>().min(size);
+            let set = (objects::lease.eq(None::<i64>), objects::size.eq(column(size)), objects::gone.eq(column(gone)));
+            if diesel::update(begun).set(set).execute(c).await? == 0 {
                 return Err(Failure::Collected);
             }
+            let columns: Vec<_> = missing.iter().map(|a| a.blob.sha256.0.to_vec()).collect();
+            let replaced = damaged_places!(c, &storage, columns);
             let row = |a: &&Arrived| LocationRow {
-                sha256: a.sha256.0.to_vec(),
+                sha256: a.blob.sha256.0.to_vec(),
                 storage: storage.clone(),
                 object,
                 start: column(a.start),
+                damaged: None,
             };
             let rows: Vec<_> = missing.iter().map(row).collect();
-            bulk_insert!(c, locations::table, rows)?;
+            bulk_insert!(c, locations::table, rows, on_conflict((locations::sha256, locations::storage)).do_update().set((
+                locations::object.eq(excluded(locations::object)),
+                locations::start.eq(excluded(locations::start)),
+                locations::damaged.eq(None::<i64>),
+            )))?;
+            thin_out!(c, replaced);
         }
         lease_all!(c, lease, all);
         Ok(!missing.is_empty())

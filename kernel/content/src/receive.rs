@@ -22,9 +22,9 @@ impl Content {
             Some(object) => self.write_whole(object, expected, size, body).await?,
             None => pour(body, size, false, None).await.and_then(|digests| verify(digests, expected))?,
         };
-        let arrived = Arrived { sha256: digests.sha256, size, oid: digests.oid, start: 0 };
-        self.keep(lease, object.as_ref(), vec![arrived]).await?;
-        Ok(Blob { sha256: digests.sha256, size, oid: digests.oid })
+        let blob = Blob { sha256: digests.sha256, size, oid: digests.oid };
+        self.keep(lease, object.as_ref(), vec![Arrived { blob, start: 0, sums: digests.sums }]).await?;
+        Ok(blob)
     }
 
     async fn write_whole(&self, object: &Object, expected: Expected, size: u64, body: ByteStream) -> Result<Digests> {

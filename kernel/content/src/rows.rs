@@ -20,6 +20,7 @@ pub(crate) struct BlobRow {
     pub(crate) sha256: Vec<u8>,
     pub(crate) size: i64,
     pub(crate) oid: Option<Vec<u8>>,
+    pub(crate) sums: Option<Vec<u8>>,
 }
 
 #[derive(Insertable, Clone)]
@@ -32,6 +33,8 @@ pub(crate) struct ObjectRow {
     pub(crate) lease: Option<i64>,
     pub(crate) created: i64,
     pub(crate) deleting: bool,
+    pub(crate) size: i64,
+    pub(crate) gone: i64,
 }
 
 #[derive(Insertable, Clone)]
@@ -41,6 +44,7 @@ pub(crate) struct LocationRow {
     pub(crate) storage: String,
     pub(crate) object: i64,
     pub(crate) start: i64,
+    pub(crate) damaged: Option<i64>,
 }
 
 #[derive(Insertable, Clone)]
@@ -116,6 +120,37 @@ macro_rules! move_held {
         let set = (held::bytes.eq(moved.0), held::revision.eq(moved.1));
         diesel::update(held::table.find($repository)).set(set).execute($c).await?;
         moved
+    }};
+}
+
+/// Counts bytes that no location names any more, `(object, bytes)` each, and marks the objects that hold nothing else.
+/// Whoever took the locations away calls it, in the same transaction.
+macro_rules! thin_out {
+    ($c:expr, $gone:expr) => {{
+        let mut by_object = std::collections::BTreeMap::<i64, i64>::new();
+        for (object, bytes) in $gone {
+            *by_object.entry(object).or_default() += bytes;
+        }
+        let ids: Vec<i64> = by_object.keys().copied().collect();
+        // Two may take different blobs of one pack: the second to come must see that it took the last.
+        for piece in ids.chunks(PIECE) {
+            let query = objects::table.filter(objects::id.eq_any(piece)).order(objects::id).select(objects::id);
+            lock!(query).load::<i64>($c).await?;
+        }
+        let mut used = std::collections::HashSet::<i64>::new();
+        for piece in ids.chunks(PIECE) {
+            let query = locations::table.filter(locations::object.eq_any(piece)).select(locations::object).distinct();
+            used.extend(query.load::<i64>($c).await?);
+        }
+        let empty: Vec<i64> = ids.into_iter().filter(|id| !used.contains(id)).collect();
+        for piece in empty.chunks(PIECE) {
+            let rows = objects::table.filter(objects::id.eq_any(piece));
+            diesel::update(rows).set(objects::deleting.eq(true)).execute($c).await?;
+        }
+        for object in used {
+            let thinner = objects::gone.eq(objects::gone + by_object.get(&object).copied().unwrap_or_default());
+            diesel::update(objects::table.find(object)).set(thinner).execute($c).await?;
+        }
     }};
 }
 

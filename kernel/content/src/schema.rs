@@ -1,8 +1,8 @@
 //! The tables, as diesel sees them. What they mean stands in the migrations.
 
-diesel::table! { blobs (sha256) { sha256 -> Binary, size -> BigInt, oid -> Nullable<Binary>, idle_since -> Nullable<BigInt>, } }
-diesel::table! { objects (id) { id -> BigInt, storage -> Text, key -> Text, packed -> Bool, lease -> Nullable<BigInt>, created -> BigInt, deleting -> Bool, } }
-diesel::table! { locations (sha256, storage) { sha256 -> Binary, storage -> Text, object -> BigInt, start -> BigInt, } }
+diesel::table! { blobs (sha256) { sha256 -> Binary, size -> BigInt, oid -> Nullable<Binary>, idle_since -> Nullable<BigInt>, sums -> Nullable<Binary>, } }
+diesel::table! { objects (id) { id -> BigInt, storage -> Text, key -> Text, packed -> Bool, lease -> Nullable<BigInt>, created -> BigInt, deleting -> Bool, size -> BigInt, gone -> BigInt, } }
+diesel::table! { locations (sha256, storage) { sha256 -> Binary, storage -> Text, object -> BigInt, start -> BigInt, damaged -> Nullable<BigInt>, } }
 diesel::table! { leases (id) { id -> BigInt, repository -> BigInt, expires -> BigInt, } }
 diesel::table! { lease_blobs (lease, sha256) { lease -> BigInt, sha256 -> Binary, } }
 diesel::table! { lease_reservations (lease, reservation) { lease -> BigInt, sha256 -> Binary, reservation -> BigInt, } }

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use sha2::Digest;
 
 use crate::objects::{Arrived, Object};
-use crate::{Content, Stored, unblocked};
+use crate::sums::column_of;
+use crate::{Blob, Content, Stored, unblocked};
 
 impl Content {
     /// Stores small files under a lease, in their order. Those that are not stored yet become one pack; the others are
@@ -42,7 +43,8 @@ impl Content {
         let (mut arrived, mut start) = (Vec::with_capacity(files.len()), 0);
         let mut written = Ok(());
         for (file, bytes) in files {
-            arrived.push(Arrived { sha256: file.sha256, size: file.size, oid: Some(file.oid), start });
+            let blob = Blob { sha256: file.sha256, size: file.size, oid: Some(file.oid) };
+            arrived.push(Arrived { blob, start, sums: column_of(&bytes) });
             start += file.size;
             written = match written {
                 Ok(()) if !bytes.is_empty() => writer.write(bytes).await,

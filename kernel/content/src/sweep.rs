@@ -129,16 +129,11 @@ for_both! {
         let named = |sha256: &Vec<u8>| held.contains(sha256) || leased.contains(sha256);
         let gone: Vec<_> = idle.into_iter().filter(|row| !named(&row.0)).collect();
         let digests: Vec<_> = gone.iter().map(|row| &row.0).collect();
-        let emptied = locations::table.filter(locations::sha256.eq_any(&digests)).select(locations::object).distinct();
-        let emptied: Vec<i64> = emptied.load(c).await?;
-        // Two sweeps may take different blobs of one pack: the second to come must see that it took the last.
-        let query = objects::table.filter(objects::id.eq_any(&emptied)).order(objects::id).select(objects::id);
-        lock!(query).load::<i64>(c).await?;
+        let freed = locations::table.inner_join(blobs::table).filter(locations::sha256.eq_any(&digests));
+        let freed: Vec<(i64, i64)> = freed.select((locations::object, blobs::size)).load(c).await?;
         diesel::delete(locations::table.filter(locations::sha256.eq_any(&digests))).execute(c).await?;
         diesel::delete(blobs::table.filter(blobs::sha256.eq_any(&digests))).execute(c).await?;
-        let used = exists(locations::table.filter(locations::object.eq(objects::id)));
-        let rows = objects::table.filter(objects::id.eq_any(&emptied)).filter(not(used));
-        diesel::update(rows).set(objects::deleting.eq(true)).execute(c).await?;
+        thin_out!(c, freed);
         Ok(gone)
     }
 

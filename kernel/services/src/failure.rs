@@ -78,6 +78,9 @@ pub enum Failure {
     /// Not now; the same call may work later.
     #[error("{0}")]
     Unavailable(Error),
+    /// What is stored is not what was stored.
+    #[error("{0}")]
+    Damaged(Error),
     /// A fault of the hub's own.
     #[error("{0}")]
     Broken(Error),
@@ -108,7 +111,8 @@ impl From<Error> for Failure {
             ErrorKind::Invalid => Self::Invalid(error.context),
             ErrorKind::Unsupported => Self::Unsupported(error.context),
             ErrorKind::Unavailable => Self::Unavailable(error),
-            ErrorKind::Corrupt | ErrorKind::Internal => Self::Broken(error),
+            ErrorKind::Corrupt => Self::Damaged(error),
+            ErrorKind::Internal => Self::Broken(error),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod world;
 mod claims;
 mod crash;
+mod damage;
 mod holdings;
 mod multipart;
 mod receive;

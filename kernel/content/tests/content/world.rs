@@ -92,8 +92,25 @@ impl World {
         page.items.iter().map(ToString::to_string).collect()
     }
 
+    /// Flips one bit of an object, as a disk does.
+    pub async fn flip(&self, key: &str, at: u64) {
+        let key = key.parse().unwrap();
+        let size = self.storage.stat(&key).await.unwrap();
+        let bytes = self.storage.read(&key, ByteRange::whole(size)).await.unwrap();
+        let mut bytes = bytes.try_collect::<Vec<Bytes>>().await.unwrap().concat();
+        bytes[usize::try_from(at).unwrap()] ^= 0x10;
+        let mut writer = self.storage.create(&key).await.unwrap();
+        writer.write(bytes.into()).await.unwrap();
+        writer.commit().await.unwrap();
+    }
+
     pub async fn count(&self, table: &'static str) -> i64 {
         read!(self.scratch.database, count(table)).unwrap()
+    }
+
+    pub async fn execute(&self, statement: &'static str) {
+        let done: Result<(), Error> = ballast_database::write!(self.scratch.database, execute(statement));
+        done.unwrap();
     }
 
     /// Sweeps until nothing is left. What was cut off may still be ending on its own task.
@@ -128,11 +145,12 @@ pub async fn read_from(content: &Content, sha256: Sha256, range: ByteRange) -> R
     use std::io::{Read, Seek, SeekFrom};
     match content.open(sha256, range).await? {
         Delivery::Stream(bytes) => Ok(bytes.try_collect::<Vec<Bytes>>().await?.concat()),
-        Delivery::File { mut file, range } => {
-            let mut bytes = vec![0; usize::try_from(range.len()).unwrap()];
-            file.seek(SeekFrom::Start(range.start)).unwrap();
+        Delivery::File { mut file, range, checks } => {
+            let cover = checks.cover(range);
+            let mut bytes = vec![0; usize::try_from(cover.len()).unwrap()];
+            file.seek(SeekFrom::Start(cover.start)).unwrap();
             file.read_exact(&mut bytes).unwrap();
-            Ok(bytes)
+            Ok(checks.check(range, bytes.into())?.to_vec())
         }
     }
 }
@@ -185,6 +203,11 @@ for_both! {
     pub async fn count(c: &mut Connection, table: &'static str) -> Result<i64, Error> {
         let count: Count = diesel::sql_query(format!("SELECT COUNT(*) AS found FROM {table}")).get_result(c).await?;
         Ok(count.found)
+    }
+
+    pub async fn execute(c: &mut Connection, statement: &'static str) -> Result<(), Error> {
+        diesel::sql_query(statement).execute(c).await?;
+        Ok(())
     }
 }
 
