@@ -35,7 +35,7 @@ mod whoami;
 
 pub use accounts::{CreatedToken, NewAccount, Operator};
 pub use ballast_catalog::{OrgRole, User};
-pub use ballast_content::Delivery;
+pub use ballast_content::{Checks, Delivery};
 pub use ballast_contract::Page;
 pub use bootstrap::{Bootstrap, DeclaredMember, DeclaredOrganization, DeclaredToken, DeclaredUser, FirstStart};
 pub use caller::Caller;
