@@ -1,5 +1,7 @@
 //! Versioning: paths, trees, commits and refs of repositories that are known by key alone.
 
+mod upkeep;
+
 use async_trait::async_trait;
 use ballast_types::{
     CommitId, GitOid, OperationId, RefName, RepoKey, RepoPath, Revision, Sha256, Signature, Timestamp,
@@ -7,6 +9,8 @@ use ballast_types::{
 use serde::{Deserialize, Serialize};
 
 use crate::{Component, Page, Result};
+
+pub use upkeep::{Damage, Damaged, SweepRequest, Swept, Upkeep};
 
 /// The bytes of one file. The engine keeps it and gives it back; it never looks at the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -309,6 +313,11 @@ pub trait Versioning: Component {
 
     /// Merge, revert and squash, where the engine does them.
     fn rewriting(&self) -> Option<&dyn Rewriting> {
+        None
+    }
+
+    /// Verifying and sweeping, where the engine's storage is its own.
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
         None
     }
 }

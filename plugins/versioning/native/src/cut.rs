@@ -9,9 +9,11 @@ use crate::node::Node;
 /// The chance of a cut behind a key, as one in this many.
 const AVERAGE: u32 = 128;
 const FEWEST: usize = 32;
-const MOST: usize = 512;
-/// Of keys, in bytes. The longest key is a 14th of it, so that every inner node has several children.
-const LONGEST: usize = 64 << 10;
+/// The most entries of a node.
+pub const MOST: usize = 512;
+/// A node ends with the key that fills it to this, in bytes. The longest key is a 15th of it, so that every inner node
+/// has several children.
+pub const LONGEST: usize = 64 << 10;
 const LEVELS: usize = 16;
 
 /// Decides where nodes end.

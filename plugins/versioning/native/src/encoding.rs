@@ -14,6 +14,7 @@ use std::io;
 use ballast_types::GitOid;
 
 use crate::node::{Child, Node, NodeId, Sums, Value};
+use crate::{cut, key};
 
 const VERSION: u8 = 1;
 /// More than the bounds of a node allow; what claims to be longer is not read.
@@ -54,7 +55,9 @@ pub fn id(encoded: &[u8]) -> NodeId {
     NodeId(*blake3::hash(encoded).as_bytes())
 }
 
-/// Reads a node; its keys ascend and its columns are whole.
+/// Reads a node: its keys ascend, its columns are whole, it is within the bounds of a node, and `encode` would write
+/// these very bytes. The bounds come first, because keys that share their beginnings could claim memory that grows with
+/// the square of their number.
 pub fn decode(bytes: &[u8]) -> Result<Node, Malformed> {
     let mut input = Input(bytes);
     if input.byte()? != VERSION {
@@ -64,6 +67,9 @@ pub fn decode(bytes: &[u8]) -> Result<Node, Malformed> {
     let count = input.count()?;
     if level > 0 && count == 0 {
         return Err(Malformed("an inner node has no children"));
+    }
+    if count > cut::MOST {
+        return Err(Malformed("it has more entries than a node can have"));
     }
     let mut node = Node::new(level);
     decode_keys(&mut node, &mut input, count)?;
@@ -78,6 +84,7 @@ pub fn decode(bytes: &[u8]) -> Result<Node, Malformed> {
 }
 
 fn decode_keys(node: &mut Node, input: &mut Input<'_>, count: usize) -> Result<(), Malformed> {
+    let mut key_bytes = 0;
     for at in 0..count {
         let shared = usize::try_from(input.varint()?).map_err(|_| Malformed("a key is too long"))?;
         let length = input.count()?;
@@ -86,6 +93,13 @@ fn decode_keys(node: &mut Node, input: &mut Input<'_>, count: usize) -> Result<(
         let tail = before.get(shared..).ok_or(Malformed("a key shares more than there is"))?;
         if at > 0 && rest <= tail {
             return Err(Malformed("its keys do not ascend"));
+        }
+        if !tail.is_empty() && tail.first() == rest.first() {
+            return Err(Malformed("a key shares more than it says"));
+        }
+        key_bytes += shared + length;
+        if shared + length > key::LONGEST || key_bytes - length - shared >= cut::LONGEST {
+            return Err(Malformed("its keys are longer than a node's can be"));
         }
         node.push_key(shared, rest);
     }
@@ -150,6 +164,10 @@ impl<'a> Input<'a> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
+            // Nine bytes hold 63 bits.
+            if shift > 0 && byte == 0 || shift == 63 && byte > 1 {
+                return Err(Malformed("a number is not written as numbers are"));
+            }
             number |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 return Ok(number);
@@ -208,6 +226,8 @@ impl Unpacker {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::node::Item;
 
@@ -260,6 +280,80 @@ mod tests {
                 let node = Unpacker::new().unwrap().unpack(id(&encoded), &damaged);
                 assert!(node.is_err() || encode(&node.unwrap()) == encoded, "damaged at {at}");
             }
+        }
+    }
+
+    #[test]
+    fn keys_that_grow_with_the_square_of_their_number_are_refused_early() {
+        // Each key is the one before and one byte: three bytes a key, but together as long as their number's square.
+        let mut bytes = vec![VERSION, 0];
+        put(&mut bytes, 512);
+        for at in 0..512u64 {
+            put(&mut bytes, at);
+            bytes.extend([1, b'a']);
+        }
+        bytes.resize(bytes.len() + 512 * 22, 0);
+        assert_eq!(decode(&bytes), Err(Malformed("its keys are longer than a node's can be")));
+        let mut many = vec![VERSION, 0];
+        put(&mut many, 600);
+        many.resize(20_000, 0);
+        assert_eq!(decode(&many), Err(Malformed("it has more entries than a node can have")));
+    }
+
+    /// Reading ends, and what comes out is written as it was read and takes no more room than it may.
+    fn check(bytes: &[u8]) {
+        assert_eq!(crate::check_node(bytes).is_ok(), decode(bytes).is_ok());
+        if let Ok(node) = decode(bytes) {
+            assert_eq!(encode(&node), bytes);
+            assert!(node.weight() <= 4 * bytes.len() + cut::LONGEST + key::LONGEST + size_of::<Node>());
+            let _ = node.sums(0..node.len());
+        }
+    }
+
+    fn any_node() -> impl Strategy<Value = Node> {
+        let leaf = prop::collection::btree_map(
+            "[a-c/]{0,12}",
+            (any::<u32>(), any::<bool>(), any::<u64>(), any::<[u8; 20]>()),
+            0..60,
+        );
+        let inner = prop::collection::btree_map("[a-c/]{0,12}", (any::<[u64; 4]>(), any::<[u8; 32]>()), 1..60);
+        let leaf = leaf.prop_map(|entries| {
+            let mut node = Node::new(0);
+            for (key, (mode, lfs, size, oid)) in entries {
+                node.push(key.as_bytes(), Item::Value(Value { mode, lfs, size, oid: GitOid(oid) }));
+            }
+            node
+        });
+        let inner = (1..9u8, inner).prop_map(|(level, entries)| {
+            let mut node = Node::new(level);
+            for (key, ([count, bytes, lfs_bytes, tree_bytes], id)) in entries {
+                let sums = Sums { count, bytes, lfs_bytes, tree_bytes };
+                node.push(key.as_bytes(), Item::Child(Child { id: NodeId(id), sums }));
+            }
+            node
+        });
+        prop_oneof![leaf, inner]
+    }
+
+    proptest! {
+        #[test]
+        fn any_node_is_read_back_and_any_damage_to_it_is_survived(
+            node in any_node(), at in any::<prop::sample::Index>(), with in any::<u8>(), cut in any::<prop::sample::Index>(),
+        ) {
+            let encoded = encode(&node);
+            prop_assert_eq!(decode(&encoded), Ok(node));
+            let mut damaged = encoded.clone();
+            damaged[at.index(encoded.len())] = with;
+            check(&damaged);
+            check(&encoded[..cut.index(encoded.len())]);
+            damaged.remove(cut.index(encoded.len()));
+            check(&damaged);
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..400), level in 0..3u8) {
+            check(&bytes);
+            check(&[&[VERSION, level], &bytes[..]].concat());
         }
     }
 }

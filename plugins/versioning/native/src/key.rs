@@ -7,6 +7,11 @@
 
 use std::ops::Range;
 
+use ballast_types::RepoPath;
+
+/// The longest key, in bytes: a path with one more slash within and one behind.
+pub const LONGEST: usize = RepoPath::MAX + 2;
+
 /// The key of a file, symlink or submodule.
 pub fn of_file(path: &str) -> Vec<u8> {
     let (folder, name) = split(path);

@@ -106,6 +106,13 @@ impl Native {
     }
 }
 
+/// Whether these bytes are a node of a map: what the engine asks of a row before it believes it, apart from the hash.
+/// `Corrupt` where they are none. It takes any bytes, never panics, and needs memory in proportion to their number.
+pub fn check_node(bytes: &[u8]) -> Result<()> {
+    let read = |_: node::Node| ();
+    encoding::decode(bytes).map(read).map_err(|error| corrupt("versioning.node", "these bytes").with_source(error))
+}
+
 #[async_trait]
 impl Component for Native {
     async fn start(&self) -> Result<()> {
