@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ballast_database::Database;
 use ballast_services::Hub;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
@@ -10,6 +11,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::status::Serving;
 
 const RECOVER: Duration = Duration::from_secs(60);
+/// How long a command's write may go unnoticed by a hub that serves beside it.
+const NOTICE: Duration = Duration::from_millis(250);
 const TIDY: Duration = Duration::from_secs(5);
 const COLLECT: Duration = Duration::from_secs(60 * 60);
 
@@ -18,9 +21,13 @@ pub struct Background(Vec<JoinHandle<()>>);
 
 impl Background {
     /// Recovers now and every minute, collects garbage now and every hour. Both are safe to be cut off anywhere.
-    pub fn start(hub: &Hub, serving: &Arc<Serving>) -> Self {
-        let (recover, collect) = (recover(hub.clone()), collect(hub.clone()));
-        Self(vec![tokio::spawn(recover), tokio::spawn(collect), tokio::spawn(tidy(Arc::clone(serving)))])
+    pub fn start(hub: &Hub, serving: &Arc<Serving>, database: &Database) -> Self {
+        Self(vec![
+            tokio::spawn(recover(hub.clone())),
+            tokio::spawn(collect(hub.clone())),
+            tokio::spawn(tidy(Arc::clone(serving))),
+            tokio::spawn(notice(database.clone())),
+        ])
     }
 }
 
@@ -50,6 +57,17 @@ async fn collect(hub: Hub) {
             Ok(collected) if collected.objects == 0 => {}
             Ok(collected) => tracing::info!(collected.objects, collected.bytes, "collected garbage"),
             Err(error) => tracing::warn!(%error, "garbage collection failed; it is tried again in an hour"),
+        }
+    }
+}
+
+/// Commands write beside the hub: what is kept in memory must follow.
+async fn notice(database: Database) {
+    let mut ticks = every(NOTICE);
+    while database.is_alone() {
+        ticks.tick().await;
+        if let Err(error) = database.notice_others().await {
+            tracing::warn!(%error, "whether another process has written is not known; it is asked again");
         }
     }
 }

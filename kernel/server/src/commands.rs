@@ -43,7 +43,7 @@ fn with_hub(options: &Options, work: impl AsyncFnOnce(&Hub) -> Result<(), Exit>)
     let registry = builtins::registry();
     let loaded = preflight::load(options, &registry)?;
     runtime()?.block_on(async {
-        let opened = hub::open(&loaded, &registry).await?;
+        let opened = hub::open(&loaded, &registry, hub::Purpose::Command).await?;
         let outcome = work(&opened.hub).await;
         opened.plugins.stop().await;
         outcome

@@ -18,17 +18,27 @@ use crate::exit::Exit;
 pub struct Opened {
     pub hub: Hub,
     pub plugins: Plugins,
+    pub database: Database,
+}
+
+/// What a hub is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To serve: on SQLite, as the one process that does.
+    Serve,
+    /// One command, perhaps beside a hub that serves.
+    Command,
 }
 
 /// Opens and starts everything that the configuration names, and migrates what is older than this program.
-pub async fn open(loaded: &Loaded, registry: &Registry) -> Result<Opened, Exit> {
+pub async fn open(loaded: &Loaded, registry: &Registry, purpose: Purpose) -> Result<Opened, Exit> {
     Problems::check(loaded.unreadable_secrets())?;
     data_dir::make(loaded.data_dir())?;
-    let database = database(loaded).await?;
+    let database = database(loaded, purpose).await?;
     let plugins = Plugins::open(registry, loaded, &Deps { database: database.clone() }).await?;
     let catalog = Catalog::new(database.clone());
     catalog.migrate().await.map_err(Exit::failure)?;
-    let content = content(&loaded.config, database, &plugins).await?;
+    let content = content(&loaded.config, database.clone(), &plugins).await?;
     plugins.start().await.map_err(Exit::failure)?;
 
     let parts = Parts {
@@ -41,7 +51,7 @@ pub async fn open(loaded: &Loaded, registry: &Registry) -> Result<Opened, Exit> 
         clock: Arc::new(Timestamp::now),
     };
     match Hub::open(parts).await {
-        Ok(hub) => Ok(Opened { hub, plugins }),
+        Ok(hub) => Ok(Opened { hub, plugins, database }),
         Err(failure) => {
             plugins.stop().await;
             Err(Exit::failure(failure))
@@ -49,9 +59,13 @@ pub async fn open(loaded: &Loaded, registry: &Registry) -> Result<Opened, Exit> 
     }
 }
 
-async fn database(loaded: &Loaded) -> Result<Database, Exit> {
+async fn database(loaded: &Loaded, purpose: Purpose) -> Result<Database, Exit> {
     let config = &loaded.config.database;
-    let options = Options { connections: config.connections, wait: Duration::from_secs(config.wait_seconds.into()) };
+    let options = Options {
+        connections: config.connections,
+        wait: Duration::from_secs(config.wait_seconds.into()),
+        alone: purpose == Purpose::Serve,
+    };
     let Some(url) = &config.url else { return Err(Exit::failure("database.url: missing")) };
     let url = loaded.secret("database.url", url)?;
     Database::open(url.expose(), &options).await.map_err(Exit::failure)

@@ -1,5 +1,7 @@
 //! Who sent a request.
 
+use std::sync::Arc;
+
 use ballast_catalog::User;
 use ballast_contract::auth::{Credential, CredentialInfo, Identity, Role};
 use ballast_types::{Name, RepoKey, Signature};
@@ -14,7 +16,7 @@ pub struct Caller {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
-    pub user: User,
+    pub user: Arc<User>,
     pub credential: CredentialInfo,
 }
 
@@ -102,7 +104,9 @@ impl Hub {
         if !user.active {
             return Err(Failure::Forbidden(format!("The account '{}' is disabled", user.name)));
         }
-        user.administrator = identity.administrator.unwrap_or(user.administrator);
+        if let Some(administrator) = identity.administrator.filter(|said| *said != user.administrator) {
+            Arc::make_mut(&mut user).administrator = administrator;
+        }
         Ok(Caller { known: Some(Known { user, credential: identity.credential }) })
     }
 }

@@ -1,5 +1,7 @@
 //! What a repository's README says about it.
 
+use std::sync::Arc;
+
 use ballast_types::CommitId;
 use serde_json::{Map, Value};
 
@@ -18,26 +20,30 @@ pub struct Card {
 }
 
 /// The most of a README that is read for its metadata, in bytes.
-const MAX_README: u64 = 4 << 20;
+const MAX_README: u32 = 4 << 20;
 
 impl Readable {
     /// The card of a commit. One that is missing or broken is empty: it says nothing.
-    pub async fn card(&self, at: CommitId) -> Result<Card> {
+    pub async fn card(&self, at: CommitId) -> Result<Arc<Card>> {
         let path = "README.md".parse().map_err(crate::Failure::invalid)?;
-        let text = self.small_file(at, &path, MAX_README).await?;
-        let text = text.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default();
-        let metadata = match front_matter(&text) {
-            Some(Ok(metadata)) => serde_json::to_value(metadata).unwrap_or_default(),
-            Some(Err(_)) | None => Value::Null,
-        };
-        Ok(match metadata {
-            Value::Object(data) => Card::read(data),
-            _ => Card::default(),
-        })
+        let card = self.parsed(at, &path, MAX_README, &self.hub.0.small_files.cards).await?;
+        Ok(card.unwrap_or_default())
     }
 }
 
 impl Card {
+    /// The card at the top of a README.
+    pub(crate) fn parse(readme: &[u8]) -> Self {
+        let metadata = match front_matter(&String::from_utf8_lossy(readme)) {
+            Some(Ok(metadata)) => serde_json::to_value(metadata).unwrap_or_default(),
+            Some(Err(_)) | None => Value::Null,
+        };
+        match metadata {
+            Value::Object(data) => Card::read(data),
+            _ => Card::default(),
+        }
+    }
+
     fn read(data: Map<String, Value>) -> Self {
         let texts = |key: &str| -> Vec<String> {
             match data.get(key) {

@@ -12,6 +12,7 @@
 //! A credential lowers that to its role's ceiling, a policy plugin may take more away, and nothing adds to it.
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use ballast_catalog::{NamespaceKind, OrgRole, Repository};
 use ballast_contract::auth::Question;
@@ -24,7 +25,7 @@ use crate::{Caller, Failure, Hub, Result};
 #[derive(Clone)]
 pub struct Readable {
     pub(crate) hub: Hub,
-    pub(crate) repository: Repository,
+    pub(crate) repository: Arc<Repository>,
     pub(crate) id: RepoId,
     pub(crate) caller: Caller,
 }
@@ -110,7 +111,7 @@ impl Hub {
         if !self.policies_allow(known, &repository, Right::Read).await? {
             return Err(absent());
         }
-        let id = RepoId { namespace: found.namespace.name, name: repository.name.clone() };
+        let id = RepoId { namespace: found.namespace.name.clone(), name: repository.name.clone() };
         if found.by_redirect {
             return Err(Failure::RepositoryMoved { kind, from: written, to: id });
         }

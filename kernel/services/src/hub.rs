@@ -11,6 +11,7 @@ use ballast_contract::versioning::Versioning;
 use ballast_types::Timestamp;
 
 use crate::Result;
+use crate::small_files::SmallFiles;
 use crate::ticket::TicketOffice;
 
 /// What decides whether a file goes to LFS, and how LFS uploads are cut.
@@ -64,6 +65,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub(crate) struct Inner {
     pub parts: Parts,
     pub tickets: TicketOffice,
+    pub small_files: SmallFiles,
 }
 
 /// The hub. Cheap to clone; nothing here is a right: handles are.
@@ -74,7 +76,7 @@ impl Hub {
     /// Puts a hub together from parts that are started already.
     pub async fn open(parts: Parts) -> Result<Self> {
         let tickets = TicketOffice::new(parts.catalog.secret("tickets").await?);
-        Ok(Self(Arc::new(Inner { parts, tickets })))
+        Ok(Self(Arc::new(Inner { parts, tickets, small_files: SmallFiles::new() })))
     }
 
     /// What the operator chose.

@@ -1,5 +1,7 @@
 //! Which files are large.
 
+use std::sync::Arc;
+
 use ballast_types::{CommitId, RepoPath};
 
 use crate::create_repository::attributes_path;
@@ -12,7 +14,7 @@ pub(crate) struct LfsRules {
     /// In bytes.
     pub threshold: u64,
     suffixes: Vec<String>,
-    attributes: Attributes,
+    attributes: Arc<Attributes>,
 }
 
 impl LfsRules {
@@ -28,25 +30,16 @@ impl Readable {
     /// The rule at a commit; none is a branch without commits.
     pub(crate) async fn lfs_rules(&self, at: Option<CommitId>) -> Result<LfsRules> {
         let (own, default) = (&self.repository.lfs, &self.hub.settings().lfs);
-        let text = match at {
-            Some(at) => self.small_file(at, &attributes_path(), Attributes::MAX).await?,
+        let known = &self.hub.0.small_files.attributes;
+        let attributes = match at {
+            Some(at) => self.parsed(at, &attributes_path(), Attributes::MAX, known).await?,
             None => None,
         };
         let suffixes = default.suffixes.iter().chain(own.suffixes.iter().flatten());
         Ok(LfsRules {
             threshold: own.threshold.unwrap_or(default.threshold),
             suffixes: suffixes.map(|suffix| suffix.to_lowercase()).collect(),
-            attributes: text.map(|text| Attributes::parse(&text)).unwrap_or_default(),
+            attributes: attributes.unwrap_or_default(),
         })
-    }
-
-    /// The bytes of a small regular file; none where there is no such file or it is larger than `most` bytes.
-    pub(crate) async fn small_file(&self, at: CommitId, path: &RepoPath, most: u64) -> Result<Option<bytes::Bytes>> {
-        let found = self.hub.engine().entries(self.key(), at, std::slice::from_ref(path)).await?;
-        let file = found.first().copied().flatten().and_then(|node| node.file().copied());
-        match file.filter(|file| !file.is_lfs() && file.size() <= most) {
-            Some(file) => Ok(Some(self.hub.content().read_small(file.sha256(), most).await?)),
-            None => Ok(None),
-        }
     }
 }

@@ -29,6 +29,7 @@ mod recover;
 mod refs;
 mod repository_info;
 mod resolve_file;
+mod small_files;
 mod ticket;
 mod validate_card;
 mod whoami;

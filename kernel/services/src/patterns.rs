@@ -22,7 +22,7 @@ pub(crate) struct Attributes(Vec<(Pattern, bool)>);
 
 impl Attributes {
     /// The most of a `.gitattributes` that is read, in bytes; git has the same kind of limit (100 MB) for files.
-    pub const MAX: u64 = 1 << 20;
+    pub const MAX: u32 = 1 << 20;
 
     /// Lines that git would not understand are passed over, as git does.
     pub fn parse(text: &[u8]) -> Self {

@@ -1,5 +1,7 @@
 //! Before an upload: which files are large, which are left out, and which are there already.
 
+use std::sync::Arc;
+
 use ballast_contract::ErrorKind;
 use ballast_contract::quota::{Account, Scope, Usage};
 use ballast_contract::versioning::{FileRef, Node};
@@ -37,7 +39,7 @@ pub struct PreuploadAnswer {
 /// The most files that are answered at once. Clients ask for 256.
 const MAX_FILES: usize = 5000;
 
-const MAX_IGNORE: u64 = 1 << 20;
+const MAX_IGNORE: u32 = 1 << 20;
 
 impl Writable {
     /// Answers for each file, in order. `git_ignore` is the upload's own; without it the repository's is used.
@@ -78,14 +80,14 @@ impl Writable {
         Ok(answers)
     }
 
-    async fn ignore_rules(&self, tip: Option<CommitId>, git_ignore: Option<&str>) -> Result<Ignore> {
+    async fn ignore_rules(&self, tip: Option<CommitId>, git_ignore: Option<&str>) -> Result<Arc<Ignore>> {
         let path = ".gitignore".parse().map_err(Failure::invalid)?;
-        let text = match (git_ignore, tip) {
-            (Some(text), _) => Some(Bytes::copy_from_slice(text.as_bytes())),
-            (None, Some(tip)) => self.small_file(tip, &path, MAX_IGNORE).await?,
+        let rules = match (git_ignore, tip) {
+            (Some(text), _) => Some(Arc::new(Ignore::parse(text.as_bytes()))),
+            (None, Some(tip)) => self.parsed(tip, &path, MAX_IGNORE, &self.hub.0.small_files.ignores).await?,
             (None, None) => None,
         };
-        Ok(text.map(|text| Ignore::parse(&text)).unwrap_or_default())
+        Ok(rules.unwrap_or_default())
     }
 
     /// Refuses what certainly cannot fit. What the client already has here is not known yet, so this promises nothing.

@@ -2,6 +2,7 @@
 
 use ballast_catalog::Repository;
 use ballast_contract::ErrorKind;
+use ballast_contract::quota::Scope;
 use ballast_types::{CommitId, RepoId, RepoKind, Revision, Timestamp, Visibility};
 
 use crate::{Failure, Readable, Result};
@@ -65,8 +66,9 @@ impl Readable {
         Ok(RepositoryInfo::new(&self.repository, self.id.clone(), sha))
     }
 
-    /// The bytes that the repository holds: each distinct blob once, over all its history.
+    /// The bytes that the repository holds, as its quota counts them: each distinct blob once, over all its history.
     pub async fn used_storage(&self) -> Result<u64> {
-        Ok(self.hub.content().held(self.key()).await?.bytes)
+        let usage = self.hub.quota().usage(&[Scope::Repository(self.key())]).await?;
+        Ok(usage.first().map_or(0, |usage| usage.used))
     }
 }

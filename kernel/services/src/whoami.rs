@@ -37,6 +37,6 @@ impl Hub {
             role: role.as_str(),
         };
         let organizations = found.into_iter().map(membership).collect();
-        Ok(Whoami { user: known.user.clone(), organizations, credential: known.credential.clone() })
+        Ok(Whoami { user: User::clone(&known.user), organizations, credential: known.credential.clone() })
     }
 }

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use ballast_services::{Card, Failure, ListQuery, NewRepository, Readable, RepositoryInfo, Sort};
+use ballast_services::{Failure, ListQuery, NewRepository, Readable, RepositoryInfo, Sort};
 use ballast_types::{RepoId, RepoKind, Revision, Visibility};
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
@@ -261,11 +262,11 @@ async fn described(
     let carded = ["cardData", "tags", "pipeline_tag", "library_name"].into_iter().any(asked);
     let card = match info.sha {
         Some(sha) if carded => repository.card(sha).await?,
-        _ => Card::default(),
+        _ => Arc::default(),
     };
     let used_storage = if asked("usedStorage") { Some(repository.used_storage().await?) } else { None };
     let siblings = siblings.map(|files| files.iter().map(|file| Sibling::new(file, blobs)).collect());
-    let value = RepositoryView { siblings, used_storage, ..RepositoryView::from(info).with_card(card) };
+    let value = RepositoryView { siblings, used_storage, ..RepositoryView::from(info).with_card(&card) };
     Ok(Selected { value, fields, next: None })
 }
 

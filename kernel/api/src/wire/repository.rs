@@ -167,8 +167,8 @@ impl Sibling {
 
 impl RepositoryView {
     /// The same with what its README says about it.
-    pub fn with_card(self, card: Card) -> Self {
-        let Card { data, tags, pipeline_tag, library_name } = card;
+    pub fn with_card(self, card: &Card) -> Self {
+        let Card { data, tags, pipeline_tag, library_name } = card.clone();
         Self { card_data: Some(Value::Object(data)), tags, pipeline_tag, library_name, ..self }
     }
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use crate::background::Background;
 use crate::cli::Options;
 use crate::exit::Exit;
-use crate::hub::{self, Opened};
+use crate::hub::{self, Opened, Purpose};
 use crate::status::{self, Serving};
 use crate::{builtins, data_dir, declared, http, logging, output, preflight, shutdown};
 
@@ -35,7 +35,7 @@ async fn serve(loaded: &Loaded, registry: &Registry) -> Result<(), Exit> {
     let address = listener.local_addr().map_err(Exit::failure)?;
     let bootstrap = declared::read(loaded)?;
 
-    let Opened { hub, plugins } = hub::open(loaded, registry).await?;
+    let Opened { hub, plugins, database } = hub::open(loaded, registry, Purpose::Serve).await?;
     let plugins = Arc::new(plugins);
     let served = async {
         let first = hub.operator().first_start().await.map_err(Exit::failure)?;
@@ -45,7 +45,7 @@ async fn serve(loaded: &Loaded, registry: &Registry) -> Result<(), Exit> {
         }
         hub.operator().apply(&bootstrap).await.map_err(Exit::failure)?;
         let serving = Arc::new(Serving::new(Arc::clone(&plugins), metrics));
-        let _background = Background::start(&hub, &serving);
+        let _background = Background::start(&hub, &serving, &database);
         output::print(&format!("listening on http://{address}\n"))?;
         let options = ApiOptions {
             public_url: server.public_url.clone(),

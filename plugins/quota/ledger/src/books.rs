@@ -5,10 +5,11 @@
 //! for somebody who waits for them. A reservation is changed only under the lock of its repository.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::Duration;
 
 use ballast_contract::ErrorKind;
-use ballast_contract::quota::{Account, Held, Limit, Reservation, Scope};
-use ballast_database::{Database, for_both, read, transaction};
+use ballast_contract::quota::{Account, Held, Limit, Reservation, Scope, Usage};
+use ballast_database::{Database, Recent, for_both, read, transaction};
 use ballast_types::RepoKey;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -22,11 +23,15 @@ use crate::rows::{
 
 /// Values that one statement lists: far below what SQLite takes.
 const AT_ONCE: usize = 500;
+/// Answers that are kept in memory; some 200 bytes each.
+const REMEMBERED: u64 = 20_000;
 
 /// The books, with what an account may hold where nothing is set.
 pub(crate) struct Books {
     pub(crate) database: Database,
     pub(crate) config: LedgerConfig,
+    /// What was answered and still holds, where this process alone writes.
+    pub(crate) recent: Recent<Scope, Usage>,
 }
 
 /// The rows behind some scopes.
@@ -36,30 +41,39 @@ pub(crate) struct Standing {
 }
 
 impl Books {
+    pub(crate) fn new(database: Database, config: LedgerConfig) -> Self {
+        Self { recent: Recent::new(&database, REMEMBERED, Duration::ZERO), database, config }
+    }
+
+    /// The database, for a write. Whatever changes, changes some account's sums: nothing that was answered holds.
+    fn changing(&self) -> Database {
+        self.database.outdating(self.recent.all())
+    }
+
     pub(crate) async fn place(&self, repo: RepoKey, account: Account, force: bool) -> Result<()> {
-        transaction!(self.database, place(repo, account, force, self.config.clone()))
+        transaction!(self.changing(), place(repo, account, force, self.config.clone()))
     }
 
     pub(crate) async fn reserve(&self, repo: RepoKey, wanted: Vec<Reservation>, expires: i64) -> Result<()> {
-        transaction!(self.database, reserve(repo, wanted, expires, self.config.clone()))
+        transaction!(self.changing(), reserve(repo, wanted, expires, self.config.clone()))
     }
 
     pub(crate) async fn settle(&self, repo: RepoKey, held: Held, reservations: Vec<i64>) -> Result<()> {
-        transaction!(self.database, settle(repo, held, reservations))
+        transaction!(self.changing(), settle(repo, held, reservations))
     }
 
     pub(crate) async fn forget(&self, repo: RepoKey) -> Result<()> {
-        transaction!(self.database, forget(repo))
+        transaction!(self.changing(), forget(repo))
     }
 
     pub(crate) async fn set_limit(&self, scope: Scope, limit: Limit) -> Result<()> {
-        transaction!(self.database, set_limit(scope, limit))
+        transaction!(self.changing(), set_limit(scope, limit))
     }
 
     /// Ends reservations, a few hundred in a transaction.
     pub(crate) async fn release(&self, reservations: &[i64]) -> Result<()> {
         for piece in reservations.chunks(AT_ONCE) {
-            let () = transaction!(self.database, release(piece.to_vec(), i64::MAX))?;
+            let () = transaction!(self.changing(), release(piece.to_vec(), i64::MAX))?;
         }
         Ok(())
     }
@@ -69,7 +83,7 @@ impl Books {
         loop {
             let over = read!(self.database, over(now))?;
             let more = over.len() == AT_ONCE;
-            let () = transaction!(self.database, release(over, now))?;
+            let () = transaction!(self.changing(), release(over, now))?;
             if !more {
                 return Ok(());
             }

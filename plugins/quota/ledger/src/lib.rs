@@ -30,7 +30,7 @@ pub async fn open(config: LedgerConfig, database: Database) -> Result<Ledger> {
     for bytes in [config.default_private_bytes, config.default_public_bytes].into_iter().flatten() {
         rows::signed(bytes).map_err(during("quota.open"))?;
     }
-    Ok(Ledger { books: Books { database, config } })
+    Ok(Ledger { books: Books::new(database, config) })
 }
 
 #[async_trait]
@@ -89,6 +89,20 @@ impl Quota for Ledger {
 
 impl Ledger {
     async fn usages(&self, scopes: &[Scope]) -> failure::Result<Vec<Usage>> {
+        let recent = &self.books.recent;
+        let known: Option<Vec<Usage>> = scopes.iter().map(|scope| recent.get(scope)).collect();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let marks: Vec<_> = scopes.iter().map(|scope| recent.mark(scope)).collect();
+        let usages = self.read_usages(scopes).await?;
+        for ((scope, usage), mark) in scopes.iter().zip(&usages).zip(marks) {
+            recent.put(*scope, *usage, mark);
+        }
+        Ok(usages)
+    }
+
+    async fn read_usages(&self, scopes: &[Scope]) -> failure::Result<Vec<Usage>> {
         let config = &self.books.config;
         let standing = self.books.standing(scopes.to_vec()).await?;
         let of_account = |account: &Account| match standing.accounts.get(account) {
