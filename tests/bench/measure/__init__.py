@@ -1,0 +1,1 @@
+"""What the workloads measure with: pinned processes, alternating rounds, medians, and a table of ratios."""
