@@ -60,10 +60,14 @@ def put(port: int, target: str, body: Body, start: int = 0, end: int | None = No
     with socket.create_connection(("127.0.0.1", port)) as connection, body.rest.path.open("rb") as file:
         head = request("PUT", target, {"Content-Length": str(end - start)}).replace(b"Content-Length: 0\r\n", b"")
         own = body.head[start:end]
-        connection.sendall(head + own)
-        at = start + len(own)
-        while at < end:
-            at += os.sendfile(connection.fileno(), file.fileno(), at, end - at)
+        try:
+            connection.sendall(head + own)
+            at = start + len(own)
+            while at < end:
+                at += os.sendfile(connection.fileno(), file.fileno(), at, end - at)
+        except (BrokenPipeError, ConnectionResetError):
+            # Refused before the end; the answer may say why.
+            pass
         return _answer(connection)
 
 

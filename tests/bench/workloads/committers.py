@@ -20,7 +20,7 @@ def run(bench: Bench) -> list[Row]:
     pusher = Pusher(bench.folder / "push")
     postgres = bench.postgres()
     limits = {
-        "SQLite": lambda: bench.size(3000, 300) / measured("serial", bench.folder / "serial.db", bench.size(3000, 300)),
+        "SQLite": lambda: bench.size(500, 100) / measured("serial", bench.folder / "serial.db", bench.size(500, 100)),
         "PostgreSQL": lambda: postgres.serial_rate(bench.size(2, 1)),
     }
     return [row(bench, database, hub, pusher, limits[database]) for database, hub in bench.hubs().items()]
