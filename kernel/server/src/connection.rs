@@ -1,50 +1,105 @@
-//! A connection that may not stand still for ever.
+//! What is known of a connection while it is served: how much moved on it, and whose turn it is.
+//!
+//! A hub cannot tell a slow client from one that only pretends to be slow, but it can tell both from its own work: as
+//! long as the hub reads, computes or waits for a disk, nothing is held against the client.
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
 
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::sync::Notify;
 
-/// A client's connection, which fails as timed out when for this long no byte came or went although one was waited for.
-pub struct Connection {
-    stream: TcpStream,
-    limit: Duration,
-    deadline: Pin<Box<Sleep>>,
+/// The counts of one connection. They only ever tell how it stands; nothing is decided here.
+#[derive(Debug, Default)]
+pub struct Pace {
+    requests: AtomicU64,
+    under_way: AtomicU32,
+    working: AtomicU32,
+    read: AtomicU64,
+    written: AtomicU64,
+    end: Notify,
 }
 
-impl Connection {
-    /// Watches over a connection.
-    pub fn new(stream: TcpStream, limit: Duration) -> Self {
-        Self { stream, limit, deadline: Box::pin(sleep(limit)) }
-    }
+/// The counts at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests that ever began.
+    pub requests: u64,
+    /// Requests that are not answered to their end yet.
+    pub under_way: u32,
+    /// Those of them in which it is the hub's turn.
+    pub working: u32,
+    /// Bytes that came, headers and all.
+    pub read: u64,
+    /// Bytes that went.
+    pub written: u64,
+}
 
-    /// What the stream answered; an answer moves the deadline, and none is an error once the deadline is over.
-    fn watched<T>(&mut self, context: &mut Context<'_>, answer: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if answer.is_ready() {
-            let deadline = Instant::now() + self.limit;
-            self.deadline.as_mut().reset(deadline);
-            return answer;
+impl Pace {
+    pub fn counts(&self) -> Counts {
+        Counts {
+            requests: self.requests.load(Relaxed),
+            under_way: self.under_way.load(Relaxed),
+            working: self.working.load(Relaxed),
+            read: self.read.load(Relaxed),
+            written: self.written.load(Relaxed),
         }
-        ready!(self.deadline.as_mut().poll(context));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the connection stood still for too long")))
+    }
+
+    /// Adds bytes that came, and bytes that went.
+    pub fn count(&self, read: u64, written: u64) {
+        self.read.fetch_add(read, Relaxed);
+        self.written.fetch_add(written, Relaxed);
+    }
+
+    /// Asks whoever serves the connection to drop it.
+    pub fn end(&self) {
+        self.end.notify_one();
+    }
+
+    /// Ends when [`end`](Self::end) was called.
+    pub async fn ended(&self) {
+        self.end.notified().await;
     }
 }
 
-impl AsyncRead for Connection {
+/// A connection whose bytes are counted.
+pub struct Counted {
+    stream: TcpStream,
+    pace: Arc<Pace>,
+}
+
+impl Counted {
+    pub fn new(stream: TcpStream, pace: Arc<Pace>) -> Self {
+        Self { stream, pace }
+    }
+
+    fn wrote(&self, answer: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(count)) = &answer {
+            self.pace.count(0, *count as u64);
+        }
+        answer
+    }
+}
+
+impl AsyncRead for Counted {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let answer = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        self.watched(cx, answer)
+        self.pace.count((buffer.filled().len() - before) as u64, 0);
+        answer
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for Counted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let answer = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.watched(cx, answer)
+        self.wrote(answer)
     }
 
     fn poll_write_vectored(
@@ -53,7 +108,7 @@ impl AsyncWrite for Connection {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let answer = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
-        self.watched(cx, answer)
+        self.wrote(answer)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -66,5 +121,77 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// A request from its headers to the last byte of its answer, and whose turn it is in it. It begins as the hub's.
+pub struct Exchange {
+    pace: Arc<Pace>,
+    working: AtomicBool,
+}
+
+impl Exchange {
+    pub fn begin(pace: Arc<Pace>) -> Arc<Self> {
+        pace.requests.fetch_add(1, Relaxed);
+        pace.under_way.fetch_add(1, Relaxed);
+        pace.working.fetch_add(1, Relaxed);
+        Arc::new(Self { pace, working: AtomicBool::new(true) })
+    }
+
+    /// Says whose turn it is: the hub's, or the client's.
+    fn turn(&self, working: bool) {
+        match (self.working.swap(working, Relaxed), working) {
+            (false, true) => drop(self.pace.working.fetch_add(1, Relaxed)),
+            (true, false) => drop(self.pace.working.fetch_sub(1, Relaxed)),
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.turn(false);
+        self.pace.under_way.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A body that says whose turn it is as it goes by.
+pub struct Watched<B> {
+    body: B,
+    exchange: Arc<Exchange>,
+    coming: bool,
+}
+
+impl<B> Watched<B> {
+    /// The body of a request: while none of it is there, it is the client's turn.
+    pub fn coming(body: B, exchange: Arc<Exchange>) -> Self {
+        Self { body, exchange, coming: true }
+    }
+
+    /// The body of an answer: while no more of it is asked for, it is the client's turn.
+    pub fn going(body: B, exchange: Arc<Exchange>) -> Self {
+        Self { body, exchange, coming: false }
+    }
+}
+
+impl<B: Body + Unpin> Body for Watched<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.exchange.turn(polled.is_ready() == self.coming);
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

@@ -25,14 +25,15 @@ pub struct ServerConfig {
     /// Web origins whose scripts may call the API, such as `https://app.example.org`; `*` allows all.
     #[schemars(extend("items" = { "type": "string", "format": "origin" }))]
     pub cors_origins: Vec<String>,
-    /// Connections at one time; further ones wait.
+    /// Connections at one time. A further one takes the place of one that waits for a request, or of the slowest; where
+    /// all are busy it waits.
     #[schemars(range(min = 1))]
     pub max_connections: u32,
     /// How long a client may take to send a request's headers, in seconds.
     #[schemars(range(min = 1))]
     pub header_seconds: u32,
-    /// How long a connection may stand still, in seconds: between requests, while a body comes or goes, and while the
-    /// hub works on an answer.
+    /// How long a connection may stand still, in seconds: between requests, and while a body comes or goes with less
+    /// than 256 bytes a second. While the hub works on an answer, nothing is held against the client.
     #[schemars(range(min = 1))]
     pub idle_seconds: u32,
     /// How long requests under way may take to end after SIGTERM or Ctrl-C, in seconds.
