@@ -165,13 +165,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Result<(CommitHeader, Vec<CommitOperation>), Failure> {
-        let pieces = futures::stream::iter([Ok(Bytes::copy_from_slice(body.as_bytes()))]);
-        futures::executor::block_on(async {
-            let mut lines = Lines::new(pieces, 10_000);
-            let header = header(&mut lines).await?;
-            let operations = operations(lines).try_collect().await?;
-            Ok((header, operations))
-        })
+        futures::executor::block_on(crate::read::commit(vec![Bytes::copy_from_slice(body.as_bytes())], 10_000))
     }
 
     const HEADER: &str = r#"{"key":"header","value":{"summary":"s","description":"d"}}"#;

@@ -71,7 +71,7 @@ impl Part {
             name,
             routes,
             paths,
-            schemas: registry.schemas.iter().map(|(name, schema)| (name.clone(), value(schema))).collect(),
+            schemas: registry.schemas.iter().map(|(name, schema)| (name.clone(), nullable(value(schema)))).collect(),
             security: security.collect(),
             tags,
         }
@@ -96,6 +96,19 @@ impl Part {
 
 fn value(described: &impl serde::Serialize) -> Value {
     serde_json::to_value(described).unwrap_or(Value::Null)
+}
+
+/// What an object need not have may also be null: clients send it so, and are sent it so.
+fn nullable(mut schema: Value) -> Value {
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
+    for (name, property) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+        let optional = !required.iter().any(|one| one == name) && property.get("default").is_none();
+        // Beside a reference nothing else is read.
+        if optional && property.get("$ref").is_none() {
+            property["nullable"] = json!(true);
+        }
+    }
+    schema
 }
 
 /// Makes of poem-openapi's description one that generators and people read well: a catch-all has its parameter's name
@@ -212,12 +225,10 @@ impl Whole {
         let operations = self.paths.values_mut().flat_map(|operations| operations.values_mut());
         for responses in operations.filter_map(|operation| operation["responses"].as_object_mut()) {
             for (status, response) in responses.iter_mut() {
-                let refusal =
-                    &response["content"]["application/json"]["schema"]["$ref"] == "#/components/schemas/Error";
-                if !refusal {
-                    continue;
-                }
-                let name = format!("Error{status}");
+                let content = response["content"].as_object().into_iter().flat_map(Map::values);
+                let schemas = content.filter_map(|media| media["schema"]["$ref"].as_str()?.rsplit('/').next());
+                let Some(form) = schemas.filter(|name| matches!(*name, "Error" | "LfsError")).max() else { continue };
+                let name = format!("{form}{status}");
                 let reference = json!({ "$ref": format!("#/components/responses/{name}") });
                 let described = std::mem::replace(response, reference);
                 shared.entry(name).or_insert(described);

@@ -198,6 +198,7 @@ impl From<ApiError> for poem::Error {
 
 /// The refusals that any operation may answer with.
 const REFUSALS: &[(u16, &str)] = &[
+    (307, "The repository has another name now; `Location` is the same under that"),
     (400, "The request cannot be read, or makes no sense"),
     (401, "A valid credential is needed; also for a repository that an anonymous caller cannot see"),
     (403, "The caller may not do this"),
@@ -205,6 +206,8 @@ const REFUSALS: &[(u16, &str)] = &[
     (409, "The request contradicts what is there"),
     (412, "The branch moved since the caller looked"),
     (413, "Too large, or no room left in the quota"),
+    (415, "A media type or an encoding of the body that is not taken here"),
+    (422, "Of paths-info: the form cannot be read"),
     (500, "A fault of the hub's own"),
     (501, "This deployment does not do that"),
     (503, "Not now; the same request may work later"),

@@ -3,11 +3,11 @@
 use ballast_services::Failure;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
-use poem_openapi::ApiResponse;
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::{ToJSON, Type};
+use poem_openapi::{ApiResponse, Object};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, ErrorDetail};
 use crate::handlers::challenge;
 
 const MEDIA: &str = "application/vnd.git-lfs+json";
@@ -68,12 +68,30 @@ impl From<LfsError> for poem::Error {
     }
 }
 
+/// What a refusal says to git-lfs.
+#[derive(Object)]
+#[oai(rename = "LfsError")]
+pub struct LfsErrorBody {
+    /// What went wrong, which thing it was, and where possible what to do next.
+    pub message: String,
+    /// The same, for everybody else.
+    pub error: String,
+    /// Of a request that could not be read: where, and why.
+    pub detail: Option<Vec<ErrorDetail>>,
+}
+
 impl ApiResponse for LfsError {
     fn meta() -> MetaResponses {
-        ApiError::meta()
+        let mut meta = ApiError::meta();
+        for response in &mut meta.responses {
+            // An address that cannot be read is refused before it is known to be git-lfs', in the form of all others.
+            response.content.insert(0, MetaMediaType { content_type: MEDIA, schema: LfsErrorBody::schema_ref() });
+        }
+        meta
     }
 
     fn register(registry: &mut Registry) {
         ApiError::register(registry);
+        LfsErrorBody::register(registry);
     }
 }

@@ -22,6 +22,7 @@ mod lines;
 mod paged;
 mod pages;
 mod range;
+pub mod read;
 mod received;
 mod request_id;
 mod served;

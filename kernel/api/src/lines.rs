@@ -15,6 +15,9 @@ pub struct Lines<S> {
     ended: bool,
 }
 
+/// Blank lines that may follow each other.
+const BLANK: usize = 1000;
+
 /// One line without its end, and its number, counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -28,14 +31,15 @@ impl<S: Stream<Item = Result<Bytes, Failure>> + Unpin> Lines<S> {
         Self { pieces, held: BytesMut::new(), searched: 0, limit, number: 0, ended: false }
     }
 
-    /// The next line that is not blank; none at the end.
+    /// The next line that is not blank; none at the end. Blank lines are passed over, but not for ever.
     pub async fn next(&mut self) -> Result<Option<Line>, Failure> {
-        loop {
+        for _ in 0..=BLANK {
             let Some(line) = self.next_of_any_sort().await? else { return Ok(None) };
             if !line.text.trim_ascii().is_empty() {
                 return Ok(Some(line));
             }
         }
+        Err(Failure::Invalid(format!("line {}: more than {BLANK} lines in a row are blank", self.number)))
     }
 
     async fn next_of_any_sort(&mut self) -> Result<Option<Line>, Failure> {
@@ -111,6 +115,13 @@ mod tests {
         );
         assert_eq!(cut(&["0123456789\n"], 10).unwrap().len(), 1);
         assert!(cut(&["0123456789a\n"], 10).is_err());
+    }
+
+    #[test]
+    fn blank_lines_are_passed_over_but_not_for_ever() {
+        let (some, too_many): (&str, &str) = ("\n".repeat(BLANK).leak(), " \n".repeat(BLANK + 1).leak());
+        assert_eq!(cut(&[some, "a"], 10).unwrap(), numbered(&[(BLANK + 1, "a")]));
+        assert!(matches!(cut(&[too_many, "a"], 10), Err(Failure::Invalid(why)) if why.starts_with("line 1001")));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, Object};
 use serde::{Deserialize, Deserializer};
 
-use super::{Flag, MAX_BODY, json, taken, whole};
+use super::{Flag, json, whole};
 use crate::error::ApiError;
 
 /// Which paths are asked for.
@@ -95,12 +95,12 @@ impl<'a> ApiExtractor<'a> for PathsBody {
         body: &mut RequestBody,
         _: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
-        let bytes = whole(taken(body), MAX_BODY).await.map_err(ApiError::from)?;
+        let whole = whole(request, body).await?;
         let media = request.content_type().unwrap_or("application/x-www-form-urlencoded").to_ascii_lowercase();
         let read = match media.split(';').next().unwrap_or_default().trim() {
-            "multipart/form-data" => Self::from_multipart(request, bytes).await,
-            "application/json" => json::parse(&bytes),
-            "application/x-www-form-urlencoded" => Self::from_form(&bytes),
+            "multipart/form-data" => Self::from_multipart(request, whole.bytes.clone()).await,
+            "application/json" => json::parse(&whole.bytes),
+            "application/x-www-form-urlencoded" => Self::from_form(&whole.bytes),
             other => {
                 let why = format!("paths-info takes a form or JSON, not {other}");
                 return Err(poem::Error::from_string(why, StatusCode::UNSUPPORTED_MEDIA_TYPE));

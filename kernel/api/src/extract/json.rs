@@ -6,7 +6,7 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::de::DeserializeOwned;
 
-use super::{MAX_BODY, taken, whole};
+use super::whole;
 use crate::error::ApiError;
 use crate::lfs_answer::LfsError;
 
@@ -54,12 +54,12 @@ macro_rules! json_body {
             }
 
             async fn from_request(
-                _: &'a Request,
+                request: &'a Request,
                 body: &mut RequestBody,
                 _: ExtractParamOptions<Self::ParamType>,
             ) -> poem::Result<Self> {
-                let bytes = whole(taken(body), MAX_BODY).await.map_err(<$refusal>::from)?;
-                let bytes = if bytes.is_empty() && !$required { &b"{}"[..] } else { &bytes[..] };
+                let whole = whole(request, body).await.map_err(<$refusal>::from)?;
+                let bytes = if whole.bytes.is_empty() && !$required { &b"{}"[..] } else { &whole.bytes[..] };
                 Ok(Self(parse(bytes).map_err(<$refusal>::from)?))
             }
         }

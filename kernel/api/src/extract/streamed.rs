@@ -49,11 +49,11 @@ macro_rules! streamed_body {
             }
 
             async fn from_request(
-                _: &'a Request,
+                request: &'a Request,
                 body: &mut RequestBody,
                 _: ExtractParamOptions<Self::ParamType>,
             ) -> poem::Result<Self> {
-                Ok(Self(taken(body)))
+                Ok(Self(taken(request, body)?))
             }
         }
     };
