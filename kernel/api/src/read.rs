@@ -8,10 +8,10 @@ use futures::TryStreamExt;
 pub use crate::address::canonical;
 pub use crate::range::{Selection, is_known, is_unchanged, select};
 
+use crate::commit_lines;
 use crate::extract::parse;
 use crate::lines::Lines;
 use crate::wire::LfsBatch;
-use crate::commit_lines;
 
 /// A commit's header and its operations, out of a body that arrives in these pieces and has no line longer than
 /// `longest` bytes.
