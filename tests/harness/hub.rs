@@ -107,6 +107,11 @@ impl Hub {
         self.client().connect()
     }
 
+    /// The process, for whoever asks the system what it holds.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Asks the hub to end.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
