@@ -17,7 +17,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use poem::http::uri::Scheme;
-use poem::http::{HeaderValue, header};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, RequestParts, Response};
 use tokio::net::{TcpListener, TcpStream};
@@ -137,15 +136,8 @@ async fn answer<E: Endpoint<Output = Response>>(
 ) -> hyper::Response<Watched<BoxBody<bytes::Bytes, std::io::Error>>> {
     let exchange = Exchange::begin(pace);
     let (parts, body) = request.into_parts();
-    let chunked = parts.headers.contains_key(header::TRANSFER_ENCODING);
     let parts = RequestParts::from((parts, LocalAddr(local), RemoteAddr(remote), Scheme::HTTP));
     let body = Watched::coming(body, Arc::clone(&exchange)).map_err(std::io::Error::other);
     let response = endpoint.get_response(Request::from_parts(parts, BoxBody::new(body).into())).await;
-    let mut response = hyper::Response::from(response).map(|body| Watched::going(body, exchange));
-    // Where such a request had a length as well, hyper has forgotten it, and a proxy before us may have believed it:
-    // what then seems to be the next request was sent by nobody (RFC 9112, section 6.3).
-    if chunked {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
+    hyper::Response::from(response).map(|body| Watched::going(body, exchange))
 }
