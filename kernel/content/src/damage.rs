@@ -72,6 +72,8 @@ macro_rules! located_columns {
         )
     };
 }
+pub(crate) use located_columns;
+
 impl Located {
     pub(crate) fn sha256(&self) -> Result<Sha256, Failure> {
         crate::rows::sha256_of(&self.sha256)

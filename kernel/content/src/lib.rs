@@ -16,19 +16,23 @@
 mod rows;
 mod checks;
 mod claims;
+mod compact;
 mod damage;
 mod delivery;
 mod digest;
+mod explain;
 mod failure;
 mod holdings;
 mod leases;
 mod multipart;
 mod objects;
+mod plan;
 mod prune;
 mod receive;
 mod schema;
 mod small;
 mod sums;
+mod survey;
 mod sweep;
 
 use std::collections::{BTreeMap, HashSet};
@@ -44,8 +48,11 @@ pub use ballast_contract::downloader::Expected;
 pub use checks::Checks;
 pub use damage::{Examined, Verdict};
 pub use delivery::Delivery;
+pub use explain::{BlobStory, HolderStory, LeaseStory, ObjectStory, PlaceStory};
 pub use holdings::Confirmed;
 pub use multipart::{Upload, UploadId};
+pub use prune::Pruned;
+pub use survey::{Counted, Depth, Orphan, Pack, Standing};
 pub use sweep::Swept;
 
 /// Immutable bytes that are stored and verified.

@@ -4,6 +4,7 @@
 //! are deleted after, and its row goes last. A crash in between leaves a marked object, which the next sweep deletes.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use ballast_contract::Error;
 use ballast_database::{for_both, read, transaction};
@@ -23,78 +24,105 @@ type Result<T, E = Error> = std::result::Result<T, E>;
 /// How many objects are deleted at once.
 const SIDE_BY_SIDE: usize = 8;
 
-/// What a sweep took away.
+/// What a sweep took away, or would.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
+    /// Leases whose time was over.
+    pub leases: u64,
+    /// Promised under them, and not used: release them.
+    pub reservations: Vec<ReservationId>,
+    /// Blobs that nobody has named for the grace.
+    pub blobs: u64,
+    /// What they were, in bytes.
+    pub bytes: u64,
+    /// Packs of which most was gone, rewritten without it.
+    pub compacted: u64,
     /// Objects deleted from storage.
     pub objects: u64,
-    /// Objects that storage did not delete; the log says why, and the next sweep tries again.
+    /// What they took there, in bytes, less what was written anew; an object that was never finished counts nothing.
+    pub freed: u64,
+    /// Objects that storage did not delete, and packs that were not rewritten; the log says why, and the next sweep
+    /// tries again.
     pub failed: u64,
-    /// Bytes of blobs that are no longer stored; those in a pack take room until the whole pack goes.
-    pub bytes: u64,
-    /// Promised under leases that have ended, and not used: release them.
-    pub reservations: Vec<ReservationId>,
 }
 
-/// An object to delete: id, storage instance, key.
-type Doomed = (i64, String, String);
+/// An object to delete: id, storage instance, key, size.
+type Doomed = (i64, String, String, i64);
 
 impl Content {
+    /// How long bytes that nobody names are kept.
+    pub fn grace(&self) -> Duration {
+        self.inner.options.grace
+    }
+
     /// Ends the leases whose time is over at `now`, and removes what nobody has held or leased for the grace. Safe
     /// beside every other call, on any number of nodes. An error of the database leaves the rest to the next sweep.
     pub async fn sweep(&self, now: Timestamp) -> Result<Swept> {
+        self.sweep_after(now, self.grace()).await
+    }
+
+    /// The same with another grace. What is leased or held is safe with any; with one that is shorter than an upload, a
+    /// client that was told that bytes are there may have to send them again.
+    pub async fn sweep_after(&self, now: Timestamp, grace: Duration) -> Result<Swept> {
         let during = |failure: Failure| failure.during("content.sweep");
-        let cutoff = now.before(self.inner.options.grace);
-        let mut swept = Swept { reservations: self.sweep_leases(now).await.map_err(during)?, ..Swept::default() };
-        swept.bytes = self.sweep_blobs(cutoff).await.map_err(during)?;
+        let (cutoff, mut swept) = (now.before(grace), Swept::default());
+        self.sweep_leases(now, &mut swept).await.map_err(during)?;
+        self.sweep_blobs(cutoff, &mut swept).await.map_err(during)?;
         let marked: Result<(), Failure> = ballast_database::write!(self.database(), mark_unfinished(cutoff));
         marked.map_err(during)?;
-        (swept.objects, swept.failed) = self.sweep_objects().await.map_err(during)?;
+        let written = self.compact(now, &mut swept).await?;
+        self.sweep_objects(&mut swept).await.map_err(during)?;
+        swept.freed = swept.freed.saturating_sub(written);
         Ok(swept)
     }
 
-    async fn sweep_leases(&self, now: Timestamp) -> Result<Vec<ReservationId>, Failure> {
-        let mut reservations = Vec::new();
+    async fn sweep_leases(&self, now: Timestamp, swept: &mut Swept) -> Result<(), Failure> {
         loop {
             let leases = self.expired_leases(now, 500).await?;
             if leases.is_empty() {
-                return Ok(reservations);
+                return Ok(());
             }
             for lease in leases {
-                reservations.extend(self.expire_lease(lease, now).await?);
+                swept.reservations.extend(self.expire_lease(lease, now).await?);
+                swept.leases += 1;
             }
         }
     }
 
-    async fn sweep_blobs(&self, cutoff: Timestamp) -> Result<u64, Failure> {
-        let (mut bytes, mut after) = (0, Vec::new());
+    async fn sweep_blobs(&self, cutoff: Timestamp, swept: &mut Swept) -> Result<(), Failure> {
+        let mut after = Vec::new();
         loop {
             let page: Vec<Vec<u8>> = read!(self.database(), list_idle(cutoff, after.clone()))?;
-            let Some(last) = page.last() else { return Ok(bytes) };
+            let Some(last) = page.last() else { return Ok(()) };
             after.clone_from(last);
             let gone: Vec<(Vec<u8>, i64)> = transaction!(self.database(), remove_idle(page, cutoff))?;
             for (sha256, size) in gone {
                 self.inner.places.invalidate(&sha256_of(&sha256)?);
-                bytes += size.unsigned_abs();
+                swept.blobs += 1;
+                swept.bytes += size.unsigned_abs();
             }
         }
     }
 
-    /// Answers how many objects were deleted, and how many were not.
-    async fn sweep_objects(&self) -> Result<(u64, u64), Failure> {
-        let (mut deleted, mut failed, mut after) = (0, 0, i64::MIN);
+    async fn sweep_objects(&self, swept: &mut Swept) -> Result<(), Failure> {
+        let mut after = i64::MIN;
         loop {
             let page: Vec<Doomed> = read!(self.database(), list_doomed(after))?;
-            let Some((last, ..)) = page.last() else { return Ok((deleted, failed)) };
+            let Some((last, ..)) = page.last() else { return Ok(()) };
             after = *last;
-            let delete = |(id, storage, key): Doomed| async move { self.delete_object(id, &storage, &key).await };
+            let delete = |(id, storage, key, size): Doomed| async move {
+                self.delete_object(id, &storage, &key).await.map(|()| size.unsigned_abs())
+            };
             let mut done = stream::iter(page).map(delete).buffer_unordered(SIDE_BY_SIDE);
             while let Some(result) = done.next().await {
                 match result {
-                    Ok(()) => deleted += 1,
+                    Ok(size) => {
+                        swept.objects += 1;
+                        swept.freed += size;
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "an object that nothing names was not deleted");
-                        failed += 1;
+                        swept.failed += 1;
                     }
                 }
             }
@@ -152,6 +180,6 @@ for_both! {
     pub async fn list_doomed(c: &mut Connection, after: i64) -> Result<Vec<Doomed>, Failure> {
         let query = objects::table.filter(objects::deleting.eq(true)).filter(objects::id.gt(after));
         let query = query.order(objects::id).limit(PIECE as i64);
-        Ok(query.select((objects::id, objects::storage, objects::key)).load(c).await?)
+        Ok(query.select((objects::id, objects::storage, objects::key, objects::size)).load(c).await?)
     }
 }

@@ -54,8 +54,13 @@ async fn collect(hub: Hub) {
     loop {
         ticks.tick().await;
         match hub.collect().await {
-            Ok(collected) if collected.objects == 0 => {}
-            Ok(collected) => tracing::info!(collected.objects, collected.bytes, "collected garbage"),
+            Ok(collected) if collected.is_nothing() => {}
+            Ok(collected) => {
+                let (content, engine) = (&collected.content, collected.engine.unwrap_or_default());
+                let (blobs, objects, freed) = (content.blobs, content.objects, content.freed);
+                let (compacted, failed, pieces) = (content.compacted, content.failed, engine.removed);
+                tracing::info!(collected.released, blobs, objects, freed, compacted, pieces, failed, "collected garbage");
+            }
             Err(error) => tracing::warn!(%error, "garbage collection failed; it is tried again in an hour"),
         }
     }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ballast_config::Layers;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -56,6 +57,12 @@ pub enum Command {
     /// Tokens
     #[command(subcommand)]
     Token(Token),
+    /// What is stored
+    #[command(subcommand)]
+    Storage(Storage),
+    /// What nobody needs any more
+    #[command(subcommand)]
+    Gc(Gc),
     /// Print the completions of a shell
     Completions { shell: Shell },
 }
@@ -125,6 +132,62 @@ pub enum Token {
         /// Its number in `ballast token list`
         id: i64,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Storage {
+    /// Go over all that is stored, beside a serving hub or alone: is it there, and is it what was stored?
+    ///
+    /// Ends with code 1 where something is missing or damaged.
+    Verify {
+        /// Compare sizes only; the bytes are not read
+        #[arg(long)]
+        quick: bool,
+        /// One JSON document per finding, and one with the sums at the end
+        #[arg(long)]
+        json: bool,
+        /// How many objects are read side by side
+        #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+        side_by_side: u8,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Gc {
+    /// Say what a collection would do now, and change nothing
+    Plan {
+        /// How long what nobody names is kept, as in 90s, 30m, 12h or 2d [default: the configured grace]
+        #[arg(long, value_name = "TIME", value_parser = duration)]
+        grace: Option<Duration>,
+    },
+    /// Say why something is stored: a blob by its SHA-256, or an object by its key
+    Explain {
+        #[arg(value_name = "SHA256 or KEY")]
+        what: String,
+    },
+    /// Collect now, also while the hub serves and clients upload
+    Run {
+        /// How long what nobody names is kept, as in 90s, 30m, 12h or 2d [default: the configured grace]
+        #[arg(long, value_name = "TIME", value_parser = duration)]
+        grace: Option<Duration>,
+        /// The grace may be shorter than the configured one
+        #[arg(long)]
+        shorten_grace: bool,
+    },
+}
+
+/// A length of time: a number, and what it counts.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "s" | "" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return Err(format!("'{unit}' is none of s, m, h and d")),
+    };
+    let number: u64 = number.parse().map_err(|_| "it begins with a whole number, as in 12h".to_owned())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "it is too long".to_owned())
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -3,10 +3,12 @@
 mod check;
 mod completions;
 mod config;
+mod gc;
 mod openapi;
 mod plugins;
 mod schema;
 mod serve;
+mod storage;
 mod token;
 mod user;
 
@@ -30,6 +32,8 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
         Command::Openapi => openapi::run(),
         Command::User(command) => user::run(&options, command),
         Command::Token(command) => token::run(&options, command),
+        Command::Storage(command) => storage::run(&options, command),
+        Command::Gc(command) => gc::run(&options, command),
         Command::Completions { shell } => completions::run(shell),
     }
 }

@@ -4,10 +4,12 @@
 #[macro_use]
 mod world;
 mod claims;
+mod compact;
 mod crash;
 mod damage;
 mod holdings;
 mod multipart;
+mod plan;
 mod receive;
 mod small;
 mod sweep;

@@ -1,0 +1,158 @@
+//! `ballast storage …`
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use ballast_services::{Depth, Finding, Progress, Severity, VerifyOptions};
+use serde_json::json;
+
+use super::with_hub;
+use crate::cli::{Options, Storage};
+use crate::exit::Exit;
+use crate::{output, shutdown};
+
+/// Does what is asked of the storage.
+pub fn run(options: &Options, command: Storage) -> Result<(), Exit> {
+    let Storage::Verify { quick, json, side_by_side } = command;
+    let depth = if quick { Depth::Sizes } else { Depth::Bytes };
+    let verify = VerifyOptions { depth, side_by_side: side_by_side.into() };
+    with_hub(options, async |hub| {
+        let mut teller = Teller::new(json);
+        let asked = shutdown::asked()?;
+        let operator = hub.operator();
+        let mut told = |finding: Option<&Finding>, progress: &Progress| teller.tell(finding, progress);
+        let ended = tokio::select! {
+            verified = operator.verify_storage(verify, &mut told) => Some(verified.map_err(Exit::failure)),
+            () = asked => None,
+        };
+        match ended {
+            Some(verified) => teller.end(&verified?, depth),
+            None => teller.stopped(),
+        }
+    })
+}
+
+/// Says what is found, as it is found.
+struct Teller {
+    json: bool,
+    /// Whether a line of progress is wanted, and when it was last written.
+    shown: Option<Instant>,
+    seen: Progress,
+    /// Whoever reads our output may have gone.
+    broken: Option<Exit>,
+}
+
+/// How often the line of progress is written.
+const PACE: Duration = Duration::from_millis(200);
+
+impl Teller {
+    fn new(json: bool) -> Self {
+        let shown = std::io::stderr().is_terminal().then(Instant::now);
+        Self { json, shown, seen: Progress::default(), broken: None }
+    }
+
+    fn tell(&mut self, finding: Option<&Finding>, progress: &Progress) {
+        self.seen = *progress;
+        if let Some(finding) = finding {
+            self.clear();
+            let line = if self.json { machine_line(finding) } else { line(finding) };
+            if let Err(exit) = output::print(&line) {
+                self.broken.get_or_insert(exit);
+            }
+        }
+        if self.shown.is_some_and(|shown| shown.elapsed() >= PACE) {
+            self.shown = Some(Instant::now());
+            let Progress { repositories, objects, bytes, .. } = *progress;
+            let line = format!("\r\x1b[K{repositories} repositories, {objects} objects, {} read", output::size(bytes));
+            // A terminal that went away misses nothing.
+            let _ = std::io::stderr().write_all(line.as_bytes());
+        }
+    }
+
+    fn clear(&self) {
+        if self.shown.is_some() {
+            let _ = std::io::stderr().write_all(b"\r\x1b[K");
+        }
+    }
+
+    fn end(self, verified: &Progress, depth: Depth) -> Result<(), Exit> {
+        self.clear();
+        self.broken.map_or(Ok(()), Err)?;
+        match self.json {
+            true => output::print(&machine_summary(verified, true))?,
+            false => output::print(&summary(verified, depth))?,
+        }
+        match verified.damage {
+            0 => Ok(()),
+            n => Err(Exit::failure(format!("{n} findings of damage: something that was stored is missing or changed"))),
+        }
+    }
+
+    fn stopped(self) -> Result<(), Exit> {
+        self.clear();
+        if self.json {
+            output::print(&machine_summary(&self.seen, false))?;
+        }
+        let Progress { repositories, objects, damage, .. } = self.seen;
+        let so_far = format!("{repositories} repositories and {objects} objects were gone over, {damage} damaged");
+        Err(Exit::failure(format!("stopped before the end: {so_far}")))
+    }
+}
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Damage => "damage",
+        Severity::Notice => "notice",
+    }
+}
+
+fn line(finding: &Finding) -> String {
+    let whose = match finding.repositories.as_slice() {
+        [] => String::new(),
+        names => format!(" ({})", names.join(", ")),
+    };
+    format!("{}: {}{whose}: {}\n", word(finding.severity).to_uppercase(), finding.subject, finding.sentence)
+}
+
+fn machine_line(finding: &Finding) -> String {
+    let line = json!({
+        "severity": word(finding.severity),
+        "what": finding.what.as_str(),
+        "subject": finding.subject,
+        "repositories": finding.repositories,
+        "sentence": finding.sentence,
+    });
+    format!("{line}\n")
+}
+
+fn machine_summary(progress: &Progress, complete: bool) -> String {
+    let summary = json!({ "summary": {
+        "complete": complete,
+        "repositories": progress.repositories,
+        "names": progress.names,
+        "objects": progress.objects,
+        "blobs": progress.blobs,
+        "bytes": progress.bytes,
+        "damage": progress.damage,
+        "notices": progress.notices,
+    }});
+    format!("{summary}\n")
+}
+
+fn summary(verified: &Progress, depth: Depth) -> String {
+    let Progress { repositories, names, objects, blobs, bytes, damage, notices } = *verified;
+    let read = match depth {
+        Depth::Bytes => format!("{} were read and hashed", output::size(bytes)),
+        Depth::Sizes => "only sizes were compared".to_owned(),
+    };
+    let over = format!("{repositories} repositories, {names} files of theirs, {objects} objects with {blobs} blobs; {read}");
+    let outcome = match (damage, notices) {
+        (0, 0) => "everything is there and as it was stored".to_owned(),
+        (0, notices) => format!("everything is there and as it was stored; {notices} things are untidy, and nothing is lost"),
+        (damage, notices) => format!(
+            "{damage} damaged or missing, {notices} untidy. A file is whole again when its bytes are uploaded again; \
+             `ballast gc explain SHA256` says who needs it"
+        ),
+    };
+    format!("{over}\n{outcome}\n")
+}
