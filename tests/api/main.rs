@@ -9,7 +9,6 @@ mod bodies;
 mod bootstrap;
 mod command_line;
 mod commits;
-mod concurrency;
 mod databases;
 mod names;
 mod parts;

@@ -50,10 +50,16 @@ impl Client {
     }
 
     pub fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).expect("a connection to the hub");
-        stream.set_read_timeout(Some(LIMIT)).expect("a limit");
-        stream.set_write_timeout(Some(LIMIT)).expect("a limit");
-        stream
+        self.try_connect().expect("a connection to the hub")
+    }
+
+    /// The same where the hub may be gone.
+    pub fn try_connect(&self) -> std::io::Result<TcpStream> {
+        let stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        stream.set_write_timeout(Some(LIMIT))?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
 
     pub fn request(&self, method: &str, target: impl AsRef<[u8]>) -> Request {
@@ -133,8 +139,19 @@ impl Request {
 
     /// The same with this in the place of the length.
     pub fn head_with(&self, framing: &str) -> Vec<u8> {
+        self.head_lines(&format!("Connection: close\r\n{framing}"))
+    }
+
+    /// The whole request, for a connection that stays.
+    pub(crate) fn kept(&self) -> Kept {
+        let mut bytes = self.head_lines(&format!("Content-Length: {}", self.body.len()));
+        bytes.extend(&self.body);
+        Kept { bytes, head: self.method == "HEAD" }
+    }
+
+    fn head_lines(&self, lines: &str) -> Vec<u8> {
         let mut head = [self.method.as_bytes(), b" ", &self.target, b" HTTP/1.1\r\n"].concat();
-        head.extend(format!("Host: {}\r\nConnection: close\r\n{framing}\r\n", self.client.address).into_bytes());
+        head.extend(format!("Host: {}\r\n{lines}\r\n", self.client.address).into_bytes());
         for (name, value) in &self.headers {
             head.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
         }
@@ -158,6 +175,13 @@ impl Request {
             Err(error) => panic!("{}: no answer: {error} (sent: {sent:?})", self.asked()),
         }
     }
+}
+
+/// A request as it is sent over a connection that stays.
+pub(crate) struct Kept {
+    pub bytes: Vec<u8>,
+    /// Whether its answer has no body.
+    pub head: bool,
 }
 
 /// What came back.

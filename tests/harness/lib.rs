@@ -9,10 +9,16 @@ mod deployment;
 mod http;
 mod hub;
 pub mod lines;
+mod random;
 mod repository;
+mod rows;
+mod session;
 
 pub use command::Outcome;
 pub use deployment::Deployment;
 pub use http::{Answer, Client, Request, encoded, read_answer};
 pub use hub::Hub;
+pub use random::Random;
 pub use repository::{Repository, sha256, unique};
+pub use rows::{Postgres, Rows};
+pub use session::Session;

@@ -1,8 +1,8 @@
 //! One commit: streamed in, all of it or nothing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use ballast_contract::versioning::{Change, FileRef, Node};
+use ballast_contract::versioning::{Change, Committed, FileRef, Node};
 use ballast_types::{CommitId, RefKind, RefName, RepoPath, Revision, Sha256, git};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
@@ -92,7 +92,6 @@ impl Writable {
         let write = self.hub.begin(self.key(), "commit").await?;
         let mut gathered = Gathered {
             at: self,
-            tip,
             rules,
             write,
             pack: Pack::default(),
@@ -100,15 +99,21 @@ impl Writable {
             changes: vec![],
             blobs: vec![],
             targets: HashSet::new(),
+            resolved: HashMap::new(),
         };
         if let Err(failure) = gathered.gather(operations).await {
             return Err(gathered.write.failed(failure).await);
         }
         let Gathered { write, changes, blobs, .. } = gathered;
         let time = self.hub.now();
+        let takes = changes.iter().any(|change| !matches!(change, Change::Put { .. }));
         let making = Making { branch, expected_parent: header.parent, author, time, message, changes, blobs };
-        let done = write.commit(making).await.map_err(|failure| self.explained(failure, header.parent))?;
-        Ok(CommitOutcome { id: done.tip(), created: matches!(done, ballast_contract::versioning::Committed::New(_)) })
+        match write.commit(making).await {
+            Ok(done) => Ok(CommitOutcome { id: done.tip(), created: matches!(done, Committed::New(_)) }),
+            Err(Failure::Conflict(_)) if header.parent.is_some() => Err(Failure::BranchMoved),
+            Err(Failure::NotFound(why)) => Err(self.absent(revision, why, takes).await),
+            Err(failure) => Err(failure),
+        }
     }
 
     fn branch_to_write(&self, revision: &Revision) -> Result<RefName> {
@@ -120,12 +125,13 @@ impl Writable {
         }
     }
 
-    /// What the engine says, in the words of this verb.
-    fn explained(&self, failure: Failure, parent: Option<CommitId>) -> Failure {
-        match failure {
-            Failure::Conflict(_) if parent.is_some() => Failure::BranchMoved,
-            Failure::NotFound(why) => Failure::PathMissing(why),
-            other => other,
+    /// What was not there when the engine looked: the branch, which somebody deleted meanwhile, or a path that a
+    /// commit which `takes` paths away or copies them names.
+    async fn absent(&self, revision: &Revision, why: String, takes: bool) -> Failure {
+        match self.tip(revision).await {
+            Err(gone) => gone,
+            Ok(_) if takes => Failure::PathMissing(why),
+            Ok(_) => Failure::RevisionNotFound { revision: revision.clone() },
         }
     }
 }
@@ -162,7 +168,6 @@ struct Pack {
 /// A commit coming together.
 struct Gathered<'a> {
     at: &'a Writable,
-    tip: Option<CommitId>,
     rules: LfsRules,
     write: Write,
     pack: Pack,
@@ -172,6 +177,8 @@ struct Gathered<'a> {
     blobs: Vec<Sha256>,
     /// Paths that were written: twice is a mistake.
     targets: HashSet<RepoPath>,
+    /// Revisions that were copied from.
+    resolved: HashMap<Revision, CommitId>,
 }
 
 impl Gathered<'_> {
@@ -242,19 +249,26 @@ impl Gathered<'_> {
         )))
     }
 
+    /// Whether there is something to copy is the engine's to say, which looks at all paths of a commit at once.
     async fn copy(&mut self, from: &str, revision: Option<Revision>, to: &str) -> Result<()> {
         let from: RepoPath = from.trim_end_matches('/').parse().map_err(Failure::invalid)?;
         let to = self.target(to.trim_end_matches('/'))?;
-        let at = match &revision {
-            Some(revision) => Some(self.at.resolve(revision).await?),
+        let at = match revision {
+            Some(revision) => Some(self.resolved(revision).await?),
             None => None,
         };
-        let missing = || Failure::PathMissing(format!("there is no '{from}' to copy"));
-        let source = at.or(self.tip).ok_or_else(missing)?;
-        let found = self.at.hub.engine().entries(self.at.key(), source, std::slice::from_ref(&from)).await?;
-        found.first().copied().flatten().ok_or_else(missing)?;
         self.changes.push(Change::Copy { from, at, to });
         Ok(())
+    }
+
+    /// Where a revision stood when this commit first named it.
+    async fn resolved(&mut self, revision: Revision) -> Result<CommitId> {
+        if let Some(known) = self.resolved.get(&revision) {
+            return Ok(*known);
+        }
+        let found = self.at.resolve(&revision).await?;
+        self.resolved.insert(revision, found);
+        Ok(found)
     }
 
     /// Stores the small files that have come together: room first, then one pack.

@@ -1,9 +1,7 @@
 //! Many at once, on both databases.
 
-use ballast_tests::{Answer, Deployment, Repository, lines};
+use ballast_tests::{Answer, Deployment, Postgres, Repository, lines};
 use serde_json::{Value, json};
-
-use crate::databases::Postgres;
 
 const MANY: usize = 16;
 

@@ -1,0 +1,351 @@
+//! 64 clients upload into too little room: not one byte over, and all of the room used.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use ballast_contract::quota::{Account, Limit, Quota, Scope, Usage};
+use ballast_quota_ledger::{Ledger, LedgerConfig};
+use ballast_tests::{Answer, Client, Random, Repository, lines, sha256};
+use ballast_types::{NamespaceKey, RepoKey, Visibility};
+use serde_json::{Value, json};
+
+use crate::all;
+use crate::cluster::Cluster;
+
+const CLIENTS: usize = 64;
+/// What each upload takes, in bytes.
+const SIZE: usize = 3000;
+/// How many of them there is room for.
+const FITS: usize = 24;
+const PART: usize = 1024;
+
+fn settings() -> Vec<(&'static str, String)> {
+    let threshold = ("lfs.multipart_threshold", "2000".to_owned());
+    vec![threshold, ("lfs.part_size", PART.to_string())]
+}
+
+/// What became of an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Upload {
+    Stored,
+    /// Room was promised, and the client went away.
+    Promised,
+    Refused,
+}
+
+/// How a client uploads.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Whole,
+    InParts,
+    Small,
+    /// Asks, perhaps sends a part, and is not seen again.
+    GoesAway,
+}
+
+const WAYS: [Way; 4] = [Way::Whole, Way::InParts, Way::Small, Way::GoesAway];
+
+/// Somebody who asks now this hub and now that one.
+struct Uploader<'a> {
+    clients: &'a [Client],
+    repository: &'a Repository,
+    random: Random,
+    number: usize,
+}
+
+impl Uploader<'_> {
+    fn client(&self) -> &Client {
+        &self.clients[self.random.below(self.clients.len())]
+    }
+
+    fn repository(&self) -> Repository {
+        self.repository.seen_by(self.client())
+    }
+
+    /// Bytes that nobody else has.
+    fn bytes(&self, length: usize) -> Vec<u8> {
+        let mut bytes = format!("{} of client {} ", length, self.number).into_bytes();
+        bytes.resize(length, b'.');
+        bytes
+    }
+
+    fn upload(&self, way: Way) -> Upload {
+        match way {
+            Way::Small => {
+                let half = |word: &str| [word.as_bytes(), &self.bytes(SIZE / 2)].concat()[..SIZE / 2].to_vec();
+                let name = |word: &str| format!("small/{}-{word}.txt", self.number);
+                let files = ["a", "b"].map(|word| lines::file(&name(word), half(word)));
+                self.outcome(&self.repository().commit(&files))
+            }
+            Way::Whole | Way::InParts | Way::GoesAway => self.large(way),
+        }
+    }
+
+    fn outcome(&self, answer: &Answer) -> Upload {
+        if answer.status == 200 {
+            return Upload::Stored;
+        }
+        let sentence = answer.clone().refused(413, "QuotaExceeded");
+        assert!(sentence.contains("bytes"), "{sentence}");
+        Upload::Refused
+    }
+
+    fn large(&self, way: Way) -> Upload {
+        let bytes = self.bytes(SIZE);
+        let oid = sha256(&bytes);
+        let transfers = if matches!(way, Way::Whole) { json!(["basic"]) } else { json!(["basic", "multipart"]) };
+        let objects = json!([{ "oid": oid, "size": SIZE }]);
+        let asked = self.repository();
+        let answer = asked.batch(&json!({ "operation": "upload", "transfers": transfers, "objects": objects }));
+        if self.outcome(&answer) == Upload::Refused {
+            return Upload::Refused;
+        }
+        let action = answer.json()["objects"][0]["actions"]["upload"].clone();
+        let link = |value: &Value| asked.client.target(value.as_str().expect("a link")).to_owned();
+        match way {
+            Way::GoesAway => {
+                if self.number % 8 == 7 {
+                    let first = link(&action["header"]["00001"]);
+                    self.client().anonymous().put(first).body(&bytes[..PART]).send().expect(200);
+                }
+                return Upload::Promised;
+            }
+            Way::Whole => drop(self.client().anonymous().put(link(&action["href"])).body(&bytes).send().expect(200)),
+            _ => {
+                let send = |(at, piece): (usize, &[u8])| {
+                    let to = link(&action["header"][format!("{:05}", at + 1)]);
+                    let sent = self.client().anonymous().put(to).body(piece).send().expect(200);
+                    json!({ "partNumber": at + 1, "etag": sent.header("etag").expect("an etag") })
+                };
+                let parts: Vec<Value> = bytes.chunks(PART).enumerate().map(send).collect();
+                let body = json!({ "oid": oid, "parts": parts });
+                self.client().anonymous().post(link(&action["href"])).json(&body).send().expect(200);
+            }
+        }
+        let line = lines::large_file(&format!("large/{}.bin", self.number), &oid, SIZE);
+        self.repository().commit(&[line]).expect(200);
+        Upload::Stored
+    }
+}
+
+/// What a limit is set for, and the repositories that count for it.
+struct Room {
+    scope: Scope,
+    repositories: Vec<Repository>,
+    ledger: Ledger,
+}
+
+/// Of whom a limit is.
+#[derive(Clone, Copy)]
+enum Of {
+    User,
+    Organization,
+    Repository,
+}
+
+impl Room {
+    fn new(cluster: &Cluster, of: Of) -> Self {
+        let rows = &cluster.rows;
+        let client = &cluster.clients()[0];
+        let (namespace, count) = match of {
+            Of::User => ("admin", 3),
+            Of::Organization => ("lab", 3),
+            Of::Repository => ("admin", 1),
+        };
+        let repositories: Vec<_> = (0..count).map(|_| Repository::create(client, namespace, true)).collect();
+        let key = |id: &str| {
+            let name = id.rsplit('/').next().expect("a name");
+            RepoKey(rows.number(&format!("SELECT id FROM repositories WHERE lower = '{name}'")))
+        };
+        let owner = format!("SELECT id FROM namespaces WHERE lower = '{namespace}'");
+        let scope = match of {
+            Of::Repository => Scope::Repository(key(&repositories[0].id)),
+            _ => Scope::Account(Account {
+                namespace: NamespaceKey(rows.number(&owner)),
+                visibility: Visibility::Private,
+            }),
+        };
+        let ledger = ballast_quota_ledger::open(LedgerConfig::default(), rows.database.clone());
+        let ledger = rows.runtime.block_on(ledger).expect("a ledger");
+        Self { scope, repositories, ledger }
+    }
+
+    fn usage(&self, cluster: &Cluster) -> Usage {
+        let usages = cluster.rows.runtime.block_on(self.ledger.usage(&[self.scope])).expect("an answer");
+        usages[0]
+    }
+
+    /// Leaves room for so many uploads, to the byte; the limit.
+    fn limit(&self, cluster: &Cluster, fits: usize) -> u64 {
+        let limit = self.usage(cluster).used + (fits * SIZE) as u64;
+        let set = self.ledger.set_limit(self.scope, Limit::Bytes(limit));
+        cluster.rows.runtime.block_on(set).expect("a limit");
+        limit
+    }
+
+    /// What the repositories say that they hold.
+    fn held(&self, client: &Client) -> u64 {
+        let of = |repository: &Repository| {
+            let info = client.get(repository.api("?expand=usedStorage")).send();
+            if info.status == 404 { 0 } else { info.ok()["usedStorage"].as_u64().expect("a number") }
+        };
+        self.repositories.iter().map(of).sum()
+    }
+
+    /// Looks at the books all the time while something is done.
+    fn watched<T>(&self, cluster: &Cluster, limit: u64, act: impl FnOnce() -> T) -> T {
+        let (over, looks) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let done = std::thread::scope(|scope| {
+            let watch = || {
+                while !over.load(Ordering::SeqCst) {
+                    let Usage { used, reserved, .. } = self.usage(cluster);
+                    assert!(used + reserved <= limit, "{used} bytes held and {reserved} promised of {limit}");
+                    looks.fetch_add(1, Ordering::SeqCst);
+                }
+            };
+            let watcher = scope.spawn(watch);
+            let done = act();
+            over.store(true, Ordering::SeqCst);
+            watcher.join().expect("never over the limit");
+            done
+        });
+        assert!(looks.load(Ordering::SeqCst) > 10, "hardly looked at");
+        done
+    }
+
+    /// Everybody uploads at once.
+    fn crowd(&self, cluster: &Cluster, first: usize, ways: &[Way]) -> Vec<Upload> {
+        let clients = cluster.clients();
+        let start = std::sync::Barrier::new(CLIENTS);
+        std::thread::scope(|scope| {
+            let run = |number: usize| {
+                let repository = &self.repositories[number % self.repositories.len()];
+                let uploader = Uploader { clients: &clients, repository, random: Random::new(number as u64), number };
+                let (start, way) = (&start, ways[number / 3 % ways.len()]);
+                scope.spawn(move || {
+                    start.wait();
+                    uploader.upload(way)
+                })
+            };
+            let running: Vec<_> = (first..first + CLIENTS).map(run).collect();
+            running.into_iter().map(|upload| upload.join().expect("an upload")).collect()
+        })
+    }
+
+    /// Uploads one after the other until one is refused; how many were stored.
+    fn fill(&self, clients: &[Client], first: usize) -> usize {
+        let repository = self.repositories.last().expect("a repository");
+        let upload = |number: usize| {
+            let random = Random::new(number as u64);
+            Uploader { clients, repository, random, number }.upload(WAYS[number % 3])
+        };
+        (first..).take_while(|number| upload(*number) == Upload::Stored).count()
+    }
+}
+
+fn number_of(uploads: &[Upload], which: Upload) -> usize {
+    uploads.iter().filter(|upload| **upload == which).count()
+}
+
+/// As many as fit, those who went away included, whose room comes back.
+fn exactly_what_fits(mut cluster: Cluster, of: Of) {
+    let room = Room::new(&cluster, of);
+    let base = room.usage(&cluster).used;
+    let limit = room.limit(&cluster, FITS);
+    let uploads = room.watched(&cluster, limit, || room.crowd(&cluster, 0, &WAYS));
+    let (stored, promised) = (number_of(&uploads, Upload::Stored), number_of(&uploads, Upload::Promised));
+    println!("{stored} stored, {promised} promised, {} refused", number_of(&uploads, Upload::Refused));
+    assert_eq!(stored + promised, FITS, "{uploads:?}");
+    let usage = room.usage(&cluster);
+    assert_eq!((usage.used, usage.reserved), (base + (stored * SIZE) as u64, (promised * SIZE) as u64));
+    assert_eq!(room.held(&cluster.clients()[0]), usage.used);
+
+    cluster.recover();
+    assert_eq!(room.usage(&cluster).reserved, 0, "the room of those who went away comes back");
+    assert_eq!(room.fill(&cluster.clients(), 1000), promised);
+    let usage = room.usage(&cluster);
+    assert_eq!((usage.used, usage.reserved), (limit, 0), "full to the last byte");
+    assert_eq!(room.held(&cluster.clients()[0]), limit);
+}
+
+/// A repository goes while others upload: its room is used, and no more.
+fn room_that_a_delete_makes(cluster: &Cluster) {
+    let mut room = Room::new(cluster, Of::User);
+    let clients = cluster.clients();
+    let victim = room.repositories.pop().expect("a repository");
+    for number in 0..8 {
+        victim.add(&format!("{number}.txt"), format!("{number:0SIZE$}"));
+    }
+    let limit = room.limit(cluster, FITS - 8);
+    let (done, begun) = (AtomicBool::new(false), Instant::now());
+    let uploads = room.watched(cluster, limit, || {
+        std::thread::scope(|scope| {
+            let delete = || {
+                clients[0].delete("/api/repos/delete").json(&json!({ "name": victim.id })).send().expect(200);
+                done.store(true, Ordering::SeqCst);
+            };
+            let mut first = 2000;
+            let mut all = room.crowd(cluster, first, &WAYS[..3]);
+            let deleting = scope.spawn(delete);
+            // Round after round, until the room of what was deleted is used too.
+            while number_of(&all, Upload::Stored) < FITS {
+                assert!(begun.elapsed() < Duration::from_secs(60), "{} stored", number_of(&all, Upload::Stored));
+                first += CLIENTS;
+                all.extend(room.crowd(cluster, first, &WAYS[..3]));
+            }
+            deleting.join().expect("a delete");
+            all
+        })
+    });
+    assert!(done.load(Ordering::SeqCst));
+    assert_eq!(number_of(&uploads, Upload::Stored), FITS);
+    let usage = room.usage(cluster);
+    assert!(usage.used + (SIZE as u64) > limit && usage.used <= limit, "{usage:?}");
+    assert_eq!((room.held(&clients[0]), usage.reserved), (usage.used, 0));
+    assert_eq!(room.fill(&clients, 9000), 0);
+}
+
+fn with_organization() -> Vec<(&'static str, String)> {
+    let organization = r#"[{ name = "lab", default_visibility = "private" }]"#.to_owned();
+    settings().into_iter().chain([("bootstrap.organizations", organization)]).collect()
+}
+
+fn rounds() -> usize {
+    if all() { 10 } else { 1 }
+}
+
+#[test]
+fn sixty_four_uploads_fill_a_users_room_to_the_byte_on_sqlite() {
+    (0..rounds()).for_each(|_| exactly_what_fits(Cluster::one(&settings()), Of::User));
+}
+
+#[test]
+fn sixty_four_uploads_fill_a_users_room_to_the_byte_on_two_processes() {
+    for _ in 0..rounds() {
+        let Some(cluster) = Cluster::two(&settings()) else { return };
+        exactly_what_fits(cluster, Of::User);
+    }
+}
+
+#[test]
+fn sixty_four_uploads_fill_an_organisations_room_to_the_byte() {
+    exactly_what_fits(Cluster::one(&with_organization()), Of::Organization);
+    let Some(cluster) = Cluster::two(&with_organization()) else { return };
+    exactly_what_fits(cluster, Of::Organization);
+}
+
+#[test]
+fn sixty_four_uploads_fill_one_repositorys_room_to_the_byte() {
+    exactly_what_fits(Cluster::one(&settings()), Of::Repository);
+    let Some(cluster) = Cluster::two(&settings()) else { return };
+    exactly_what_fits(cluster, Of::Repository);
+}
+
+#[test]
+fn room_that_is_made_while_others_upload_is_used_and_no_more() {
+    (0..rounds()).for_each(|_| room_that_a_delete_makes(&Cluster::one(&settings())));
+    for _ in 0..rounds() {
+        let Some(cluster) = Cluster::two(&settings()) else { return };
+        room_that_a_delete_makes(&cluster);
+    }
+}
