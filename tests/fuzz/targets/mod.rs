@@ -12,8 +12,11 @@ mod names;
 mod node;
 mod range;
 
+/// Takes any bytes; panics where a promise is broken.
+type Target = fn(&[u8]);
+
 /// Every target, by the name of its folder of seeds.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("address", address::target),
     ("commit", commit::target),
     ("config", config::target),
