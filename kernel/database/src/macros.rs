@@ -3,8 +3,8 @@
 /// Compiles repository code twice: as module `sqlite` and as module `postgres`.
 ///
 /// In the text, `Connection` is the database's connection type, `bulk_insert!(connection, table, rows)` inserts many
-/// rows, and `lock!(query)` adds a row lock where the database has one. Everything in scope around the macro is in
-/// scope inside.
+/// rows, `lock!(query)` adds a row lock where the database has one, and `lock_idle!(query)` adds one that passes over
+/// rows which somebody else has locked. Everything in scope around the macro is in scope inside.
 #[macro_export]
 macro_rules! for_both {
     ($($text:tt)*) => {
@@ -12,7 +12,7 @@ macro_rules! for_both {
             #[allow(unused_imports)]
             use super::*;
             #[allow(unused_imports)]
-            use $crate::{bulk_insert_sqlite as bulk_insert, lock_sqlite as lock};
+            use $crate::{bulk_insert_sqlite as bulk_insert, lock_idle_sqlite as lock_idle, lock_sqlite as lock};
             #[allow(dead_code)]
             type Connection = $crate::Sqlite;
             $($text)*
@@ -21,7 +21,7 @@ macro_rules! for_both {
             #[allow(unused_imports)]
             use super::*;
             #[allow(unused_imports)]
-            use $crate::{bulk_insert_postgres as bulk_insert, lock_postgres as lock};
+            use $crate::{bulk_insert_postgres as bulk_insert, lock_idle_postgres as lock_idle, lock_postgres as lock};
             #[allow(dead_code)]
             type Connection = $crate::Postgres;
             $($text)*
@@ -174,5 +174,22 @@ macro_rules! lock_sqlite {
 macro_rules! lock_postgres {
     ($query:expr) => {
         $query.for_update()
+    };
+}
+
+/// Inside a transaction, a query for those of its rows that nobody else is changing, which then stay as they are until
+/// its end. SQLite's writer is alone already.
+#[macro_export]
+macro_rules! lock_idle_sqlite {
+    ($query:expr) => {
+        $query
+    };
+}
+
+/// PostgreSQL's form of `lock_idle!`: `FOR UPDATE SKIP LOCKED`, which neither waits nor is waited for in a circle.
+#[macro_export]
+macro_rules! lock_idle_postgres {
+    ($query:expr) => {
+        $query.for_update().skip_locked()
     };
 }

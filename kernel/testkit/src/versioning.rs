@@ -12,6 +12,7 @@ pub mod listing;
 mod model;
 pub mod random;
 pub mod refs;
+pub mod upkeep;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -69,6 +70,9 @@ pub async fn conforms(engine: Arc<dyn Versioning>) {
     concurrency::one_operation_from_many_sides_is_one_commit(engine).await;
     concurrency::conclusion_and_commit_agree_whoever_comes_first(engine).await;
     concurrency::one_of_many_makers_of_a_ref_wins(engine).await;
+    upkeep::what_is_whole_is_said_to_be_whole(engine).await;
+    upkeep::a_sweep_takes_only_what_nobody_keeps(engine).await;
+    upkeep::commits_beside_sweeps_are_whole(engine).await;
 }
 
 /// A repository of its own with an unborn `main`.

@@ -70,7 +70,7 @@ impl Native {
                 return same.ok_or_else(|| corrupt(OPERATION, "an unborn branch has a tip"));
             };
             let Prepared { commit, fresh, record } = prepared;
-            match commits::record(&self.database, record).await {
+            match commits::record(&self.moving(request.repo, &[request.branch.as_str()]), record).await {
                 Ok(()) => {
                     let id = commit.info.id;
                     self.store.admit(fresh);

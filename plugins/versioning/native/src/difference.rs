@@ -18,7 +18,7 @@ use crate::walk::Walk;
 const AHEAD: usize = 8;
 
 /// A key with what stands there on both sides.
-type Found = (Vec<u8>, Option<Value>, Option<Value>);
+pub type Found = (Vec<u8>, Option<Value>, Option<Value>);
 
 impl Native {
     pub(crate) async fn list_differences(
@@ -77,7 +77,7 @@ async fn differences(
 }
 
 /// The next key that either side has, outside of what both sides share as whole nodes.
-async fn step(walk: &mut Walk<'_>, old: &mut Side, new: &mut Side) -> Result<Option<Found>> {
+pub async fn step(walk: &mut Walk<'_>, old: &mut Side, new: &mut Side) -> Result<Option<Found>> {
     loop {
         let (a, b) = (old.head(), new.head());
         match (a, b) {
@@ -132,13 +132,13 @@ impl Head {
 }
 
 /// One map's way down to where the walk stands.
-struct Side {
+pub struct Side {
     open: Vec<(Arc<Node>, usize)>,
 }
 
 impl Side {
     /// Stands at the first key that is not less than `start`.
-    async fn new(walk: &mut Walk<'_>, root: NodeId, start: &[u8]) -> Result<Self> {
+    pub async fn new(walk: &mut Walk<'_>, root: NodeId, start: &[u8]) -> Result<Self> {
         let mut side = Self { open: Vec::new() };
         let mut next = Some(root);
         while let Some(id) = next {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use ballast_contract::versioning::{
-    CommitInfo, CommitRequest, Committed, Difference, Entry, ListRequest, Node, Ref, RefUpdate, Versioning,
+    CommitInfo, CommitRequest, Committed, Difference, Entry, ListRequest, Node, Ref, RefUpdate, Upkeep, Versioning,
 };
 use ballast_contract::{Page, Result};
 use ballast_types::{CommitId, OperationId, RefName, RepoKey, RepoPath, Revision, Sha256};
@@ -24,7 +24,8 @@ impl Versioning for Native {
     }
 
     async fn delete(&self, repo: RepoKey) -> Result<()> {
-        repositories::delete(&self.database, repo.0).await.map_err(stored(OPERATION))?;
+        let database = self.database.outdating(self.resolved.all());
+        repositories::delete(&database, repo.0).await.map_err(stored(OPERATION))?;
         self.forget_repositories();
         Ok(())
     }
@@ -107,5 +108,9 @@ impl Versioning for Native {
             self.history.check(repo).await?;
         }
         Ok(Page { items, next })
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
     }
 }

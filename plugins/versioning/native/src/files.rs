@@ -20,6 +20,15 @@ const REGULAR: u32 = 0o100644;
 const SYMLINK: u32 = 0o120000;
 const SUBMODULE: u32 = 0o160000;
 
+/// Whether an entry of this mode has bytes, and so facts; none where it is no mode of git's.
+pub fn has_bytes(mode: u32) -> Option<bool> {
+    match mode {
+        EXECUTABLE | REGULAR | SYMLINK => Some(true),
+        FOLDER | SUBMODULE => Some(false),
+        _ => None,
+    }
+}
+
 /// A git oid, and whether it is that of a pointer: the same text may also be a file of its own.
 pub type FileId = (GitOid, bool);
 
@@ -112,7 +121,8 @@ fn parse_cursor(text: &str) -> Option<(GitOid, bool, usize)> {
     Some((oid.parse().ok()?, lfs == "1", part.parse().ok()?))
 }
 
-fn read_row(row: &FileRow) -> Result<(FileId, Facts)> {
+/// Reads a row.
+pub fn read_row(row: &FileRow) -> Result<(FileId, Facts)> {
     let read = || {
         let pointer = match &row.pointer {
             Some(bytes) => Some(Sha256::from_slice(bytes)?),

@@ -5,7 +5,8 @@
 //! cut where a keyed hash of a key says so ([`cut`]), so that equal content has equal nodes whatever its history. A
 //! second map with the same keys says which commit last changed each path. Both are written by [`edit`], read by
 //! [`walk`], kept by [`store`]; [`draft`] applies a commit's changes, [`trees`] derives git's trees, and [`commit`]
-//! puts it all into one transaction whose only truth is the move of the ref.
+//! puts it all into one transaction whose only truth is the move of the ref. [`upkeep`] checks what is stored and clears
+//! away what nobody needs.
 
 mod commit;
 mod cut;
@@ -24,13 +25,16 @@ mod refs;
 mod rows;
 mod store;
 mod trees;
+mod upkeep;
 mod walk;
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ballast_contract::{Component, Error, ErrorKind, Health, Result};
-use ballast_database::Database;
+use ballast_database::{Database, Recent};
+use ballast_types::{CommitId, RepoKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +47,8 @@ pub use crate::store::Counts;
 use crate::store::Store;
 
 const OPERATION: &str = "versioning.start";
+/// How many revisions are known by heart: some 200 bytes each.
+const REVISIONS: u64 = 20_000;
 
 /// How the native engine works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -65,6 +71,8 @@ pub struct Native {
     store: Store,
     files: Files,
     history: History,
+    /// What a revision's text means by way of a ref. On a shared database nothing: a branch moves elsewhere too.
+    resolved: Recent<(RepoKey, String), CommitId>,
     turns: Turns,
     cutter: OnceLock<Cutter>,
 }
@@ -76,6 +84,7 @@ pub async fn open(config: NativeConfig, database: Database) -> Result<Native> {
         store: Store::new(database.clone(), config.cache_bytes - 2 * eighth),
         files: Files::new(database.clone(), eighth),
         history: History::new(database.clone(), eighth),
+        resolved: Recent::new(&database, REVISIONS, Duration::ZERO),
         turns: Turns::new(),
         cutter: OnceLock::new(),
         database,

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use ballast_contract::versioning::{Annotation, Ref, RefUpdate};
 use ballast_contract::{Error, ErrorKind, Page, Result};
+use ballast_database::Database;
 use ballast_types::git::{ObjectKind, object_id};
 use ballast_types::{CommitId, GitOid, RefName, RepoKey, Revision};
 
@@ -13,6 +14,8 @@ use crate::rows::refs::{self, Move, Refusal};
 use crate::rows::schema::{RefRow, TagRow};
 
 const OPERATION: &str = "versioning.refs";
+/// More moves than this outdate everything that is known of revisions, rather than each what it must.
+const MANY: usize = 64;
 
 impl Native {
     pub(crate) async fn resolve_revision(&self, repo: RepoKey, revision: &Revision) -> Result<CommitId> {
@@ -22,13 +25,20 @@ impl Native {
         {
             return Ok(id);
         }
+        let key = (repo, text.to_owned());
+        if let Some(id) = self.resolved.get(&key) {
+            return Ok(id);
+        }
+        let mark = self.resolved.mark(&key);
         let candidates = ["", "refs/heads/", "refs/tags/", "refs/"].map(|prefix| format!("{prefix}{text}"));
         let names = candidates.iter().filter(|name| name.parse::<RefName>().is_ok()).cloned().collect();
         let rows = refs::find(&self.database, repo.0, names).await.map_err(stored(OPERATION))?;
         let row = candidates.iter().find_map(|name| rows.iter().find(|row| row.name == *name));
         if let Some(row) = row {
             let unborn = || missing(OPERATION, format!("{} of repository {repo} has no commit yet", row.name));
-            return commit_id(row.commit.as_deref().ok_or_else(unborn)?);
+            let id = commit_id(row.commit.as_deref().ok_or_else(unborn)?)?;
+            self.resolved.put(key, id, mark);
+            return Ok(id);
         }
         match self.history.beginning_with(repo, text).await?.as_slice() {
             [id] => Ok(*id),
@@ -76,8 +86,25 @@ impl Native {
         let mut moves: Vec<Move> = updates.iter().map(|update| plan(repo, update)).collect();
         // Deletions first, so that `a` may become `a/b`; within that by name, so that nobody waits in a circle.
         moves.sort_by(|a, b| (a.new.is_some(), &a.name).cmp(&(b.new.is_some(), &b.name)));
-        refs::apply(&self.database, repo.0, moves).await.map_err(|refusal| explain(repo, refusal))
+        let names: Vec<&str> = updates.iter().map(|update| update.name.as_str()).collect();
+        refs::apply(&self.moving(repo, &names), repo.0, moves).await.map_err(|refusal| explain(repo, refusal))
     }
+
+    /// The database, for a write that moves these refs: what was resolved by way of them counts no longer.
+    pub(crate) fn moving(&self, repo: RepoKey, names: &[&str]) -> Database {
+        if names.len() > MANY {
+            return self.database.outdating(self.resolved.all());
+        }
+        let texts = names.iter().flat_map(|name| revisions(name));
+        texts.fold(self.database.clone(), |database, text| {
+            database.outdating(self.resolved.one(&(repo, text.to_owned())))
+        })
+    }
+}
+
+/// Every text by which a ref may be meant.
+fn revisions(name: &str) -> impl Iterator<Item = &str> {
+    ["", "refs/", "refs/heads/", "refs/tags/"].into_iter().filter_map(|prefix| name.strip_prefix(prefix))
 }
 
 fn plan(repo: RepoKey, update: &RefUpdate) -> Move {

@@ -6,3 +6,4 @@ pub mod nodes;
 pub mod refs;
 pub mod repositories;
 pub mod schema;
+pub mod trees;

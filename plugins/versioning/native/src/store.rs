@@ -8,7 +8,7 @@ use ballast_contract::Result;
 use ballast_database::Database;
 use moka::sync::Cache;
 
-use crate::encoding::{self, Packer, Unpacker};
+use crate::encoding::{self, Malformed, Packer, Unpacker};
 use crate::error::{corrupt, internal, stored};
 use crate::node::{Node, NodeId};
 use crate::rows::{nodes, schema::NodeRow};
@@ -105,6 +105,22 @@ impl Store {
         Ok(fetched)
     }
 
+    /// These nodes as the database holds them now, whatever memory says of them: each, or why it cannot be had.
+    pub async fn examine(&self, ids: &[NodeId]) -> Result<HashMap<NodeId, std::result::Result<Node, Unreadable>>> {
+        let mut unpacker = Unpacker::new().map_err(|error| internal(OPERATION, "no memory").with_source(error))?;
+        let stored_nowhere = |id: NodeId| if id == empty().0 { Ok(Node::new(0)) } else { Err(Unreadable::Absent) };
+        let mut found: HashMap<_, _> = ids.iter().map(|id| (*id, stored_nowhere(*id))).collect();
+        for batch in ids.chunks(BATCH) {
+            let wanted = batch.iter().map(|id| id.0.to_vec()).collect();
+            self.counters.statements.fetch_add(1, Ordering::Relaxed);
+            for (id, body) in nodes::load(&self.database, wanted).await.map_err(stored(OPERATION))? {
+                let id = NodeId::from_slice(&id).ok_or_else(|| corrupt(OPERATION, "a node's id has a wrong length"))?;
+                found.insert(id, unpacker.unpack(id, &body).map_err(Unreadable::Malformed));
+            }
+        }
+        Ok(found)
+    }
+
     /// Lets nodes into memory whose transaction has committed.
     pub fn admit(&self, fresh: Fresh) {
         self.counters.written.fetch_add(fresh.nodes.len() as u64, Ordering::Relaxed);
@@ -112,6 +128,15 @@ impl Store {
             self.cache.insert(id, node);
         }
     }
+}
+
+/// Why a node cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    #[error("it is not in the database")]
+    Absent,
+    #[error(transparent)]
+    Malformed(Malformed),
 }
 
 fn lost(id: NodeId) -> ballast_contract::Error {

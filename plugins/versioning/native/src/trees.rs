@@ -74,6 +74,11 @@ fn depth(folder: &str) -> usize {
     }
 }
 
+/// The tree of a folder as a map has it; none where nothing is in it.
+pub async fn derive(walk: &mut Walk<'_>, root: NodeId, folder: &str) -> Result<Option<GitOid>> {
+    hash(walk, root, folder, &Lines::new()).await
+}
+
 /// The tree of one folder; none where nothing is left in it. The object's header has its length, which the map's sums
 /// give without a walk, so that a large folder is hashed as it is read.
 async fn hash(walk: &mut Walk<'_>, base: NodeId, folder: &str, lines: &Lines) -> Result<Option<GitOid>> {

@@ -27,6 +27,9 @@ pub struct Record {
     pub trees: Vec<TreeRow>,
 }
 
+/// A commit by repository and id, and the roots of its two maps.
+pub type Roots = (i64, Vec<u8>, Vec<u8>, Vec<u8>);
+
 /// Why nothing was recorded.
 pub enum Halt {
     /// The branch is no longer where the commit began, or is gone.
@@ -62,6 +65,23 @@ for_both! {
     pub async fn find(c: &mut Connection, repo: i64, ids: Vec<Vec<u8>>) -> database::Result<Vec<CommitRow>> {
         let wanted = native_commits::table.filter(native_commits::repo.eq(repo)).filter(native_commits::id.eq_any(ids));
         Ok(wanted.select(CommitRow::as_select()).load(c).await?)
+    }
+
+    /// The first commits by id, behind this one.
+    pub async fn page(c: &mut Connection, repo: i64, after: Vec<u8>, limit: i64) -> database::Result<Vec<CommitRow>> {
+        let ours = native_commits::table.filter(native_commits::repo.eq(repo));
+        let wanted = ours.filter(native_commits::id.gt(after)).order(native_commits::id).limit(limit);
+        Ok(wanted.select(CommitRow::as_select()).load(c).await?)
+    }
+
+    /// The maps of the first commits of all repositories, by repository and id, behind this one.
+    pub async fn roots(c: &mut Connection, repo: i64, after: Vec<u8>, limit: i64) -> database::Result<Vec<Roots>> {
+        let later = native_commits::repo.gt(repo);
+        let behind = later.or(native_commits::repo.eq(repo).and(native_commits::id.gt(after)));
+        let wanted = native_commits::table.filter(native_commits::repo.ge(repo)).filter(behind);
+        let sorted = wanted.order((native_commits::repo, native_commits::id)).limit(limit);
+        let columns = (native_commits::repo, native_commits::id, native_commits::root, native_commits::last_root);
+        Ok(sorted.select(columns).load(c).await?)
     }
 
     /// The latest commits up to this rank: in one line of history, exactly the next ones.
@@ -135,6 +155,16 @@ pub async fn start(database: &Database, repo: i64, branch: String, operation: i6
 /// Those of these commits that are there.
 pub async fn find(database: &Database, repo: i64, ids: Vec<Vec<u8>>) -> database::Result<Vec<CommitRow>> {
     read!(database, find(repo, ids))
+}
+
+/// The first commits by id, behind this one.
+pub async fn page(database: &Database, repo: i64, after: Vec<u8>, limit: i64) -> database::Result<Vec<CommitRow>> {
+    read!(database, page(repo, after, limit))
+}
+
+/// The maps of the first commits of all repositories, by repository and id, behind this one.
+pub async fn roots(database: &Database, repo: i64, after: Vec<u8>, limit: i64) -> database::Result<Vec<Roots>> {
+    read!(database, roots(repo, after, limit))
 }
 
 /// The latest commits up to this rank.

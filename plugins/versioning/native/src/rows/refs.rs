@@ -63,6 +63,12 @@ for_both! {
         })
     }
 
+    /// Those of these annotated tags' objects that are there.
+    pub async fn tags(c: &mut Connection, repo: i64, oids: Vec<Vec<u8>>) -> database::Result<Vec<TagRow>> {
+        let wanted = native_tags::table.filter(native_tags::repo.eq(repo)).filter(native_tags::oid.eq_any(oids));
+        Ok(wanted.select(TagRow::as_select()).load(c).await?)
+    }
+
     /// Moves refs, in a transaction. The repository's row is locked, so that nobody else makes `a` while this makes
     /// `a/b`. The moves come in the order in which they are to be made.
     pub async fn apply(c: &mut Connection, repo: i64, moves: Vec<Move>) -> Result<(), Refusal> {
@@ -144,6 +150,11 @@ pub async fn page(
     limit: i64,
 ) -> database::Result<Vec<RefRow>> {
     read!(database, page(repo, from, inclusive, limit))
+}
+
+/// Those of these annotated tags' objects that are there.
+pub async fn tags(database: &Database, repo: i64, oids: Vec<Vec<u8>>) -> database::Result<Vec<TagRow>> {
+    read!(database, tags(repo, oids))
 }
 
 /// Moves refs: all of them or none.

@@ -6,6 +6,9 @@ use diesel_async::RunQueryDsl;
 
 use super::schema::*;
 
+/// Repositories in one statement.
+const BATCH: usize = 500;
+
 for_both! {
     /// Makes a repository with one unborn branch, where there is none of this key. False where it was deleted.
     pub async fn create(c: &mut Connection, repo: i64, branch: String) -> Result<bool> {
@@ -37,6 +40,22 @@ for_both! {
         Ok(())
     }
 
+    /// Removes what late calls left of deleted repositories.
+    pub async fn bury(c: &mut Connection) -> Result<()> {
+        use native_repositories as repositories;
+        let deleted: Vec<i64> =
+            repositories::table.filter(repositories::deleted).select(repositories::repo).load(c).await?;
+        for repo in deleted.chunks(BATCH) {
+            diesel::delete(native_refs::table.filter(native_refs::repo.eq_any(repo))).execute(c).await?;
+            diesel::delete(native_operations::table.filter(native_operations::repo.eq_any(repo))).execute(c).await?;
+            diesel::delete(native_trees::table.filter(native_trees::repo.eq_any(repo))).execute(c).await?;
+            diesel::delete(native_files::table.filter(native_files::repo.eq_any(repo))).execute(c).await?;
+            diesel::delete(native_tags::table.filter(native_tags::repo.eq_any(repo))).execute(c).await?;
+            diesel::delete(native_commits::table.filter(native_commits::repo.eq_any(repo))).execute(c).await?;
+        }
+        Ok(())
+    }
+
     /// Whether there is a repository of this key.
     pub async fn exists(c: &mut Connection, repo: i64) -> Result<bool> {
         use native_repositories as repositories;
@@ -61,6 +80,11 @@ pub async fn create(database: &Database, repo: i64, branch: String) -> Result<bo
 /// Removes all rows of a repository but the mark that it is gone.
 pub async fn delete(database: &Database, repo: i64) -> Result<()> {
     transaction!(database, delete(repo))
+}
+
+/// Removes what late calls left of deleted repositories: the fence of an operation, say.
+pub async fn bury(database: &Database) -> Result<()> {
+    transaction!(database, bury())
 }
 
 /// Whether there is a repository of this key.

@@ -86,7 +86,7 @@ diesel::table! {
 #[diesel(table_name = native_nodes)]
 pub struct NodeRow {
     pub id: Vec<u8>,
-    /// When a commit last wrote it, in milliseconds.
+    /// When a commit last wrote it, in milliseconds; negative, it is the tombstone of a sweep.
     pub stamp: i64,
     pub body: Vec<u8>,
 }
@@ -121,7 +121,7 @@ pub struct RefRow {
 }
 
 /// An annotated tag's object.
-#[derive(Clone, Insertable)]
+#[derive(Clone, Insertable, Queryable, Selectable)]
 #[diesel(table_name = native_tags)]
 pub struct TagRow {
     pub repo: i64,
@@ -142,7 +142,7 @@ pub struct FileRow {
 }
 
 /// Where a git tree can be derived from.
-#[derive(Clone, Insertable)]
+#[derive(Clone, Insertable, Queryable, Selectable)]
 #[diesel(table_name = native_trees)]
 pub struct TreeRow {
     pub repo: i64,
