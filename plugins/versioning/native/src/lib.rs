@@ -9,6 +9,8 @@
 //! away what nobody needs.
 
 mod commit;
+#[cfg(test)]
+mod costs;
 mod cut;
 mod difference;
 mod draft;
