@@ -7,6 +7,9 @@ use poem_openapi::ApiResponse;
 use poem_openapi::payload::Json;
 use poem_openapi::registry::{MetaResponses, Registry};
 use poem_openapi::types::{ToJSON, Type};
+use serde::Serialize;
+
+use crate::wire::written;
 
 /// A JSON array, with `Link` where more follows and `X-Repo-Commit` where it shows a revision.
 pub struct Paged<T> {
@@ -31,9 +34,9 @@ impl<T> Paged<T> {
     }
 }
 
-impl<T: ToJSON> IntoResponse for Paged<T> {
+impl<T: Serialize + Send + Sync> IntoResponse for Paged<T> {
     fn into_response(self) -> Response {
-        let mut response = Json(self.items).into_response();
+        let mut response = written(&self.items);
         if let Some(link) = self.next.and_then(|link| HeaderValue::try_from(link).ok()) {
             response.headers_mut().insert(header::LINK, link);
         }
@@ -44,7 +47,7 @@ impl<T: ToJSON> IntoResponse for Paged<T> {
     }
 }
 
-impl<T: ToJSON + Type> ApiResponse for Paged<T> {
+impl<T: Serialize + ToJSON + Type> ApiResponse for Paged<T> {
     fn meta() -> MetaResponses {
         let mut meta = Json::<Vec<T>>::meta();
         if let Some(response) = meta.responses.first_mut() {

@@ -19,6 +19,6 @@ pub use refs::{BranchFrom, Done, NewBranch, NewTag, RefItem, RefList, TagHere};
 pub use repository::{
     CreateRepository, Created, DeleteRepository, LfsFile, Message, RepositoryView, Sibling, allowed_expansions,
 };
-pub use select::Selected;
+pub use select::{Selected, written};
 pub use site::{Card, CardReport, Health, PartHealth, Readiness, SiteConfig, Version, Whoami};
 pub use tree::TreeItem;

@@ -1,6 +1,6 @@
 use ballast_contract::versioning::CommitInfo;
 use poem_openapi::Object;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Files that a client means to upload.
 #[derive(Debug, Deserialize, Object)]
@@ -64,7 +64,7 @@ pub struct CommitAnswer {
 }
 
 /// One commit of a history.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct HistoryItem {
     pub id: String,
@@ -75,17 +75,18 @@ pub struct HistoryItem {
     pub date: String,
     pub authors: Vec<HistoryUser>,
     /// With `expand[]=formatted`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub formatted: Option<FormattedText>,
 }
 
 /// Who made a commit.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct HistoryUser {
     pub user: String,
 }
 
 /// Title and message as HTML, escaped.
-#[derive(Object)]
+#[derive(Object, Serialize)]
 pub struct FormattedText {
     pub title: String,
     pub message: String,

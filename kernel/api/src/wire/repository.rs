@@ -2,7 +2,7 @@ use ballast_contract::versioning::Node;
 use ballast_services::{Card, RepositoryInfo, TreeEntry};
 use ballast_types::{RepoKind, Visibility, git};
 use poem_openapi::Object;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A repository to be made. What this hub does not offer (hardware, secrets and so on) is read and left aside.
@@ -72,18 +72,22 @@ pub struct Message {
 }
 
 /// A repository. With `expand`, `id` and what was asked for.
-#[derive(Debug, Default, Object)]
+#[derive(Debug, Default, Object, Serialize)]
 #[oai(rename = "Repository", rename_all = "camelCase", skip_serializing_if_is_none)]
+#[serde(rename_all = "camelCase")]
 pub struct RepositoryView {
     /// Stable through renames.
     #[oai(rename = "_id")]
+    #[serde(rename = "_id")]
     pub key: String,
     /// `namespace/name`
     pub id: String,
     /// The same, for models.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model_id: Option<String>,
     pub author: String,
     /// The commit of the revision asked for; of the default branch in lists. Absent before the first commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sha: Option<String>,
     pub created_at: String,
     pub last_modified: String,
@@ -96,39 +100,53 @@ pub struct RepositoryView {
     pub likes: u64,
     pub tags: Vec<String>,
     /// The metadata at the top of the README.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub card_data: Option<Value>,
     #[oai(rename = "pipeline_tag")]
+    #[serde(rename = "pipeline_tag")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline_tag: Option<String>,
     #[oai(rename = "library_name")]
+    #[serde(rename = "library_name")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub library_name: Option<String>,
     /// Every file. Absent where there are too many for one answer: list the tree then.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub siblings: Option<Vec<Sibling>>,
     /// In bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub used_storage: Option<u64>,
     pub default_branch: String,
     /// Of a space.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sdk: Option<String>,
     /// Where this answer comes from: `local`.
     #[oai(rename = "_source")]
+    #[serde(rename = "_source")]
     pub source: String,
 }
 
 /// A file of a repository.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+#[serde(rename_all = "camelCase")]
 pub struct Sibling {
     pub rfilename: String,
     /// In bytes; with `blobs=true`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
     /// The git blob id; with `blobs=true`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub blob_id: Option<String>,
     /// Of a large file; with `blobs=true`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lfs: Option<LfsFile>,
 }
 
 /// What is known of a large file.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct LfsFile {
     /// The SHA-256 of the content.
     pub oid: String,

@@ -7,6 +7,7 @@ use poem_openapi::ApiResponse;
 use poem_openapi::payload::Json;
 use poem_openapi::registry::{MetaResponses, Registry};
 use poem_openapi::types::{ToJSON, Type};
+use serde::Serialize;
 use serde_json::Value;
 
 /// JSON of which only these top-level fields (and `id`) are sent; none sends all.
@@ -17,21 +18,32 @@ pub struct Selected<T> {
     pub next: Option<String>,
 }
 
-impl<T: ToJSON> IntoResponse for Selected<T> {
+/// A value as JSON, written at once: the document's own `to_json` would make a tree of it first, which costs a list
+/// more than everything else does.
+pub fn written(value: &(impl Serialize + Sync)) -> Response {
+    poem::web::Json(value).into_response()
+}
+
+impl<T: Serialize + Send + Sync> IntoResponse for Selected<T> {
     fn into_response(self) -> Response {
-        let mut json = self.value.to_json().unwrap_or(Value::Null);
-        if let Some(fields) = &self.fields {
-            match &mut json {
-                Value::Array(items) => items.iter_mut().for_each(|item| keep(item, fields)),
-                one => keep(one, fields),
-            }
-        }
-        let mut response = poem::web::Json(json).into_response();
+        let mut response = match &self.fields {
+            None => written(&self.value),
+            Some(fields) => written(&selected(&self.value, fields)),
+        };
         if let Some(link) = self.next.and_then(|link| link.parse().ok()) {
             response.headers_mut().insert(poem::http::header::LINK, link);
         }
         response
     }
+}
+
+fn selected(value: &impl Serialize, fields: &BTreeSet<String>) -> Value {
+    let mut json = serde_json::to_value(value).unwrap_or(Value::Null);
+    match &mut json {
+        Value::Array(items) => items.iter_mut().for_each(|item| keep(item, fields)),
+        one => keep(one, fields),
+    }
+    json
 }
 
 fn keep(item: &mut Value, fields: &BTreeSet<String>) {
@@ -40,7 +52,7 @@ fn keep(item: &mut Value, fields: &BTreeSet<String>) {
     }
 }
 
-impl<T: ToJSON + Type> ApiResponse for Selected<T> {
+impl<T: Serialize + ToJSON + Type> ApiResponse for Selected<T> {
     fn meta() -> MetaResponses {
         let mut meta = Json::<T>::meta();
         if let Some(response) = meta.responses.first_mut() {
@@ -51,5 +63,62 @@ impl<T: ToJSON + Type> ApiResponse for Selected<T> {
 
     fn register(registry: &mut Registry) {
         T::register(registry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::commit::{FormattedText, HistoryUser};
+    use crate::wire::tree::LastCommit;
+    use crate::wire::{HistoryItem, LfsFile, RepositoryView, Sibling, TreeItem};
+
+    fn said_twice(value: &(impl Serialize + ToJSON)) {
+        assert_eq!(serde_json::to_value(value).ok(), value.to_json());
+    }
+
+    fn large() -> LfsFile {
+        LfsFile { oid: "a".to_owned(), sha256: "a".to_owned(), size: 1, pointer_size: 2 }
+    }
+
+    #[test]
+    fn what_is_written_is_what_the_document_says() {
+        let text = || "x".to_owned();
+        let last_commit = LastCommit { id: text(), title: text(), date: text() };
+        let (kind, path, oid) = (text(), text(), text());
+        let item = TreeItem {
+            kind,
+            path,
+            size: 3,
+            oid,
+            lfs: Some(large()),
+            last_commit: Some(last_commit),
+            last_modified: Some(text()),
+        };
+        said_twice(&item);
+        said_twice(&TreeItem { lfs: None, last_commit: None, last_modified: None, ..item });
+
+        let sibling = Sibling { rfilename: text(), size: Some(4), blob_id: Some(text()), lfs: Some(large()) };
+        let bare = Sibling { rfilename: text(), size: None, blob_id: None, lfs: None };
+        said_twice(&RepositoryView {
+            model_id: Some(text()),
+            sha: Some(text()),
+            gated: Value::Bool(false),
+            tags: vec![text()],
+            card_data: Some(serde_json::json!({"license": "mit"})),
+            pipeline_tag: Some(text()),
+            library_name: Some(text()),
+            siblings: Some(vec![sibling, bare]),
+            used_storage: Some(5),
+            sdk: Some(text()),
+            ..RepositoryView::default()
+        });
+        said_twice(&RepositoryView::default());
+
+        let (id, title, message, date) = (text(), text(), text(), text());
+        let formatted = Some(FormattedText { title: text(), message: text() });
+        let commit = HistoryItem { id, title, message, date, authors: vec![HistoryUser { user: text() }], formatted };
+        said_twice(&commit);
+        said_twice(&HistoryItem { formatted: None, ..commit });
     }
 }

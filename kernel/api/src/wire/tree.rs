@@ -1,15 +1,18 @@
 use ballast_contract::versioning::Node;
 use ballast_services::TreeEntry;
 use poem_openapi::Object;
+use serde::Serialize;
 
 use super::LfsFile;
 
 /// One path of a tree.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+#[serde(rename_all = "camelCase")]
 pub struct TreeItem {
     /// `file`, `directory` or `submodule`.
     #[oai(rename = "type")]
+    #[serde(rename = "type")]
     pub kind: String,
     pub path: String,
     /// In bytes. Of a directory, 0 unless `expand` was asked for, and then the sum of what lies below.
@@ -17,15 +20,18 @@ pub struct TreeItem {
     /// What git's tree holds: a blob's id (of a large file, its pointer's), a tree's id.
     pub oid: String,
     /// Of a large file.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lfs: Option<LfsFile>,
     /// The commit that last changed it; with `expand`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_commit: Option<LastCommit>,
     /// That commit's time; with `expand`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_modified: Option<String>,
 }
 
 /// The commit that last changed a path.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 pub struct LastCommit {
     pub id: String,
     pub title: String,
