@@ -50,7 +50,7 @@ pub use damage::{Examined, Verdict};
 pub use delivery::Delivery;
 pub use explain::{BlobStory, HolderStory, LeaseStory, ObjectStory, PlaceStory};
 pub use holdings::Confirmed;
-pub use multipart::{Upload, UploadId};
+pub use multipart::{NewUpload, Upload, UploadId};
 pub use prune::Pruned;
 pub use survey::{Counted, Depth, Orphan, Pack, Standing};
 pub use sweep::Swept;

@@ -32,6 +32,34 @@ impl fmt::Display for UploadId {
     }
 }
 
+/// A blob that is to come in parts of `part_size` bytes, the last one shorter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewUpload {
+    pub sha256: Sha256,
+    /// In bytes.
+    pub size: u64,
+    pub part_size: u64,
+}
+
+impl NewUpload {
+    fn row(&self, lease: LeaseId) -> Result<UploadRow> {
+        let Self { sha256, size, part_size } = *self;
+        if part_size == 0 || size == 0 || size.div_ceil(part_size) > MOST_PARTS {
+            let context = format!("{size} bytes in parts of {part_size} are not between 1 and {MOST_PARTS} parts");
+            return Err(Error::new(ErrorKind::Invalid, "content.begin_multipart", context));
+        }
+        Ok(UploadRow {
+            id: random_key()?,
+            lease: lease.0,
+            repository: 0,
+            sha256: sha256.0.to_vec(),
+            size: column(size),
+            part_size: column(part_size),
+            completed: false,
+        })
+    }
+}
+
 /// What was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Upload {
@@ -70,25 +98,16 @@ struct Part {
 }
 
 impl Content {
-    /// Begins an upload in parts of `part_size` bytes, the last one shorter. `Invalid` where that makes no parts or
-    /// too many; `Conflict` where the lease has ended. The upload ends with its lease.
-    pub async fn begin_multipart(&self, lease: LeaseId, sha256: Sha256, size: u64, part_size: u64) -> Result<UploadId> {
-        if part_size == 0 || size == 0 || size.div_ceil(part_size) > MOST_PARTS {
-            let context = format!("{size} bytes in parts of {part_size} are not between 1 and {MOST_PARTS} parts");
-            return Err(Error::new(ErrorKind::Invalid, "content.begin_multipart", context));
+    /// Begins uploads in parts; their ids, in the order of the question. `Invalid` where one would have no parts or too
+    /// many; `Conflict` where the lease has ended. They end with their lease.
+    pub async fn begin_multipart(&self, lease: LeaseId, wanted: &[NewUpload]) -> Result<Vec<UploadId>> {
+        let mut rows = Vec::with_capacity(wanted.len());
+        for new in wanted {
+            rows.push(new.row(lease)?);
         }
-        let id = random_key()?;
-        let row = UploadRow {
-            id,
-            lease: lease.0,
-            repository: 0,
-            sha256: sha256.0.to_vec(),
-            size: column(size),
-            part_size: column(part_size),
-            completed: false,
-        };
-        let begun: Result<(), Failure> = transaction!(self.database(), begin(lease, row));
-        begun.map(|()| UploadId(id)).map_err(|failure| failure.during("content.begin_multipart"))
+        let ids = rows.iter().map(|row| UploadId(row.id)).collect();
+        let begun: Result<(), Failure> = transaction!(self.database(), begin(lease, rows));
+        begun.map(|()| ids).map_err(|failure| failure.during("content.begin_multipart"))
     }
 
     /// An upload that is under way or complete.
@@ -195,9 +214,22 @@ impl Content {
         Ok(())
     }
 
-    async fn discard_all(&self, objects: Vec<Object>) {
-        for object in objects {
-            self.discard(&object).await;
+    /// Deletes parts that were taken out of their table, and so are marked already. A failure is the collector's to put
+    /// right: the rows stay until the bytes are gone.
+    async fn discard_all(&self, parts: Vec<Object>) {
+        let mut gone = Vec::with_capacity(parts.len());
+        for part in parts {
+            match self.delete_bytes(&part.storage, &part.key).await {
+                Ok(()) => gone.push(part.id),
+                Err(error) => tracing::debug!(object = part.key, %error, "left for the collector"),
+            }
+        }
+        for piece in gone.chunks(PIECE) {
+            let piece = piece.to_vec();
+            let removed: Result<(), Failure> = ballast_database::write!(self.database(), remove_parts(piece));
+            if let Err(failure) = removed {
+                tracing::debug!(?failure, "left for the collector");
+            }
         }
     }
 }
@@ -243,10 +275,10 @@ macro_rules! take_parts {
 }
 
 for_both! {
-    pub async fn begin(c: &mut Connection, lease: LeaseId, row: UploadRow) -> Result<(), Failure> {
+    pub async fn begin(c: &mut Connection, lease: LeaseId, rows: Vec<UploadRow>) -> Result<(), Failure> {
         let repository = lock_lease!(c, lease);
-        let row = UploadRow { repository, ..row };
-        diesel::insert_into(uploads::table).values(row).execute(c).await?;
+        let rows: Vec<_> = rows.into_iter().map(|row| UploadRow { repository, ..row }).collect();
+        bulk_insert!(c, uploads::table, rows)?;
         Ok(())
     }
 
@@ -286,6 +318,12 @@ for_both! {
         let replaced = take_parts!(c, parts::table.filter(parts::upload.eq(row.upload).and(parts::number.eq(row.number))));
         diesel::insert_into(parts::table).values(row).execute(c).await?;
         Ok(replaced)
+    }
+
+    pub async fn remove_parts(c: &mut Connection, ids: Vec<i64>) -> Result<(), Failure> {
+        let gone = objects::table.filter(objects::id.eq_any(ids)).filter(objects::deleting.eq(true));
+        diesel::delete(gone).execute(c).await?;
+        Ok(())
     }
 
     pub async fn end_upload(c: &mut Connection, upload: UploadId, completed: bool) -> Result<Vec<Object>, Failure> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use ballast_content::NewUpload;
 use ballast_contract::quota::Reservation;
 use ballast_types::{LeaseId, ReservationId, Sha256, Timestamp};
 
@@ -105,34 +106,43 @@ impl Writable {
             hub.content().drop_lease(lease).await?;
             return Err(error.into());
         }
-        let mut issued = HashMap::with_capacity(wanted.len());
-        for (sha256, size) in wanted {
-            issued.insert(*sha256, self.ticket(lease, *sha256, *size, expires.before(COMMIT_TIME), parts).await?);
-        }
-        Ok(issued)
+        self.issue(lease, wanted, expires.before(COMMIT_TIME), parts).await
     }
 
-    async fn ticket(
+    /// A ticket for each object, and an upload in parts for those that are large enough.
+    async fn issue(
         &self,
         lease: LeaseId,
-        sha256: Sha256,
-        size: u64,
+        wanted: &HashMap<Sha256, u64>,
         expires: Timestamp,
         parts: bool,
-    ) -> Result<LfsUpload> {
+    ) -> Result<HashMap<Sha256, LfsUpload>> {
         let settings = &self.hub.settings().lfs;
-        let ticket = |purpose| {
+        let ticket = |purpose, sha256, size| {
             let ticket = Ticket { purpose, repo: self.key(), sha256, size, expires };
             self.hub.0.tickets.issue(&ticket)
         };
-        if !parts || size <= settings.multipart_threshold {
-            return Ok(LfsUpload::Whole { ticket: ticket(Purpose::Upload { lease }), expires });
-        }
-        let part_size = settings.part_size.max(size.div_ceil(MAX_PARTS));
-        let upload = self.hub.content().begin_multipart(lease, sha256, size, part_size).await?;
-        let parts = u32::try_from(size.div_ceil(part_size)).unwrap_or(u32::MAX);
-        let ticket = ticket(Purpose::Multipart { lease, upload: upload.0, part_size });
-        Ok(LfsUpload::Parts { ticket, part_size, parts, expires })
+        let in_parts = |size: u64| parts && size > settings.multipart_threshold;
+        let new = |(sha256, size): (&Sha256, &u64)| NewUpload {
+            sha256: *sha256,
+            size: *size,
+            part_size: settings.part_size.max(size.div_ceil(MAX_PARTS)),
+        };
+        let new: Vec<NewUpload> = wanted.iter().filter(|(_, size)| in_parts(**size)).map(new).collect();
+        let begun = match new.is_empty() {
+            true => vec![],
+            false => self.hub.content().begin_multipart(lease, &new).await?,
+        };
+        let whole = wanted.iter().filter(|(_, size)| !in_parts(**size)).map(|(sha256, size)| {
+            let ticket = ticket(Purpose::Upload { lease }, *sha256, *size);
+            (*sha256, LfsUpload::Whole { ticket, expires })
+        });
+        let cut = new.iter().zip(begun).map(|(NewUpload { sha256, size, part_size }, upload)| {
+            let ticket = ticket(Purpose::Multipart { lease, upload: upload.0, part_size: *part_size }, *sha256, *size);
+            let parts = u32::try_from(size.div_ceil(*part_size)).unwrap_or(u32::MAX);
+            (*sha256, LfsUpload::Parts { ticket, part_size: *part_size, parts, expires })
+        });
+        Ok(whole.chain(cut).collect())
     }
 
     /// Whether an uploaded object has arrived whole.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
-use ballast_content::{Content, Expected};
+use ballast_content::{Content, Expected, NewUpload};
 use ballast_contract::storage::{LocalFiles, Storage, StorageKey, StorageWriter, UploadedPart};
 use ballast_contract::{ByteStream, Component, Page, Result};
 use ballast_types::{ByteRange, LeaseId};
@@ -34,7 +34,8 @@ async fn write_all(content: Content, lease: LeaseId) {
     let (large, parts) = (pattern(90_000, 1), pattern(80_000, 2));
     content.store_small(lease, vec![Bytes::from("a"), Bytes::from("b")]).await.unwrap();
     content.receive(lease, Expected::Sha256(sha256(&large)), 90_000, body(&large)).await.unwrap();
-    let upload = content.begin_multipart(lease, sha256(&parts), 80_000, 50_000).await.unwrap();
+    let new = NewUpload { sha256: sha256(&parts), size: 80_000, part_size: 50_000 };
+    let upload = content.begin_multipart(lease, &[new]).await.unwrap()[0];
     let mut listed = Vec::new();
     for (number, part) in [(1, parts.slice(..50_000)), (2, parts.slice(50_000..))] {
         listed.push(UploadedPart { number, etag: content.receive_part(upload, number, body(&part)).await.unwrap() });

@@ -1,6 +1,6 @@
 //! Uploads in parts.
 
-use ballast_content::UploadId;
+use ballast_content::{NewUpload, UploadId};
 use ballast_contract::ErrorKind;
 use ballast_contract::storage::UploadedPart;
 use ballast_types::{ByteRange, Sha256};
@@ -13,7 +13,8 @@ const PART: u64 = 300_000;
 
 async fn begin(world: &World, digest: Sha256, size: u64) -> UploadId {
     let lease = world.lease(ALICE).await;
-    world.content.begin_multipart(lease, digest, size, PART).await.unwrap()
+    let new = NewUpload { sha256: digest, size, part_size: PART };
+    world.content.begin_multipart(lease, &[new]).await.unwrap()[0]
 }
 
 async fn send(world: &World, upload: UploadId, bytes: &Bytes) -> Vec<UploadedPart> {
@@ -148,9 +149,11 @@ in_each_world! {
 
     async fn sizes_that_make_no_parts_are_refused(world: &World) {
         let lease = world.lease(ALICE).await;
-        for (size, part) in [(0, 5), (5, 0), (10_001, 1), (u64::MAX, 1 << 20)] {
-            let refused = world.content.begin_multipart(lease, sha256(b"x"), size, part).await.unwrap_err();
-            assert_eq!(refused.kind, ErrorKind::Invalid, "{size} in {part}");
+        for (size, part_size) in [(0, 5), (5, 0), (10_001, 1), (u64::MAX, 1 << 20)] {
+            let wrong = NewUpload { sha256: sha256(b"x"), size, part_size };
+            let right = NewUpload { sha256: sha256(b"y"), size: 10, part_size: 5 };
+            let refused = world.content.begin_multipart(lease, &[right, wrong]).await.unwrap_err();
+            assert_eq!(refused.kind, ErrorKind::Invalid, "{size} in {part_size}");
         }
     }
 }
