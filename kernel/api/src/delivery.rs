@@ -1,67 +1,43 @@
 //! Bytes of blobs on their way out.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+mod buffer;
+mod pieces;
 
-use ballast_contract::{Error, ErrorKind, Result};
-use ballast_services::{Checks, Delivery, Failure};
-use ballast_types::ByteRange;
-use bytes::Bytes;
-use futures::{Stream, StreamExt, TryStreamExt};
+use ballast_services::{Delivery, Failure};
+use futures::TryStreamExt;
+use futures::stream::try_unfold;
 use poem::Body;
 
-/// How much of a file is read at once, in bytes. Reads of 4 KiB reach a twentieth of the speed of these.
-const PIECE: u64 = 512 * 1024;
+use pieces::Pieces;
 
 /// Files up to this length go out in one piece, in bytes.
 const SMALL: u64 = 64 * 1024;
 
-/// Pieces that are read ahead of a slow client.
-const AHEAD: usize = 2;
-
 /// The body for some bytes.
-pub async fn body(delivery: Delivery) -> std::result::Result<Body, Failure> {
+pub async fn body(delivery: Delivery) -> Result<Body, Failure> {
     match delivery {
         Delivery::File { file, range, checks } if range.len() <= SMALL => {
-            Ok(Body::from_bytes(piece(file.into(), range, checks).await?))
+            let piece = Pieces::new(file, range, checks).next().await?;
+            Ok(piece.map_or_else(Body::empty, |(bytes, _)| Body::from_bytes(bytes)))
         }
         Delivery::File { file, range, checks } => {
-            let pieces = pieces(file.into(), range, checks);
+            let pieces = try_unfold(Pieces::new(file, range, checks), Pieces::next);
             Ok(Body::from_bytes_stream(pieces.map_err(std::io::Error::other)))
         }
         Delivery::Stream(stream) => Ok(Body::from_bytes_stream(stream.map_err(std::io::Error::other))),
     }
 }
 
-/// Each piece is read by a thread of its own, so a client that is slow holds memory and no thread.
-fn pieces(file: Arc<File>, range: ByteRange, checks: Checks) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
-    let parts = checks.parts(range, PIECE);
-    let read = move |part| piece(file.clone(), part, checks.clone());
-    futures::stream::iter(parts).map(read).buffered(AHEAD)
-}
-
-/// Reads a little more than it answers, and checks it: damaged bytes are an error in their place.
-async fn piece(file: Arc<File>, range: ByteRange, checks: Checks) -> Result<Bytes> {
-    let read = move || {
-        let cover = checks.cover(range);
-        let mut bytes = vec![0; cover.len() as usize];
-        file.read_exact_at(&mut bytes, cover.start).map_err(lost)?;
-        checks.check(range, bytes.into())
-    };
-    let broken = |error| Error::new(ErrorKind::Internal, "api.deliver", format!("a worker broke off: {error}"));
-    tokio::task::spawn_blocking(read).await.map_err(broken)?
-}
-
-fn lost(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Corrupt, "api.deliver", "a file is shorter than it was").with_source(error)
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
+    use ballast_services::Checks;
+    use ballast_types::ByteRange;
+
     use super::*;
+
+    const PIECE: u64 = 512 * 1024;
 
     #[tokio::test]
     async fn a_range_of_a_file_goes_out_whole_and_in_order_whatever_its_length() {
@@ -74,6 +50,31 @@ mod tests {
             let delivery = Delivery::File { file: file.try_clone().unwrap(), range, checks };
             let sent = body(delivery).await.unwrap().into_bytes().await.unwrap();
             assert!(sent[..] == content[start as usize..end as usize], "{start}..{end}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_in_memory_is_read_all_the_same() {
+        let mut file = tempfile::tempfile().unwrap();
+        let content: Vec<u8> = (0..5 * PIECE + 3).map(|at| (at / 1000) as u8).collect();
+        file.write_all(&content).unwrap();
+        file.sync_all().unwrap();
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        let delivery =
+            Delivery::File { file, range: ByteRange { start: 9, end: 5 * PIECE }, checks: Checks::of(&content) };
+        let sent = body(delivery).await.unwrap().into_bytes().await.unwrap();
+        assert!(sent[..] == content[9..5 * PIECE as usize]);
+    }
+
+    #[tokio::test]
+    async fn memory_that_is_used_again_shows_nothing_of_before() {
+        let files: Vec<_> = (1..=40_u8).map(|byte| vec![byte; 1000 * usize::from(byte)]).collect();
+        for content in files.iter().chain(files.iter().rev()) {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(content).unwrap();
+            let (range, checks) = (ByteRange::whole(content.len() as u64), Checks::of(content));
+            let sent = body(Delivery::File { file, range, checks }).await.unwrap().into_bytes().await.unwrap();
+            assert!(sent[..] == content[..]);
         }
     }
 

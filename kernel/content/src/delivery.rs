@@ -1,6 +1,8 @@
 //! Handing bytes out.
 
 use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,13 +91,19 @@ impl Content {
     async fn open_at(&self, sha256: Sha256, place: &Arc<Place>, range: ByteRange) -> Result<Delivery> {
         let (store, range) = (self.store(&place.storage)?, range.shifted(place.start));
         let checks = Checks::new(self.clone(), sha256, place.clone());
-        if store.files().is_none() {
+        let Some(files) = store.files() else {
             let bytes = store.read(&place.key, checks.cover(range)).await?;
             return Ok(Delivery::Stream(checks.stream(range, bytes)));
-        }
-        let (store, key, end) = (store.clone(), place.key.clone(), checks.cover(range).end);
-        let opened = unblocked("content.open", move || open_file(&*store, &key, end)).await?;
-        Ok(Delivery::File { file: opened?, range, checks })
+        };
+        let end = checks.cover(range).end;
+        let file = match files.open_at_once(&place.key) {
+            Some(file) => long_enough(file, &place.key, end)?,
+            None => {
+                let (store, key) = (store.clone(), place.key.clone());
+                unblocked("content.open", move || open_file(&*store, &key, end)).await??
+            }
+        };
+        Ok(Delivery::File { file, range, checks })
     }
 
     /// A signed URL for a blob, where its storage has them and the object holds nothing but this blob.
@@ -161,9 +169,12 @@ fn is_elsewhere(error: &Error) -> bool {
     matches!(error.kind, ErrorKind::NotFound | ErrorKind::Corrupt | ErrorKind::Invalid)
 }
 
-fn open_file(store: &dyn ballast_contract::storage::Storage, key: &StorageKey, end: u64) -> Result<File> {
+pub(crate) fn open_file(store: &dyn ballast_contract::storage::Storage, key: &StorageKey, end: u64) -> Result<File> {
     let unsupported = || Error::new(ErrorKind::Unsupported, "content.open", "this storage has no files");
-    let file = store.files().ok_or_else(unsupported)?.open(key)?;
+    long_enough(store.files().ok_or_else(unsupported)?.open(key)?, key, end)
+}
+
+fn long_enough(file: File, key: &StorageKey, end: u64) -> Result<File> {
     let failed = |error| Error::new(ErrorKind::Unavailable, "content.open", format!("{key}")).with_source(error);
     let length = file.metadata().map_err(failed)?.len();
     match length < end {
@@ -176,16 +187,15 @@ fn cut_short(what: &str, length: u64, end: u64) -> Error {
     Error::new(ErrorKind::Corrupt, "content.open", format!("{what} has {length} bytes and should have {end} at least"))
 }
 
-fn read_range(file: &File, range: ByteRange) -> Result<Bytes> {
-    use std::io::{Read, Seek, SeekFrom};
-    let failed = |error| Error::new(ErrorKind::Unavailable, "content.read_small", "a file").with_source(error);
-    let mut bytes = Vec::new();
-    let mut file = file;
-    file.seek(SeekFrom::Start(range.start)).map_err(failed)?;
-    let length = file.take(range.len()).read_to_end(&mut bytes).map_err(failed)? as u64;
-    match length == range.len() {
-        true => Ok(bytes.into()),
-        false => Err(cut_short("a small blob", length, range.len())),
+pub(crate) fn read_range(file: &File, range: ByteRange) -> Result<Bytes> {
+    let mut bytes = vec![0; usize::try_from(range.len()).unwrap_or(usize::MAX)];
+    match file.read_exact_at(&mut bytes, range.start) {
+        Ok(()) => Ok(bytes.into()),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            let context = format!("a file ends before byte {}", range.end);
+            Err(Error::new(ErrorKind::Corrupt, "content.read", context))
+        }
+        Err(error) => Err(Error::new(ErrorKind::Unavailable, "content.read", "a file").with_source(error)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Large files that come in parts through the hub, where storage cannot sign URLs for them.
 
 use std::fmt;
+use std::fs::File;
+use std::sync::Arc;
 
 use ballast_contract::storage::UploadedPart;
 use ballast_contract::{ByteStream, Error, ErrorKind};
@@ -10,17 +12,21 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::digest::{pour, refused};
+use crate::delivery::{open_file, read_range};
+use crate::digest::{carry, refused};
 use crate::failure::Failure;
 use crate::objects::{Object, key_of};
 use crate::rows::{PIECE, PartRow, UploadRow, column, sha256_of};
 use crate::schema::{leases, objects, parts, uploads};
-use crate::{Blob, Content, Expected, random_key};
+use crate::{Blob, Content, Expected, random_key, unblocked};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The most parts of one upload; S3's limit, which clients know.
 const MOST_PARTS: u64 = 10_000;
+
+/// How much of a part is read at once, in bytes.
+const PIECE_OF_PART: u64 = 1 << 20;
 
 /// A multipart upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -130,9 +136,11 @@ impl Content {
         let key = object.key.clone();
         let begun = self.begin_whole(upload.lease, None, object, key).await?;
         let object = begun.ok_or_else(|| refused("a part was taken for a stored blob"))?;
-        let mut writer = self.create_object(&object).await?;
-        let poured = pour(body, size, false, Some(&mut writer)).await;
-        let etag = self.finish(writer, &object, poured, size).await?.sha256.to_string();
+        let mut writer = self.create_passing_object(&object).await?;
+        let carried = carry(body, size, &mut writer).await;
+        // The same bytes have the same etag, so that it does not matter which of two attempts arrives last. Whether they
+        // are the right ones is seen when the whole is hashed.
+        let etag = format!("{:08x}", self.finish(writer, &object, carried, size).await?);
         let row = PartRow {
             upload: upload.id.0,
             number: i32::try_from(number).unwrap_or(i32::MAX),
@@ -199,12 +207,19 @@ impl Content {
         let content = self.clone();
         let read = move |part: Part| {
             let content = content.clone();
-            async move {
-                let store = content.store(&part.object.storage)?;
-                store.read(&key_of(&part.object.key)?, ByteRange::whole(part.size)).await
-            }
+            async move { content.read_part(&part).await.map_err(|error| lost(part.number, error)) }
         };
         stream::iter(parts).then(read).try_flatten().boxed()
+    }
+
+    async fn read_part(&self, part: &Part) -> Result<ByteStream> {
+        let (store, key) = (self.store(&part.object.storage)?.clone(), key_of(&part.object.key)?);
+        if store.files().is_none() {
+            return store.read(&key, ByteRange::whole(part.size)).await;
+        }
+        let size = part.size;
+        let file = unblocked("content.read_part", move || open_file(&*store, &key, size)).await??;
+        Ok(pieces(file, size))
     }
 
     async fn end_upload(&self, upload: UploadId, completed: bool) -> Result<()> {
@@ -232,6 +247,29 @@ impl Content {
             }
         }
     }
+}
+
+/// A power cut may lose a part or its end: it was flushed with nothing. The client has the bytes still.
+fn lost(number: u32, error: Error) -> Error {
+    match error.kind {
+        ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Corrupt => {
+            refused(format!("part {number} was lost ({error}); upload it again"))
+        }
+        _ => error,
+    }
+}
+
+/// A file in large pieces, each read while the one before is used.
+fn pieces(file: File, size: u64) -> ByteStream {
+    let file = Arc::new(file);
+    let read = move |start: u64| {
+        let file = file.clone();
+        async move {
+            let read = move || read_range(&file, ByteRange { start, end: size.min(start + PIECE_OF_PART) });
+            unblocked("content.read_part", read).await?
+        }
+    };
+    stream::iter((0..size).step_by(PIECE_OF_PART as usize)).map(read).buffered(2).boxed()
 }
 
 /// Whether a client lists exactly the parts that are stored.

@@ -66,13 +66,23 @@ impl Content {
             Ok(key) => self.store(&object.storage)?.create(&key).await,
             Err(error) => Err(error),
         };
-        match created {
-            Ok(writer) => Ok(writer),
-            Err(error) => {
-                self.discard(object).await;
-                Err(error)
-            }
+        self.or_discard(object, created).await
+    }
+
+    /// The same for an object that is only kept until it is joined with others.
+    pub(crate) async fn create_passing_object(&self, object: &Object) -> Result<Box<dyn StorageWriter>> {
+        let created = match key_of(&object.key) {
+            Ok(key) => self.store(&object.storage)?.create_passing(&key).await,
+            Err(error) => Err(error),
+        };
+        self.or_discard(object, created).await
+    }
+
+    async fn or_discard<T>(&self, object: &Object, created: Result<T>) -> Result<T> {
+        if created.is_err() {
+            self.discard(object).await;
         }
+        created
     }
 
     /// Commits an object of `size` bytes that was written, or throws it away where that failed.
@@ -117,13 +127,9 @@ impl Content {
 
     /// Deletes the bytes of an object that is marked, then its row.
     pub(crate) async fn delete_object(&self, id: i64, storage: &str, key: &str) -> Result<()> {
-        self.delete_bytes(storage, key).await?;
+        self.store(storage)?.delete(&key_of(key)?).await?;
         let removed: Result<(), Failure> = ballast_database::write!(self.database(), remove_object(id));
         removed.map_err(|failure| failure.during("content.delete_object"))
-    }
-
-    pub(crate) async fn delete_bytes(&self, storage: &str, key: &str) -> Result<()> {
-        self.store(storage)?.delete(&key_of(key)?).await
     }
 
     /// Turns durable, verified bytes into leased blobs. An object whose blobs were all stored meanwhile by somebody

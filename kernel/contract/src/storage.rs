@@ -76,6 +76,12 @@ pub trait Storage: Component {
     /// Where the key exists, the commit replaces it whole.
     async fn create(&self, key: &StorageKey) -> Result<Box<dyn StorageWriter>>;
 
+    /// Begins an object that is only kept until it is joined with others: like `create`, but a power cut may lose or
+    /// damage it after its commit. What is made of it has to be checked, and does not cost a second flush.
+    async fn create_passing(&self, key: &StorageKey) -> Result<Box<dyn StorageWriter>> {
+        self.create(key).await
+    }
+
     /// Removes an object. Idempotent: an absent key is no error.
     async fn delete(&self, key: &StorageKey) -> Result<()>;
 
@@ -102,7 +108,8 @@ pub trait StorageWriter: Send {
     /// The next bytes, in order.
     async fn write(&mut self, bytes: Bytes) -> Result<()>;
 
-    /// Makes the object visible and durable; answers its size. When this returns, a power cut loses nothing.
+    /// Makes the object visible and durable; answers its size. When this returns, a power cut loses nothing, unless
+    /// the object is a passing one.
     async fn commit(self: Box<Self>) -> Result<u64>;
 
     /// Throws the bytes away.
@@ -159,6 +166,13 @@ pub trait Presign: Send + Sync {
 pub trait LocalFiles: Send + Sync {
     /// Opens an object for reading. `NotFound` where there is none.
     fn open(&self, key: &StorageKey) -> Result<std::fs::File>;
+
+    /// The same where the system knows the way without asking a disk, so that no thread has to wait; none where it does
+    /// not, and where there is no object.
+    fn open_at_once(&self, key: &StorageKey) -> Option<std::fs::File> {
+        let _ = key;
+        None
+    }
 }
 
 #[cfg(test)]

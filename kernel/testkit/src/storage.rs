@@ -327,14 +327,16 @@ async fn files_agree_with_reads(storage: &Instance) {
     let Some(files) = storage.files() else { return };
     let bytes = pattern(300_000, 11);
     put(storage, "f/g", bytes.clone()).await;
-    let mut file = files.open(&key("f/g")).unwrap();
-    assert_eq!(file.metadata().unwrap().len(), bytes.len() as u64);
-    file.seek(SeekFrom::Start(100)).unwrap();
-    let mut some = vec![0; 1000];
-    file.read_exact(&mut some).unwrap();
-    assert_eq!(some, read(storage, "f/g", ByteRange { start: 100, end: 1100 }).await.unwrap());
+    for mut file in [files.open(&key("f/g")).unwrap()].into_iter().chain(files.open_at_once(&key("f/g"))) {
+        assert_eq!(file.metadata().unwrap().len(), bytes.len() as u64);
+        file.seek(SeekFrom::Start(100)).unwrap();
+        let mut some = vec![0; 1000];
+        file.read_exact(&mut some).unwrap();
+        assert_eq!(some, read(storage, "f/g", ByteRange { start: 100, end: 1100 }).await.unwrap());
+    }
     for absent in ["f/h", "f", "f/g/h"] {
         assert_eq!(files.open(&key(absent)).unwrap_err().kind, ErrorKind::NotFound, "{absent}");
+        assert!(files.open_at_once(&key(absent)).is_none(), "{absent}");
     }
 }
 

@@ -27,6 +27,13 @@ const INCOMING: &str = ".incoming";
 /// How old a file in there is when nobody can be writing it any more.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Whether an object survives a power cut, or is only kept until it is joined with others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lasting {
+    Yes,
+    No,
+}
+
 /// The folder.
 #[derive(Clone)]
 pub(crate) struct Folder {
@@ -97,11 +104,11 @@ impl Folder {
         .await
     }
 
-    pub(crate) async fn create(&self, key: &StorageKey) -> Result<Box<dyn StorageWriter>> {
+    pub(crate) async fn create(&self, key: &StorageKey, lasting: Lasting) -> Result<Box<dyn StorageWriter>> {
         let (folder, key) = (self.clone(), key.clone());
         let begun = move || {
             let temporary = Temporary::create(&folder.inner.root.join(INCOMING))?;
-            Ok(FolderWriter::new(folder, key, temporary))
+            Ok(FolderWriter::new(folder, key, temporary, lasting))
         };
         let writer = unblocked("storage.create", begun).await?;
         Ok(Box::new(writer))
@@ -111,10 +118,11 @@ impl Folder {
         let (folder, from, to) = (self.clone(), from.clone(), to.clone());
         unblocked("storage.copy", move || {
             let mut source = folder.open(&from)?;
-            let mut temporary = Temporary::create(&folder.inner.root.join(INCOMING))?;
+            let temporary = Temporary::create(&folder.inner.root.join(INCOMING))?;
             // The system copies between the files, or shares their blocks where the file system can.
-            io::copy(&mut source, temporary.file()).map_err(|error| system(error, "storage.copy", from.as_str()))?;
-            folder.publish(temporary, &to)
+            io::copy(&mut source, &mut temporary.file())
+                .map_err(|error| system(error, "storage.copy", from.as_str()))?;
+            folder.publish(temporary, &to, Lasting::Yes)
         })
         .await
     }
@@ -145,10 +153,12 @@ impl Folder {
         self.inner.root.join(key.as_str())
     }
 
-    /// Gives a finished file its name: whole, in place of what had the name before, and durable.
-    fn publish(&self, temporary: Temporary, key: &StorageKey) -> Result<()> {
+    /// Gives a finished file its name: whole, in place of what had the name before, and durable if it is to last.
+    fn publish(&self, temporary: Temporary, key: &StorageKey, lasting: Lasting) -> Result<()> {
         let failed = |error| system(error, "storage.commit", key.as_str());
-        temporary.sync().map_err(failed)?;
+        if lasting == Lasting::Yes {
+            temporary.sync().map_err(failed)?;
+        }
         let target = self.path(key);
         let parent = target.parent().unwrap_or(&self.inner.root);
         let mut tries = 0;
@@ -164,6 +174,9 @@ impl Folder {
             }
         }
         temporary.keep();
+        if lasting == Lasting::No {
+            return Ok(());
+        }
         match sync(parent) {
             // Somebody has deleted the object, and its folder with it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -221,6 +234,16 @@ impl LocalFiles for Folder {
             true => Ok(file),
             false => Err(absent("storage.open", key.as_str())),
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn open_at_once(&self, key: &StorageKey) -> Option<File> {
+        use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        // An error is as good as a miss: an old system cannot do this, and what is absent is told by `open`.
+        let file = File::from(openat2(CWD, self.path(key), flags, Mode::empty(), ResolveFlags::CACHED).ok()?);
+        file.metadata().is_ok_and(|metadata| metadata.is_file()).then_some(file)
     }
 }
 

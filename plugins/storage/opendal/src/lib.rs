@@ -17,7 +17,7 @@ use ballast_types::ByteRange;
 
 pub use config::OpendalConfig;
 use config::Scheme;
-use folder::Folder;
+use folder::{Folder, Lasting};
 use service::Service;
 
 /// The instance.
@@ -89,7 +89,15 @@ impl Storage for OpendalStorage {
     async fn create(&self, key: &StorageKey) -> Result<Box<dyn StorageWriter>> {
         let service = self.service()?;
         match &self.folder {
-            Some(folder) => folder.create(key).await,
+            Some(folder) => folder.create(key, Lasting::Yes).await,
+            None => service.create(key).await,
+        }
+    }
+
+    async fn create_passing(&self, key: &StorageKey) -> Result<Box<dyn StorageWriter>> {
+        let service = self.service()?;
+        match &self.folder {
+            Some(folder) => folder.create(key, Lasting::No).await,
             None => service.create(key).await,
         }
     }

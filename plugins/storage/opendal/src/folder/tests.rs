@@ -12,7 +12,7 @@ fn folder() -> (tempfile::TempDir, Folder) {
 }
 
 async fn put(folder: &Folder, key: &str) {
-    folder.create(&key.parse().unwrap()).await.unwrap().commit().await.unwrap();
+    folder.create(&key.parse().unwrap(), Lasting::Yes).await.unwrap().commit().await.unwrap();
 }
 
 #[tokio::test]
@@ -84,4 +84,36 @@ async fn what_others_put_into_the_folder_is_not_listed() {
     fs::write(place.path().join("README.TXT"), "").unwrap();
     let listed = folder.list(None, 10).await.unwrap();
     assert_eq!(listed.items, ["a/1".parse().unwrap()]);
+}
+
+#[tokio::test]
+async fn what_is_flushed_beside_the_writing_is_whole() {
+    let (_place, folder) = folder();
+    folder.prepare().await.unwrap();
+    let key: StorageKey = "large".parse().unwrap();
+    for lasting in [Lasting::Yes, Lasting::No] {
+        let mut writer = folder.create(&key, lasting).await.unwrap();
+        let mut written = Vec::new();
+        for number in 0..170_u8 {
+            let piece = vec![number; 600_000];
+            written.extend_from_slice(&piece);
+            writer.write(piece.into()).await.unwrap();
+        }
+        assert_eq!(writer.commit().await.unwrap(), written.len() as u64);
+        let mut read = Vec::new();
+        io::Read::read_to_end(&mut folder.open(&key).unwrap(), &mut read).unwrap();
+        assert!(read == written);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_whose_name_is_in_memory_is_opened_at_once() {
+    let (_place, folder) = folder();
+    folder.prepare().await.unwrap();
+    put(&folder, "a/1").await;
+    folder.open(&"a/1".parse().unwrap()).unwrap();
+    assert!(folder.open_at_once(&"a/1".parse().unwrap()).is_some());
+    assert!(folder.open_at_once(&"a".parse().unwrap()).is_none(), "a folder is no object");
+    assert!(folder.open_at_once(&"a/2".parse().unwrap()).is_none());
 }

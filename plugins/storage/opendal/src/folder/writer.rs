@@ -4,22 +4,27 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Write};
 use std::mem;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use ballast_contract::storage::{StorageKey, StorageWriter};
 use ballast_contract::{Error, ErrorKind, Result};
 use bytes::Bytes;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
-use super::{Folder, unblocked};
+use super::{Folder, Lasting, unblocked};
 use crate::failure::system;
 
 /// How many bytes go to the disk at a time.
 const PIECE: usize = 1 << 20;
 
+/// How many written bytes may wait to be flushed while more arrive. Left to the end, the flush of a large file would
+/// take as long again as its arrival, and everybody else's flush would wait behind it.
+const UNFLUSHED: usize = 32 << 20;
+
 /// A file that has no name yet. Dropped before it is published, it goes away.
 pub(crate) struct Temporary {
-    file: File,
+    file: Arc<File>,
     path: Option<PathBuf>,
 }
 
@@ -41,11 +46,11 @@ impl Temporary {
         let context = || format!("a file in {}; see that the disk has room and may be written", folder.display());
         let file =
             file.map_err(|error| Error::new(ErrorKind::Unavailable, "storage.create", context()).with_source(error))?;
-        Ok(Self { file, path: Some(path) })
+        Ok(Self { file: Arc::new(file), path: Some(path) })
     }
 
-    pub(crate) fn file(&mut self) -> &mut File {
-        &mut self.file
+    pub(crate) fn file(&self) -> &File {
+        &self.file
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -61,11 +66,11 @@ impl Temporary {
         self.path = None;
     }
 
-    fn write(&mut self, piece: &[Bytes]) -> io::Result<()> {
+    fn write(&self, piece: &[Bytes]) -> io::Result<()> {
         let mut slices: Vec<_> = piece.iter().map(|bytes| IoSlice::new(bytes)).collect();
         let mut left = slices.as_mut_slice();
         while !left.is_empty() {
-            match self.file.write_vectored(left) {
+            match (&*self.file).write_vectored(left) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => IoSlice::advance_slices(&mut left, written),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -93,13 +98,17 @@ impl Drop for Temporary {
     }
 }
 
-/// Bytes are gathered into pieces; one is written while the next is gathered.
+/// Bytes are gathered into pieces; one is written while the next is gathered, and what was written is flushed beside.
 pub(crate) struct FolderWriter {
     folder: Folder,
     key: StorageKey,
+    lasting: Lasting,
+    file: Arc<File>,
     state: State,
     gathered: Vec<Bytes>,
     gathered_len: usize,
+    flush: Option<JoinHandle<io::Result<()>>>,
+    unflushed: usize,
     written: u64,
 }
 
@@ -111,22 +120,38 @@ enum State {
 }
 
 impl FolderWriter {
-    pub(crate) fn new(folder: Folder, key: StorageKey, temporary: Temporary) -> Self {
-        let state = State::Idle(temporary);
-        Self { folder, key, state, gathered: Vec::new(), gathered_len: 0, written: 0 }
+    pub(crate) fn new(folder: Folder, key: StorageKey, temporary: Temporary, lasting: Lasting) -> Self {
+        let (file, state) = (temporary.file.clone(), State::Idle(temporary));
+        let (gathered, gathered_len, flush, unflushed, written) = (Vec::new(), 0, None, 0, 0);
+        Self { folder, key, lasting, file, state, gathered, gathered_len, flush, unflushed, written }
     }
 
     /// The file, when the write under way is done.
     async fn temporary(&mut self) -> Result<Temporary> {
-        let broken = |why: String| Error::new(ErrorKind::Unavailable, "storage.write", why);
         match mem::replace(&mut self.state, State::Broken) {
             State::Idle(temporary) => Ok(temporary),
-            State::Writing(write) => match write.await {
-                Ok(done) => done.map_err(|error| system(error, "storage.write", self.key.as_str())),
-                Err(error) => Err(broken(format!("writing {} broke off: {error}", self.key))),
-            },
-            State::Broken => Err(broken(format!("an earlier write to {} failed; begin it again", self.key))),
+            State::Writing(write) => self.ended(write.await),
+            State::Broken => Err(self.broken("an earlier write failed; begin it again")),
         }
+    }
+
+    /// Waits for the flush under way. The system tells of each failure once, so no flush goes unheard.
+    async fn flushed(&mut self) -> Result<()> {
+        match self.flush.take() {
+            Some(flush) => self.ended(flush.await),
+            None => Ok(()),
+        }
+    }
+
+    fn ended<T>(&self, work: std::result::Result<io::Result<T>, JoinError>) -> Result<T> {
+        match work {
+            Ok(done) => done.map_err(|error| system(error, "storage.write", self.key.as_str())),
+            Err(error) => Err(self.broken(&format!("it broke off: {error}"))),
+        }
+    }
+
+    fn broken(&self, why: &str) -> Error {
+        Error::new(ErrorKind::Unavailable, "storage.write", format!("writing {}: {why}", self.key))
     }
 }
 
@@ -138,24 +163,32 @@ impl StorageWriter for FolderWriter {
         if !bytes.is_empty() {
             self.gathered.push(bytes);
         }
-        if self.gathered_len >= PIECE {
-            let mut temporary = self.temporary().await?;
-            let piece = mem::take(&mut self.gathered);
-            self.gathered_len = 0;
-            self.state = State::Writing(tokio::task::spawn_blocking(move || {
-                temporary.write(&piece)?;
-                Ok(temporary)
-            }));
+        if self.gathered_len < PIECE {
+            return Ok(());
         }
+        let temporary = self.temporary().await?;
+        if self.unflushed >= UNFLUSHED && self.lasting == Lasting::Yes {
+            self.flushed().await?;
+            let file = self.file.clone();
+            self.flush = Some(tokio::task::spawn_blocking(move || file.sync_data()));
+            self.unflushed = 0;
+        }
+        let piece = mem::take(&mut self.gathered);
+        self.unflushed += mem::take(&mut self.gathered_len);
+        self.state = State::Writing(tokio::task::spawn_blocking(move || {
+            temporary.write(&piece)?;
+            Ok(temporary)
+        }));
         Ok(())
     }
 
     async fn commit(mut self: Box<Self>) -> Result<u64> {
-        let mut temporary = self.temporary().await?;
-        let Self { folder, key, gathered, written, .. } = *self;
+        let temporary = self.temporary().await?;
+        self.flushed().await?;
+        let Self { folder, key, lasting, gathered, written, .. } = *self;
         unblocked("storage.commit", move || {
             temporary.write(&gathered).map_err(|error| system(error, "storage.commit", key.as_str()))?;
-            folder.publish(temporary, &key)?;
+            folder.publish(temporary, &key, lasting)?;
             Ok(written)
         })
         .await

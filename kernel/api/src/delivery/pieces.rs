@@ -1,0 +1,98 @@
+//! A range of a file, piece by piece.
+//!
+//! What the system has in memory is read here and now: a hop to another thread would cost more than the copy. What lies
+//! on a disk is waited for by a thread of the blocking pool.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use ballast_contract::{Error, ErrorKind, Result};
+use ballast_services::Checks;
+use ballast_types::ByteRange;
+use bytes::Bytes;
+
+use super::buffer::Buffer;
+
+/// How much is read at once of what is in memory, in bytes: little enough to be in the processor's cache when it is
+/// checked and sent.
+const AT_HAND: u64 = 128 * 1024;
+
+/// How much is read at once from a disk, in bytes. Reads of 4 KiB reach a twentieth of the speed of these.
+const AWAITED: u64 = 1024 * 1024;
+
+/// A range of a file of which some has been read.
+pub struct Pieces {
+    file: Arc<File>,
+    left: ByteRange,
+    checks: Checks,
+}
+
+impl Pieces {
+    pub fn new(file: File, range: ByteRange, checks: Checks) -> Self {
+        Self { file: Arc::new(file), left: range, checks }
+    }
+
+    /// The next bytes, none at the end. Damaged bytes are an error in their place.
+    pub async fn next(mut self) -> Result<Option<(Bytes, Self)>> {
+        let Some(part) = self.part(AT_HAND) else { return Ok(None) };
+        if let Some(bytes) = at_hand(&self.file, self.checks.cover(part)) {
+            let bytes = self.checks.check(part, bytes)?;
+            self.left.start = part.end;
+            return Ok(Some((bytes, self)));
+        }
+        let part = self.part(AWAITED).unwrap_or(part);
+        let bytes = self.awaited(part).await?;
+        self.left.start = part.end;
+        Ok(Some((bytes, self)))
+    }
+
+    fn part(&self, length: u64) -> Option<ByteRange> {
+        self.checks.parts(self.left, length).next()
+    }
+
+    async fn awaited(&self, part: ByteRange) -> Result<Bytes> {
+        let (file, checks, end) = (self.file.clone(), self.checks.clone(), self.left.end);
+        let read = move || {
+            let cover = checks.cover(part);
+            let mut bytes = vec![0; usize::try_from(cover.len()).unwrap_or(usize::MAX)];
+            file.read_exact_at(&mut bytes, cover.start).map_err(lost)?;
+            fetch_ahead(&file, ByteRange { start: cover.end, end: end.min(cover.end + AWAITED) });
+            checks.check(part, bytes.into())
+        };
+        let broken = |error| Error::new(ErrorKind::Internal, "api.deliver", format!("a worker broke off: {error}"));
+        tokio::task::spawn_blocking(read).await.map_err(broken)?
+    }
+}
+
+fn lost(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Corrupt, "api.deliver", "a file is shorter than it was").with_source(error)
+}
+
+/// Bytes of a file, where all of them are in memory.
+#[cfg(target_os = "linux")]
+fn at_hand(file: &File, range: ByteRange) -> Option<Bytes> {
+    use rustix::io::{ReadWriteFlags, preadv2};
+
+    let mut buffer = Buffer::new(usize::try_from(range.len()).ok()?);
+    let mut slices = [std::io::IoSliceMut::new(buffer.bytes())];
+    // An error is as good as a miss: some file systems cannot do this.
+    let read = preadv2(file, &mut slices, range.start, ReadWriteFlags::NOWAIT).ok()?;
+    (read as u64 == range.len()).then(|| buffer.freeze())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn at_hand(_: &File, _: ByteRange) -> Option<Bytes> {
+    None
+}
+
+/// Has the disk go on while what was read is sent.
+fn fetch_ahead(file: &File, range: ByteRange) {
+    if let Some(length) = std::num::NonZeroU64::new(range.end.saturating_sub(range.start)) {
+        // A hint; without it the next read waits a little longer.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::fs::fadvise(file, range.start, Some(length), rustix::fs::Advice::WillNeed);
+        #[cfg(not(target_os = "linux"))]
+        let _ = (file, length);
+    }
+}
