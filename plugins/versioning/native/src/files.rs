@@ -1,6 +1,8 @@
 //! Facts of files that the map does not hold, by git oid.
 
 use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use ballast_contract::Result;
 use ballast_contract::versioning::{FileRef, Node};
@@ -9,12 +11,12 @@ use ballast_types::{GitOid, RepoKey, Sha256};
 use moka::sync::Cache;
 
 use crate::error::{corrupt, invalid, stored};
-use crate::node::{FOLDER, Value};
+use crate::node::{self, FOLDER, NodeId, Value};
 use crate::rows::{files, schema::FileRow};
 
 const OPERATION: &str = "versioning.files";
-/// Files asked for in one statement.
-const BATCH: usize = 1000;
+/// Files asked for in one statement: more than a page and the rest of its two outer leaves.
+const BATCH: usize = 5000;
 const EXECUTABLE: u32 = 0o100755;
 const REGULAR: u32 = 0o100644;
 const SYMLINK: u32 = 0o120000;
@@ -40,22 +42,57 @@ pub struct Facts {
     pub pointer: Option<Sha256>,
 }
 
-/// The facts of all repositories. Immutable while the repository lives.
+/// Some entries of a leaf.
+pub struct Piece {
+    pub id: NodeId,
+    pub leaf: Arc<node::Node>,
+    pub range: Range<usize>,
+}
+
+/// The facts of a leaf's entries, in their order: 32 bytes an entry, where an entry of a map of its own would be 300.
+struct LeafFacts {
+    /// Zeros where an entry has no bytes.
+    blobs: Box<[Sha256]>,
+    /// Pointers that are not canonical, which are rare, by position.
+    pointers: HashMap<usize, Sha256>,
+}
+
+impl LeafFacts {
+    /// None where facts are missing.
+    fn new(values: &[Value], known: &HashMap<FileId, Facts>) -> Option<Self> {
+        let mut facts = Self { blobs: vec![Sha256([0; 32]); values.len()].into(), pointers: HashMap::new() };
+        for (at, value) in values.iter().enumerate().filter(|(_, value)| has_bytes(value.mode) == Some(true)) {
+            let Facts { sha256, pointer, .. } = known.get(&(value.oid, value.lfs))?;
+            facts.blobs[at] = *sha256;
+            facts.pointers.extend(pointer.map(|pointer| (at, pointer)));
+        }
+        Some(facts)
+    }
+}
+
+/// The facts of all repositories, as of single files and of whole leaves. Immutable while the repository lives.
 pub struct Files {
     database: Database,
     cache: Cache<(RepoKey, FileId), Facts>,
+    leaves: Cache<(RepoKey, NodeId), Arc<LeafFacts>>,
 }
 
 impl Files {
-    /// Facts of which up to `cache_bytes` are kept in memory.
+    /// Facts of which up to `cache_bytes` are kept in memory, three quarters of them for leaves.
     pub fn new(database: Database, cache_bytes: u64) -> Self {
         // An entry with its place in the cache is some 300 bytes.
-        Self { database, cache: Cache::builder().max_capacity(cache_bytes / 300).build() }
+        let cache = Cache::builder().max_capacity(cache_bytes / 4 / 300).build();
+        let weigh = |_: &(RepoKey, NodeId), facts: &Arc<LeafFacts>| {
+            u32::try_from(300 + 32 * facts.blobs.len() + 80 * facts.pointers.len()).unwrap_or(u32::MAX)
+        };
+        let leaves = Cache::builder().max_capacity(cache_bytes - cache_bytes / 4).weigher(weigh).build();
+        Self { database, cache, leaves }
     }
 
-    /// Empties the cache.
+    /// Empties the caches.
     pub fn forget(&self) {
         self.cache.invalidate_all();
+        self.leaves.invalidate_all();
     }
 
     /// The facts of these files, as far as there are any.
@@ -65,16 +102,25 @@ impl Files {
         for id in wanted {
             match self.cache.get(&(repo, id)) {
                 Some(facts) => drop(found.insert(id, facts)),
-                None => absent.push(id.0.0.to_vec()),
+                None => absent.push(id),
             }
         }
-        absent.sort_unstable();
-        absent.dedup();
-        for batch in absent.chunks(BATCH) {
+        for (id, facts) in self.fetch(repo, absent).await? {
+            self.cache.insert((repo, id), facts);
+            found.insert(id, facts);
+        }
+        Ok(found)
+    }
+
+    /// The facts of these files from the database; perhaps of others with the same oids.
+    async fn fetch(&self, repo: RepoKey, wanted: Vec<FileId>) -> Result<HashMap<FileId, Facts>> {
+        let mut oids: Vec<Vec<u8>> = wanted.into_iter().map(|(oid, _)| oid.0.to_vec()).collect();
+        oids.sort_unstable();
+        oids.dedup();
+        let mut found = HashMap::with_capacity(oids.len());
+        for batch in oids.chunks(BATCH) {
             for row in files::find(&self.database, repo.0, batch.to_vec()).await.map_err(stored(OPERATION))? {
-                let (id, facts) = read_row(&row)?;
-                self.cache.insert((repo, id), facts);
-                found.insert(id, facts);
+                found.extend([read_row(&row)?]);
             }
         }
         Ok(found)
@@ -82,9 +128,41 @@ impl Files {
 
     /// What the contract calls these values.
     pub async fn nodes(&self, repo: RepoKey, values: &[Value]) -> Result<Vec<Node>> {
-        let with_bytes = values.iter().filter(|value| !matches!(value.mode, FOLDER | SUBMODULE));
+        let with_bytes = values.iter().filter(|value| has_bytes(value.mode) == Some(true));
         let facts = self.find(repo, with_bytes.map(|value| (value.oid, value.lfs))).await?;
-        values.iter().map(|value| node(value, &facts)).collect()
+        let of = |value: &Value| facts.get(&(value.oid, value.lfs)).map(|facts| (facts.sha256, facts.pointer));
+        values.iter().map(|value| node(value, || of(value))).collect()
+    }
+
+    /// What the contract calls these entries of leaves. Leaves whose facts are not in memory are asked for whole, all
+    /// together: the next page goes on in the last of them.
+    pub async fn entries(&self, repo: RepoKey, pieces: &[Piece]) -> Result<Vec<Node>> {
+        let known: Vec<Option<Arc<LeafFacts>>> =
+            pieces.iter().map(|piece| self.leaves.get(&(repo, piece.id))).collect();
+        let unknown = pieces.iter().zip(&known).filter(|(_, facts)| facts.is_none());
+        let values = unknown.flat_map(|(piece, _)| piece.leaf.values());
+        let with_bytes = values.filter(|value| has_bytes(value.mode) == Some(true));
+        let fetched = self.fetch(repo, with_bytes.map(|value| (value.oid, value.lfs)).collect()).await?;
+        let mut nodes = Vec::new();
+        for (piece, facts) in pieces.iter().zip(known) {
+            let values = piece.leaf.values();
+            let facts = match facts {
+                Some(facts) => Some(facts),
+                None => LeafFacts::new(values, &fetched).map(Arc::new).inspect(|facts| {
+                    self.leaves.insert((repo, piece.id), facts.clone());
+                }),
+            };
+            for at in piece.range.clone() {
+                let value = &values[at];
+                let of = || match &facts {
+                    Some(facts) => Some((facts.blobs[at], facts.pointers.get(&at).copied())),
+                    // Some facts of the leaf are lost; perhaps not these.
+                    None => fetched.get(&(value.oid, value.lfs)).map(|facts| (facts.sha256, facts.pointer)),
+                };
+                nodes.push(node(value, of)?);
+            }
+        }
+        Ok(nodes)
     }
 
     /// Blobs that files name, in the order of oids, and the cursor behind them.
@@ -134,14 +212,14 @@ pub fn read_row(row: &FileRow) -> Result<(FileId, Facts)> {
     read().ok_or_else(|| corrupt(OPERATION, "a row of native_files makes no sense"))
 }
 
-fn node(value: &Value, facts: &HashMap<FileId, Facts>) -> Result<Node> {
+fn node(value: &Value, facts: impl FnOnce() -> Option<(Sha256, Option<Sha256>)>) -> Result<Node> {
     let file = || {
         let absent = || corrupt(OPERATION, format!("the facts of file {} are not in the database", value.oid));
-        let facts = facts.get(&(value.oid, value.lfs)).ok_or_else(absent)?;
-        let (oid, size, sha256) = (value.oid, value.size, facts.sha256);
+        let (sha256, pointer) = facts().ok_or_else(absent)?;
+        let (oid, size) = (value.oid, value.size);
         Ok(match value.lfs {
             false => FileRef::Regular { oid, sha256, size },
-            true => FileRef::Lfs { oid, sha256, size, pointer: facts.pointer },
+            true => FileRef::Lfs { oid, sha256, size, pointer },
         })
     };
     Ok(match value.mode {

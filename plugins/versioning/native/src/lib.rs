@@ -83,8 +83,8 @@ pub struct Native {
 pub async fn open(config: NativeConfig, database: Database) -> Result<Native> {
     let eighth = config.cache_bytes / 8;
     Ok(Native {
-        store: Store::new(database.clone(), config.cache_bytes - 2 * eighth),
-        files: Files::new(database.clone(), eighth),
+        store: Store::new(database.clone(), config.cache_bytes - 3 * eighth),
+        files: Files::new(database.clone(), 2 * eighth),
         history: History::new(database.clone(), eighth),
         resolved: Recent::new(&database, REVISIONS, Duration::ZERO),
         turns: Turns::new(),

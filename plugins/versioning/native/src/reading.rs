@@ -8,6 +8,7 @@ use ballast_types::{CommitId, RepoKey, RepoPath};
 
 use crate::Native;
 use crate::error::{corrupt, missing};
+use crate::files::Piece;
 use crate::key;
 use crate::node::{NodeId, Value};
 use crate::walk::{Scan, Walk};
@@ -53,10 +54,10 @@ impl Native {
         }
         let limit = (*limit).max(1);
         let (found, next) = page(&mut walk, root, range, limit).await?;
-        let values: Vec<Value> = found.iter().map(|(_, value)| *value).collect();
-        let nodes = self.files.nodes(*repo, &values).await?;
-        let entries = found.into_iter().zip(nodes);
-        let items = entries.map(|((key, _), node)| Ok(Entry { path: path(&key)?, node })).collect::<Result<_>>()?;
+        let nodes = self.files.entries(*repo, &found).await?;
+        let keys = found.iter().flat_map(|Piece { leaf, range, .. }| range.clone().map(|at| leaf.key(at)));
+        let entries = keys.zip(nodes);
+        let items = entries.map(|(key, node)| Ok(Entry { path: path(key)?, node })).collect::<Result<_>>()?;
         Ok(Page { items, next })
     }
 
@@ -112,23 +113,28 @@ async fn check_folder(walk: &mut Walk<'_>, root: NodeId, folder: &RepoPath) -> R
     Err(missing(OPERATION, format!("'{folder}' {why}")))
 }
 
-/// Up to `limit` entries of a range, and the last key where there are more.
+/// Up to `limit` entries of a range, leaf by leaf, and the last key where there are more.
 async fn page(
     walk: &mut Walk<'_>,
     root: NodeId,
     range: Range<Vec<u8>>,
     limit: usize,
-) -> Result<(Vec<(Vec<u8>, Value)>, Option<String>)> {
-    let mut found: Vec<(Vec<u8>, Value)> = Vec::new();
+) -> Result<(Vec<Piece>, Option<String>)> {
+    let mut found: Vec<Piece> = Vec::new();
+    let mut left = limit;
     let mut scan = Scan::new(walk, root, range).await?;
-    while let Some((leaf, range)) = scan.next(walk, limit + 1 - found.len()).await? {
-        for at in range {
-            if found.len() == limit {
-                let last = found.last().and_then(|(key, _)| String::from_utf8(key.clone()).ok());
-                return Ok((found, Some(last.ok_or_else(no_path)?)));
+    while let Some((leaf, range)) = scan.next(walk, left + 1).await? {
+        if range.len() > left {
+            let taken = range.start..range.start + left;
+            if !taken.is_empty() {
+                found.push(Piece { id: scan.leaf(), leaf, range: taken });
             }
-            found.push((leaf.key(at).to_vec(), leaf.values()[at]));
+            let last = found.last().map(|Piece { leaf, range, .. }| leaf.key(range.end - 1).to_vec());
+            let last = last.and_then(|key| String::from_utf8(key).ok());
+            return Ok((found, Some(last.ok_or_else(no_path)?)));
         }
+        left -= range.len();
+        found.push(Piece { id: scan.leaf(), leaf, range });
     }
     Ok((found, None))
 }

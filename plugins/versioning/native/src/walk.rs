@@ -121,18 +121,19 @@ pub struct Scan {
     range: Range<Vec<u8>>,
     /// Inner nodes and the next child of each.
     open: Vec<(Arc<Node>, usize)>,
-    leaves: VecDeque<Arc<Node>>,
+    leaves: VecDeque<(NodeId, Arc<Node>)>,
+    last: NodeId,
     batch: usize,
 }
 
 impl Scan {
     /// Stands before the first entry of the range.
     pub async fn new(walk: &mut Walk<'_>, root: NodeId, range: Range<Vec<u8>>) -> Result<Self> {
-        let mut scan = Self { range, open: Vec::new(), leaves: VecDeque::new(), batch: 1 };
-        let root = walk.node(root).await?;
-        match root.level() {
-            0 => scan.leaves.push_back(root),
-            _ => scan.push(root),
+        let mut scan = Self { range, open: Vec::new(), leaves: VecDeque::new(), last: root, batch: 1 };
+        let node = walk.node(root).await?;
+        match node.level() {
+            0 => scan.leaves.push_back((root, node)),
+            _ => scan.push(node),
         }
         Ok(scan)
     }
@@ -145,9 +146,10 @@ impl Scan {
     /// The next leaf and its entries of the range; `want` is about how many entries are still of use.
     pub async fn next(&mut self, walk: &mut Walk<'_>, want: usize) -> Result<Option<(Arc<Node>, Range<usize>)>> {
         loop {
-            while let Some(leaf) = self.leaves.pop_front() {
+            while let Some((id, leaf)) = self.leaves.pop_front() {
                 let found = leaf.lower(&self.range.start)..leaf.lower(&self.range.end);
                 if !found.is_empty() {
+                    self.last = id;
                     return Ok(Some((leaf, found)));
                 }
             }
@@ -155,6 +157,11 @@ impl Scan {
                 return Ok(None);
             }
         }
+    }
+
+    /// The id of the leaf that `next` answered last.
+    pub fn leaf(&self) -> NodeId {
+        self.last
     }
 
     /// Opens one inner node, or reads a batch of leaves. False at the end of the range.
@@ -185,7 +192,7 @@ impl Scan {
         // A long scan of cached leaves never waits; others may want the thread.
         tokio::task::yield_now().await;
         let loaded = walk.load(&ids).await?;
-        self.leaves.extend(loaded);
+        self.leaves.extend(ids.into_iter().zip(loaded));
         Ok(true)
     }
 }
