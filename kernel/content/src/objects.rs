@@ -127,9 +127,13 @@ impl Content {
 
     /// Deletes the bytes of an object that is marked, then its row.
     pub(crate) async fn delete_object(&self, id: i64, storage: &str, key: &str) -> Result<()> {
-        self.store(storage)?.delete(&key_of(key)?).await?;
+        self.delete_bytes(storage, key).await?;
         let removed: Result<(), Failure> = ballast_database::write!(self.database(), remove_object(id));
         removed.map_err(|failure| failure.during("content.delete_object"))
+    }
+
+    pub(crate) async fn delete_bytes(&self, storage: &str, key: &str) -> Result<()> {
+        self.store(storage)?.delete(&key_of(key)?).await
     }
 
     /// Turns durable, verified bytes into leased blobs. An object whose blobs were all stored meanwhile by somebody

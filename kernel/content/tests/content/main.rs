@@ -8,6 +8,7 @@ mod compact;
 mod crash;
 mod damage;
 mod holdings;
+mod lost_parts;
 mod multipart;
 mod plan;
 mod receive;
