@@ -26,10 +26,7 @@ impl Default for Deployment {
 impl Deployment {
     /// An empty folder and the default settings.
     pub fn new() -> Self {
-        // In memory where there is such a place: hubs ask for many durable writes, and none has to survive the machine.
-        let memory = Path::new("/dev/shm");
-        let above = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-        let folder = tempfile::Builder::new().prefix("ballast-api-").tempdir_in(above).expect("a temporary folder");
+        let folder = tempfile::Builder::new().prefix("ballast-api-").tempdir_in(scratch()).expect("a temporary folder");
         Self { folder: Arc::new(folder), arguments: vec![], environment: vec![] }
     }
 
@@ -56,6 +53,11 @@ impl Deployment {
         self
     }
 
+    /// The folder above the hub's, which is there before the hub is.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
     /// The folder that the hub calls its own.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -64,6 +66,11 @@ impl Deployment {
     /// A hub on a free port. Panics with its log where it does not come up.
     pub fn start(&self) -> Hub {
         Hub::start(self)
+    }
+
+    /// The same, or the log of a hub that ended before it listened.
+    pub fn try_start(&self) -> Result<Hub, String> {
+        Hub::try_start(self)
     }
 
     /// Runs `ballast` on this data folder to its end.
@@ -83,6 +90,13 @@ impl Deployment {
         command.current_dir(self.folder.path());
         command
     }
+}
+
+/// Where temporary folders are made: in memory where there is such a place, because hubs ask for many durable writes, and
+/// none has to survive the machine.
+pub(crate) fn scratch() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }
 }
 
 /// The program under test: `BALLAST_BIN`, or what cargo built beside this test.

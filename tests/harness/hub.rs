@@ -39,6 +39,10 @@ impl Hub {
     }
 
     pub(crate) fn start(deployment: &Deployment) -> Self {
+        Self::try_start(deployment).unwrap_or_else(|log| panic!("the hub did not say where it listens:\n{log}"))
+    }
+
+    pub(crate) fn try_start(deployment: &Deployment) -> Result<Self, String> {
         let mut command = deployment.command(["serve", "--listen", "127.0.0.1:0"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn().expect("the hub starts");
@@ -51,9 +55,9 @@ impl Hub {
             let _ = process.kill();
             let _ = process.wait();
             readers.into_iter().for_each(|reader| drop(reader.join()));
-            panic!("the hub did not say where it listens:\n{}", text(&log));
+            return Err(text(&log));
         };
-        Self { deployment: deployment.clone(), address, process, log, readers }
+        Ok(Self { deployment: deployment.clone(), address, process, log, readers })
     }
 
     /// Whatever the hub has printed so far.

@@ -6,9 +6,11 @@
 
 mod command;
 mod deployment;
+mod faults;
 mod http;
 mod hub;
 pub mod lines;
+mod platters;
 mod random;
 mod repository;
 mod rows;
@@ -16,8 +18,10 @@ mod session;
 
 pub use command::Outcome;
 pub use deployment::Deployment;
+pub use faults::{DiskError, Faults, Moment, Synced};
 pub use http::{Answer, Client, Request, encoded, read_answer};
 pub use hub::Hub;
+pub use platters::Platters;
 pub use random::Random;
 pub use repository::{Repository, sha256, unique};
 pub use rows::{Postgres, Rows};

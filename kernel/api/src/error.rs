@@ -60,6 +60,10 @@ pub struct Moved {
 /// Says, without a fault being visible from outside, that there was one.
 const BROKEN: &str = "Something went wrong in the hub itself; its log has the cause under this request's id";
 
+/// For whoever cannot do anything about it but tell.
+const NO_ROOM: &str = "The hub's disk is full, so nothing was stored; reading goes on. Tell whoever runs the hub, and \
+                       send the same request again when there is room";
+
 /// Which object it is stands in the log: its key is nothing that a client is told.
 const DAMAGED: &str = "What the hub has stored for this is damaged, and damaged bytes are not sent: upload the same file \
                        again to put it right, or tell whoever runs the hub (`ballast storage verify` says what is damaged)";
@@ -117,6 +121,11 @@ impl From<Failure> for ApiError {
                 error.message = "The hub cannot do this now; the same request may work in a moment".to_owned();
                 error.more.headers.push((header::RETRY_AFTER, HeaderValue::from_static("5")));
             }
+            // Without Retry-After: clients try 503 again at once and 507 not, and waiting makes no room.
+            Failure::NoRoom(cause) => {
+                tracing::error!(%cause, "no room");
+                error.message = NO_ROOM.to_owned();
+            }
             Failure::Damaged(cause) => {
                 tracing::error!(%cause, "damaged");
                 error.message = DAMAGED.to_owned();
@@ -156,6 +165,7 @@ fn status_and_code(failure: &Failure) -> (StatusCode, &'static str) {
         NotFound(_) => (StatusCode::NOT_FOUND, "NotFound"),
         Unsupported(_) => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
         Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
+        NoRoom(_) => (StatusCode::INSUFFICIENT_STORAGE, "InsufficientStorage"),
         Damaged(_) => (StatusCode::INTERNAL_SERVER_ERROR, "Damaged"),
         Broken(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
     }
@@ -211,6 +221,7 @@ const REFUSALS: &[(u16, &str)] = &[
     (500, "A fault of the hub's own"),
     (501, "This deployment does not do that"),
     (503, "Not now; the same request may work later"),
+    (507, "The hub's disk is full"),
 ];
 
 impl ApiResponse for ApiError {
@@ -278,6 +289,7 @@ mod tests {
             (Failure::Unsupported("u".to_owned()), 501, "NotImplemented"),
             (Failure::Interrupted("i".to_owned()), 400, "Interrupted"),
             (Failure::Unavailable(fault(ErrorKind::Unavailable)), 503, "Unavailable"),
+            (Failure::NoRoom(fault(ErrorKind::NoRoom)), 507, "InsufficientStorage"),
             (Failure::Damaged(fault(ErrorKind::Corrupt)), 500, "Damaged"),
             (Failure::Broken(fault(ErrorKind::Internal)), 500, "InternalError"),
         ]

@@ -58,6 +58,7 @@ fn kind_of(error: &database::Error) -> ErrorKind {
         database::Error::NotFound => ErrorKind::NotFound,
         database::Error::Exists { .. } => ErrorKind::Conflict,
         database::Error::Unavailable(_) => ErrorKind::Unavailable,
+        database::Error::Full(_) => ErrorKind::NoRoom,
         database::Error::Cursor(_) => ErrorKind::Invalid,
         database::Error::Corrupt(_) => ErrorKind::Corrupt,
         database::Error::Statement(_) | database::Error::Migration(_) | database::Error::Url(_) => ErrorKind::Internal,

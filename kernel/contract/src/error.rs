@@ -19,8 +19,10 @@ pub enum ErrorKind {
     Denied,
     /// The credential is wrong, expired or revoked.
     Unauthenticated,
-    /// There is no room.
+    /// A limit that somebody set is reached.
     OverLimit,
+    /// The disk or the service behind it is full, until somebody makes room.
+    NoRoom,
     /// The call itself makes no sense.
     Invalid,
     /// This plugin does not do that.

@@ -17,6 +17,9 @@ pub enum Error {
     /// No connection, or the database did not answer in time: the same call may work later.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// The disk of the database is full: the same call works when somebody has made room.
+    #[error("the database has no room left on its disk: {0}")]
+    Full(String),
     /// A statement failed.
     #[error("the database refused a statement: {0}")]
     Statement(Diesel),
@@ -63,7 +66,8 @@ impl From<Diesel> for Error {
             Diesel::DatabaseError(DatabaseErrorKind::SerializationFailure, info) => {
                 Self::Unavailable(info.message().to_owned())
             }
-            // SQLite reports a busy or full disk, and PostgreSQL a deadlock, only by their text.
+            // SQLite tells of its disk, and PostgreSQL of its disk and of deadlocks, only by their text.
+            Diesel::DatabaseError(_, ref info) if is_full(info.message()) => Self::Full(info.message().to_owned()),
             Diesel::DatabaseError(_, ref info) if is_passing(info.message()) => {
                 Self::Unavailable(info.message().to_owned())
             }
@@ -72,7 +76,17 @@ impl From<Diesel> for Error {
     }
 }
 
+fn is_full(message: &str) -> bool {
+    ["database or disk is full", "No space left on device"].iter().any(|text| message.contains(text))
+}
+
 fn is_passing(message: &str) -> bool {
-    let passing = ["database is locked", "database or disk is full", "disk I/O error", "readonly database"];
-    message.contains("deadlock detected") || passing.iter().any(|text| message.contains(text))
+    let passing = [
+        "database is locked",
+        "deadlock detected",
+        "disk I/O error",
+        "readonly database",
+        "unable to open database file",
+    ];
+    passing.iter().any(|text| message.contains(text))
 }

@@ -1,7 +1,7 @@
 //! The folder for what the hub keeps itself.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,38 @@ use ballast_types::Secret;
 
 use crate::exit::Exit;
 
-/// Makes the folder where it is not there yet, for nobody else's eyes.
+/// Makes the folder where it is not there yet, for nobody else's eyes, and sees that a power cut leaves its name.
 pub fn make(folder: &Path) -> Result<(), Exit> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| Exit::failure(format!("the data folder {}: {error}", folder.display())))
+    let make = || {
+        let folder = std::path::absolute(folder)?;
+        let new = folder.ancestors().take_while(|above| !above.exists()).count();
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        // Once more where the folder is there already: its maker may have been cut off just before.
+        folder.ancestors().skip(1).take(new.max(1)).try_for_each(sync)
+    };
+    make().map_err(|error| unusable(folder, &error))
+}
+
+/// Puts a folder's names on disk. What may not be read cannot be synced, and was not made by us.
+fn sync(folder: &Path) -> io::Result<()> {
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Says what is wrong with the folder, and what helps.
+fn unusable(folder: &Path, error: &io::Error) -> Exit {
+    let help = match error.kind() {
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+            "; make it writable for the user that runs Ballast, or choose another with --data-dir"
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "; make room on its disk, or choose another with --data-dir"
+        }
+        _ => "",
+    };
+    Exit::failure(format!("the data folder {}: {error}{help}", folder.display()))
 }
 
 /// Holds the folder for one serving hub. Let go when it is dropped, also by a crash.
@@ -24,20 +52,20 @@ impl Lock {
     /// Takes the folder. The error says that another hub serves from it.
     pub fn take(folder: &Path) -> Result<Self, Exit> {
         let path = folder.join("serving.lock");
-        let fail = |why: String| Exit::failure(format!("the data folder {}: {why}", folder.display()));
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(|error| fail(error.to_string()))?;
+        let file = file.map_err(|error| unusable(folder, &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(std::fs::TryLockError::WouldBlock) => {
-                Err(fail("another hub serves from it; stop that one, or choose another with --data-dir".to_owned()))
-            }
-            Err(std::fs::TryLockError::Error(error)) => Err(fail(error.to_string())),
+            Err(std::fs::TryLockError::WouldBlock) => Err(Exit::failure(format!(
+                "the data folder {}: another hub serves from it; stop that one, or choose another with --data-dir",
+                folder.display()
+            ))),
+            Err(std::fs::TryLockError::Error(error)) => Err(unusable(folder, &error)),
         }
     }
 }
 
-/// Writes a secret for the owner's eyes only (mode 0600), whole or not at all, and answers its path.
+/// Writes a secret for the owner's eyes only (mode 0600), whole or not at all, and durable; answers its path.
 pub fn write_secret(folder: &Path, name: &str, secret: &Secret) -> Result<PathBuf, Exit> {
     let (path, new) = (folder.join(name), folder.join(format!("{name}.new")));
     let write = || {
@@ -46,8 +74,26 @@ pub fn write_secret(folder: &Path, name: &str, secret: &Secret) -> Result<PathBu
         file.write_all(secret.expose().as_bytes())?;
         file.write_all(b"\n")?;
         file.sync_all()?;
-        std::fs::rename(&new, &path)
+        std::fs::rename(&new, &path)?;
+        sync(folder)
     };
-    write().map_err(|error| Exit::failure(format!("{}: {error}", path.display())))?;
+    write().map_err(|error| unusable(folder, &error))?;
+    Ok(path)
+}
+
+/// The secret of this name; none where there is none.
+pub fn read_secret(folder: &Path, name: &str) -> Result<Option<Secret>, Exit> {
+    match std::fs::read_to_string(folder.join(name)) {
+        Ok(text) => Ok(Some(Secret::new(text.trim().to_owned()))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unusable(folder, &error)),
+    }
+}
+
+/// Gives a secret another name, durably; answers its path.
+pub fn rename_secret(folder: &Path, from: &str, to: &str) -> Result<PathBuf, Exit> {
+    let path = folder.join(to);
+    let renamed = std::fs::rename(folder.join(from), &path).and_then(|()| sync(folder));
+    renamed.map_err(|error| unusable(folder, &error))?;
     Ok(path)
 }

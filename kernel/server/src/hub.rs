@@ -68,7 +68,15 @@ async fn database(loaded: &Loaded, purpose: Purpose) -> Result<Database, Exit> {
     };
     let Some(url) = &config.url else { return Err(Exit::failure("database.url: missing")) };
     let url = loaded.secret("database.url", url)?;
-    Database::open(url.expose(), &options).await.map_err(Exit::failure)
+    Database::open(url.expose(), &options).await.map_err(|error| unopened(url.expose(), &error))
+}
+
+/// Says which database does not open and what helps, where that tells no password.
+fn unopened(url: &str, error: &ballast_database::Error) -> Exit {
+    match url.starts_with("postgres") {
+        true => Exit::failure(error),
+        false => Exit::failure(format!("{url}: {error}; see that its folder is writable and its disk has room")),
+    }
 }
 
 async fn content(config: &HubConfig, database: Database, plugins: &Plugins) -> Result<Content, Exit> {

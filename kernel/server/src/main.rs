@@ -9,6 +9,7 @@ mod data_dir;
 mod declared;
 mod exit;
 mod files;
+mod first_start;
 mod http;
 mod hub;
 mod logging;

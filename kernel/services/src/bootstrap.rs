@@ -5,6 +5,7 @@ use ballast_contract::auth::{NewToken, Role};
 use ballast_types::{Name, Secret, Visibility};
 
 use crate::accounts::{NewAccount, Operator};
+use crate::operation::random_key;
 use crate::{Failure, Result};
 
 /// Users and organisations that are to be there. Applying it twice changes nothing.
@@ -51,41 +52,41 @@ pub struct DeclaredMember {
     pub role: OrgRole,
 }
 
-/// What the first start made.
-#[derive(Clone, Debug)]
-pub struct FirstStart {
-    pub user: User,
-    /// Of role admin; told this once.
-    pub token: Secret,
-}
-
 /// Who the first start makes.
 const ADMINISTRATOR: &str = "admin";
 
 impl Operator {
-    /// Makes the first administrator, with a token, where the hub has no user at all.
-    pub async fn first_start(&self) -> Result<Option<FirstStart>> {
-        if self.hub.catalog().count_users().await? > 0 {
-            return Ok(None);
-        }
+    /// Whether the hub has no user at all.
+    pub async fn is_new(&self) -> Result<bool> {
+        Ok(self.hub.catalog().count_users().await? == 0)
+    }
+
+    /// A value for the first administrator's token.
+    pub fn first_token(&self) -> Result<Secret> {
+        let words = [random_key()?, random_key()?, random_key()?];
+        Ok(Secret::new(words.iter().fold("hf_".to_owned(), |text, word| format!("{text}{word:016x}"))))
+    }
+
+    /// Makes the first administrator, with this token of role admin, or what of that is not there yet.
+    pub async fn first_start(&self, token: Secret) -> Result<Name> {
         let name: Name = ADMINISTRATOR.parse().map_err(Failure::invalid)?;
-        let new = NewAccount {
-            name,
-            full_name: "Administrator".to_owned(),
+        if self.hub.catalog().find_user(&name).await?.is_none() {
+            // Nobody may take this name but who is made here.
+            let full_name = "Administrator".to_owned();
+            let new = NewAccount { name: name.clone(), full_name, email: None, password: None, administrator: true };
+            self.create_account(new).await?;
+        }
+        let token = DeclaredToken { name: "first start".to_owned(), role: Role::Admin, value: token };
+        self.apply_user(&DeclaredUser {
+            name: name.clone(),
+            full_name: None,
             email: None,
             password: None,
             administrator: true,
-        };
-        let user = self.create_account(new).await?;
-        let token = NewToken {
-            name: "first start".to_owned(),
-            role: Role::Admin,
-            repositories: None,
-            expires_at: None,
-            value: None,
-        };
-        let token = self.create_token(&user, &token).await?.value;
-        Ok(Some(FirstStart { user, token }))
+            tokens: vec![token],
+        })
+        .await?;
+        Ok(name)
     }
 
     /// Makes what is declared and not there, and brings what is there up to date. What is not declared is left alone.

@@ -78,6 +78,9 @@ pub enum Failure {
     /// Not now; the same call may work later.
     #[error("{0}")]
     Unavailable(Error),
+    /// The disk is full, until somebody makes room.
+    #[error("{0}")]
+    NoRoom(Error),
     /// What is stored is not what was stored.
     #[error("{0}")]
     Damaged(Error),
@@ -110,6 +113,7 @@ impl From<Error> for Failure {
             ErrorKind::OverLimit => Self::OverQuota(error.context),
             ErrorKind::Invalid => Self::Invalid(error.context),
             ErrorKind::Unsupported => Self::Unsupported(error.context),
+            ErrorKind::NoRoom => Self::NoRoom(error),
             ErrorKind::Unavailable => Self::Unavailable(error),
             ErrorKind::Corrupt => Self::Damaged(error),
             ErrorKind::Internal => Self::Broken(error),
@@ -119,7 +123,11 @@ impl From<Error> for Failure {
 
 impl From<ballast_catalog::Error> for Failure {
     fn from(error: ballast_catalog::Error) -> Self {
-        let kind = if error.is_retryable() { ErrorKind::Unavailable } else { ErrorKind::Internal };
+        let kind = match &error {
+            ballast_catalog::Error::Full(_) => ErrorKind::NoRoom,
+            error if error.is_retryable() => ErrorKind::Unavailable,
+            _ => ErrorKind::Internal,
+        };
         Error::new(kind, "catalog", error.to_string()).into()
     }
 }

@@ -40,7 +40,7 @@ pub use accounts::{CreatedToken, NewAccount, Operator};
 pub use ballast_catalog::{OrgRole, User};
 pub use ballast_content::{BlobStory, Checks, Delivery, Depth, HolderStory, LeaseStory, ObjectStory};
 pub use ballast_contract::Page;
-pub use bootstrap::{Bootstrap, DeclaredMember, DeclaredOrganization, DeclaredToken, DeclaredUser, FirstStart};
+pub use bootstrap::{Bootstrap, DeclaredMember, DeclaredOrganization, DeclaredToken, DeclaredUser};
 pub use caller::Caller;
 pub use card::Card;
 pub use collect::Collected;

@@ -1,18 +1,17 @@
 //! `ballast serve`: the hub itself.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use ballast_api::ApiOptions;
 use ballast_config::{Loaded, Problem, ServerConfig};
 use ballast_loader::Registry;
-use ballast_services::FirstStart;
 use tokio::net::TcpListener;
 
 use crate::background::Background;
 use crate::cli::Options;
 use crate::exit::Exit;
+use crate::first_start::{self, FirstStart};
 use crate::hub::{self, Opened, Purpose};
 use crate::status::{self, Serving};
 use crate::{builtins, data_dir, declared, http, logging, output, preflight, shutdown};
@@ -38,10 +37,8 @@ async fn serve(loaded: &Loaded, registry: &Registry) -> Result<(), Exit> {
     let Opened { hub, plugins, database } = hub::open(loaded, registry, Purpose::Serve).await?;
     let plugins = Arc::new(plugins);
     let served = async {
-        let first = hub.operator().first_start().await.map_err(Exit::failure)?;
-        if let Some(first) = first {
-            let path = data_dir::write_secret(loaded.data_dir(), "admin-token", &first.token)?;
-            output::print(&welcome(&first, &path, &endpoint(server, address)))?;
+        if let Some(first) = first_start::make(&hub.operator(), loaded.data_dir()).await? {
+            output::print(&welcome(&first, &endpoint(server, address)))?;
         }
         hub.operator().apply(&bootstrap).await.map_err(Exit::failure)?;
         let serving = Arc::new(Serving::new(Arc::clone(&plugins), metrics));
@@ -81,8 +78,8 @@ fn endpoint(server: &ServerConfig, address: SocketAddr) -> String {
     }
 }
 
-fn welcome(first: &FirstStart, path: &Path, endpoint: &str) -> String {
-    let (name, token, path) = (&first.user.name, first.token.expose(), path.display());
+fn welcome(first: &FirstStart, endpoint: &str) -> String {
+    let (name, token, path) = (&first.administrator, first.token.expose(), first.path.display());
     format!(
         "This is a new hub. Its administrator is '{name}', whose token is kept in {path}.\n\
          Paste this to use the hub:\n\

@@ -25,6 +25,7 @@ pub(crate) fn during(operation: &str) -> impl Fn(Failure) -> Error {
             Database::NotFound => ErrorKind::NotFound,
             Database::Exists { .. } => ErrorKind::AlreadyExists,
             Database::Unavailable(_) => ErrorKind::Unavailable,
+            Database::Full(_) => ErrorKind::NoRoom,
             Database::Cursor(_) => ErrorKind::Invalid,
             Database::Corrupt(_) => ErrorKind::Corrupt,
             Database::Statement(_) | Database::Migration(_) | Database::Url(_) => ErrorKind::Internal,

@@ -13,6 +13,7 @@ pub(crate) fn told(error: opendal::Error, operation: &str, what: &str) -> Error 
             ErrorKind::NotFound
         }
         _ if cause.is_some_and(is_absence) => ErrorKind::NotFound,
+        _ if cause.is_some_and(is_fullness) => ErrorKind::NoRoom,
         opendal::ErrorKind::RangeNotSatisfied => ErrorKind::Invalid,
         opendal::ErrorKind::Unsupported => ErrorKind::Unsupported,
         opendal::ErrorKind::ConfigInvalid => ErrorKind::Invalid,
@@ -23,12 +24,20 @@ pub(crate) fn told(error: opendal::Error, operation: &str, what: &str) -> Error 
 
 /// What the system said while `what` was worked on.
 pub(crate) fn system(error: io::Error, operation: &str, what: &str) -> Error {
-    let kind = if is_absence(&error) { ErrorKind::NotFound } else { ErrorKind::Unavailable };
+    let kind = match &error {
+        error if is_absence(error) => ErrorKind::NotFound,
+        error if is_fullness(error) => ErrorKind::NoRoom,
+        _ => ErrorKind::Unavailable,
+    };
     Error::new(kind, operation, what).with_source(error)
 }
 
 fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory)
+}
+
+fn is_fullness(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// An object that is not there.

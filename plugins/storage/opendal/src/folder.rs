@@ -62,10 +62,11 @@ impl Folder {
         let root = &self.inner.root;
         let unusable = |error: io::Error| {
             let context = format!(
-                "the folder {} cannot be written; make it writable for the user that runs Ballast, or set another 'root'",
+                "the folder {} cannot be written; see that it is writable for the user that runs Ballast and that its \
+                 disk has room, or set another 'root'",
                 root.display()
             );
-            Error::new(ErrorKind::Unavailable, "storage.start", context).with_source(error)
+            system(error, "storage.start", &context)
         };
         fs::create_dir_all(root.join(INCOMING)).map_err(unusable)?;
         let probe = Temporary::create(&root.join(INCOMING))?;

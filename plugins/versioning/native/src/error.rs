@@ -9,6 +9,7 @@ pub fn stored(operation: &'static str) -> impl Fn(database::Error) -> Error {
     move |error| {
         let (kind, context) = match &error {
             database::Error::Unavailable(_) => (ErrorKind::Unavailable, "the engine's database does not answer"),
+            database::Error::Full(_) => (ErrorKind::NoRoom, "the engine's database has no room left on its disk"),
             database::Error::Corrupt(_) => (ErrorKind::Corrupt, "the engine's database is damaged"),
             _ => (ErrorKind::Internal, "the engine's database refused a call"),
         };

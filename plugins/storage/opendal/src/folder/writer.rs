@@ -43,9 +43,8 @@ impl Temporary {
             }
             _ => Err(error),
         });
-        let context = || format!("a file in {}; see that the disk has room and may be written", folder.display());
-        let file =
-            file.map_err(|error| Error::new(ErrorKind::Unavailable, "storage.create", context()).with_source(error))?;
+        let context = || format!("a file in {}; see that its disk has room and is writable", folder.display());
+        let file = file.map_err(|error| system(error, "storage.create", &context()))?;
         Ok(Self { file: Arc::new(file), path: Some(path) })
     }
 
