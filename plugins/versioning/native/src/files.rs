@@ -146,12 +146,11 @@ impl Files {
         let mut nodes = Vec::new();
         for (piece, facts) in pieces.iter().zip(known) {
             let values = piece.leaf.values();
-            let facts = match facts {
-                Some(facts) => Some(facts),
-                None => LeafFacts::new(values, &fetched).map(Arc::new).inspect(|facts| {
-                    self.leaves.insert((repo, piece.id), facts.clone());
-                }),
-            };
+            let facts = facts.or_else(|| {
+                let facts = Arc::new(LeafFacts::new(values, &fetched)?);
+                self.leaves.insert((repo, piece.id), facts.clone());
+                Some(facts)
+            });
             for at in piece.range.clone() {
                 let value = &values[at];
                 let of = || match &facts {
