@@ -105,10 +105,13 @@ impl Content {
     }
 }
 
+/// Digest, size, git's id, and since when nobody holds it.
+type BlobColumns = (Vec<u8>, i64, Option<Vec<u8>>, Option<i64>);
+
 for_both! {
     pub async fn tell_blob(c: &mut Connection, sha256: Vec<u8>) -> Result<Option<BlobStory>, Failure> {
         let row = blobs::table.find(&sha256).select((blobs::sha256, blobs::size, blobs::oid, blobs::idle_since));
-        let row: Option<(Vec<u8>, i64, Option<Vec<u8>>, Option<i64>)> = row.first(c).await.optional()?;
+        let row: Option<BlobColumns> = row.first(c).await.optional()?;
         let Some((digest, size, oid, idle_since)) = row else { return Ok(None) };
         let places = locations::table.inner_join(objects::table).filter(locations::sha256.eq(&sha256));
         let places = places.select((locations::storage, objects::key, objects::packed, locations::damaged));

@@ -59,7 +59,16 @@ async fn collect(hub: Hub) {
                 let (content, engine) = (&collected.content, collected.engine.unwrap_or_default());
                 let (blobs, objects, freed) = (content.blobs, content.objects, content.freed);
                 let (compacted, failed, pieces) = (content.compacted, content.failed, engine.removed);
-                tracing::info!(collected.released, blobs, objects, freed, compacted, pieces, failed, "collected garbage");
+                tracing::info!(
+                    collected.released,
+                    blobs,
+                    objects,
+                    freed,
+                    compacted,
+                    pieces,
+                    failed,
+                    "collected garbage"
+                );
             }
             Err(error) => tracing::warn!(%error, "garbage collection failed; it is tried again in an hour"),
         }

@@ -50,7 +50,9 @@ async fn plan(operator: &Operator, grace: Option<Duration>) -> Result<(), Exit> 
         output::duration(grace)
     );
     if overdue > 0 {
-        text += &format!("{overdue} operations past their deadline would be ended first; what they hold counts as needed\n");
+        text += &format!(
+            "{overdue} operations past their deadline would be ended first; what they hold counts as needed\n"
+        );
     }
     output::print(&(text + &table(&collected)))
 }
@@ -71,7 +73,12 @@ fn table(collected: &Collected) -> String {
     row("leases ended", content.leases, None, "their uploads took too long or were given up");
     row("blobs removed", content.blobs, Some(content.bytes), "nobody has named them for the grace");
     row("packs rewritten", content.compacted, None, "more than half of each was gone");
-    row("objects deleted", content.objects, Some(content.freed), "they hold nothing that anybody needs; less what was rewritten");
+    row(
+        "objects deleted",
+        content.objects,
+        Some(content.freed),
+        "they hold nothing that anybody needs; less what was rewritten",
+    );
     if let Some(engine) = engine {
         row("engine's pieces", engine.removed, Some(engine.bytes), "no kept commit leads to them");
     }
@@ -101,7 +108,8 @@ fn blob_text(explained: &Explained) -> String {
     for place in &story.places {
         let pack = if place.packed { ", a pack" } else { "" };
         let damaged = place.damaged.map(|since| format!("; found damaged at {since}, and not served since"));
-        text += &format!("  lies in storage '{}' as {}{pack}{}\n", place.storage, place.key, damaged.unwrap_or_default());
+        text +=
+            &format!("  lies in storage '{}' as {}{pack}{}\n", place.storage, place.key, damaged.unwrap_or_default());
     }
     for holder in &explained.holders {
         let named = if holder.named { "its history names it" } else { "its history names it no more" };
@@ -136,7 +144,9 @@ fn object_text(object: &ObjectStory) -> String {
     text.extend(object.blobs.iter().map(|sha256| format!("  blob {sha256}\n")));
     let outlook = match (object.deleting, object.count, object.writing) {
         (true, ..) => "goes: nothing names it, and the next collection deletes it".to_owned(),
-        (_, count, _) if count > 0 => "kept as long as one of its blobs is: `ballast gc explain` with a blob's digest".to_owned(),
+        (_, count, _) if count > 0 => {
+            "kept as long as one of its blobs is: `ballast gc explain` with a blob's digest".to_owned()
+        }
         (_, _, Some((_, Some(until)))) => format!("kept until {until} at least: somebody is writing it"),
         _ => "goes: its upload was given up, and it is deleted once the grace is over".to_owned(),
     };

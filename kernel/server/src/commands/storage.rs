@@ -145,10 +145,13 @@ fn summary(verified: &Progress, depth: Depth) -> String {
         Depth::Bytes => format!("{} were read and hashed", output::size(bytes)),
         Depth::Sizes => "only sizes were compared".to_owned(),
     };
-    let over = format!("{repositories} repositories, {names} files of theirs, {objects} objects with {blobs} blobs; {read}");
+    let over =
+        format!("{repositories} repositories, {names} files of theirs, {objects} objects with {blobs} blobs; {read}");
     let outcome = match (damage, notices) {
         (0, 0) => "everything is there and as it was stored".to_owned(),
-        (0, notices) => format!("everything is there and as it was stored; {notices} things are untidy, and nothing is lost"),
+        (0, notices) => {
+            format!("everything is there and as it was stored; {notices} things are untidy, and nothing is lost")
+        }
         (damage, notices) => format!(
             "{damage} damaged or missing, {notices} untidy. A file is whole again when its bytes are uploaded again; \
              `ballast gc explain SHA256` says who needs it"
