@@ -130,8 +130,9 @@ impl World {
         self.hub.caller(Some(Credential::Bearer { token: self.token.clone() })).await.unwrap()
     }
 
-    /// Recovers and collects until nothing is under way; a statement that the cut journey had begun may still arrive.
-    pub async fn comes_to_rest(&self, journey: &Journey) {
+    /// Recovers and collects until nothing is under way; a statement that was cut off after it had begun may still
+    /// arrive.
+    pub async fn is_at_rest(&self, after: &str) {
         let mut unrest = vec![];
         for _ in 0..50 {
             self.other.collect().await.unwrap();
@@ -141,7 +142,12 @@ impl World {
             }
             tokio::task::yield_now().await;
         }
-        assert!(unrest.is_empty(), "{}: {}", journey.name, unrest.join("; "));
+        assert!(unrest.is_empty(), "{after}: {}", unrest.join("; "));
+    }
+
+    /// Nothing is under way any more, and the journey's books and bytes are right.
+    pub async fn comes_to_rest(&self, journey: &Journey) {
+        self.is_at_rest(&journey.name).await;
         for name in [journey.name.clone(), journey.short_lived()] {
             self.books_are_exact(&name).await;
         }
@@ -173,7 +179,7 @@ impl World {
     }
 
     /// Held, counted and reachable are the same bytes.
-    async fn books_are_exact(&self, name: &str) {
+    pub async fn books_are_exact(&self, name: &str) {
         let Some(repo) = self.find(name).await else { return };
         let held = self.content.held(repo).await.unwrap().bytes;
         let usage = self.quota.usage(&[Scope::Repository(repo)]).await.unwrap()[0];
