@@ -294,7 +294,8 @@ fn a_request_that_is_no_http_ends_the_connection_and_nothing_else() {
     ] {
         let mut stream = hub.connect();
         stream.write_all(bytes).unwrap();
-        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        // The hub may have ended the connection already.
+        let _ = stream.shutdown(std::net::Shutdown::Write);
         let mut answer = vec![];
         let _ = stream.read_to_end(&mut answer);
         assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&answer));

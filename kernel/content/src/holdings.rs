@@ -167,7 +167,7 @@ for_both! {
         let pending = || holdings::table.filter(holdings::pending.eq(lease.0));
         let query = pending().select(holdings::repository);
         let Some(repository) = query.first::<i64>(c).await.optional()? else { return Ok(()) };
-        lock_held!(c, repository);
+        lock_level(c, repository).await?;
         let query = blobs::table.filter(blobs::sha256.eq_any(pending().select(holdings::sha256)));
         let given_up: Vec<Vec<u8>> = lock!(query.order(blobs::sha256).select(blobs::sha256)).load(c).await?;
         for piece in given_up.chunks(PIECE) {
@@ -178,8 +178,16 @@ for_both! {
         Ok(())
     }
 
+    /// Locks a repository's level where there is one. What only takes away makes none: it may come so late that the
+    /// repository is forgotten, and then nobody would take it away again.
+    async fn lock_level(c: &mut Connection, repository: i64) -> Result<(), Failure> {
+        let level = held::table.find(repository).select(held::repository);
+        lock!(level).first::<i64>(c).await.optional()?;
+        Ok(())
+    }
+
     pub async fn forget_some(c: &mut Connection, repo: RepoKey, now: Timestamp) -> Result<usize, Failure> {
-        lock_held!(c, repo.0);
+        lock_level(c, repo.0).await?;
         let some = holdings::table.filter(holdings::repository.eq(repo.0)).order(holdings::sha256).limit(PIECE as i64);
         let some: Vec<Vec<u8>> = some.select(holdings::sha256).load(c).await?;
         let query = blobs::table.filter(blobs::sha256.eq_any(&some)).order(blobs::sha256).select(blobs::sha256);

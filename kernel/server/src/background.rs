@@ -12,7 +12,7 @@ use crate::status::Serving;
 
 const RECOVER: Duration = Duration::from_secs(60);
 /// How long a command's write may go unnoticed by a hub that serves beside it.
-const NOTICE: Duration = Duration::from_millis(250);
+pub const NOTICE: Duration = Duration::from_millis(250);
 const TIDY: Duration = Duration::from_secs(5);
 const COLLECT: Duration = Duration::from_secs(60 * 60);
 

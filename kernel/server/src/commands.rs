@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 
 use crate::cli::{Cli, Command, Config, Options, Plugins};
 use crate::exit::Exit;
-use crate::{builtins, hub, preflight};
+use crate::{background, builtins, data_dir, hub, preflight};
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> Result<(), Exit> {
@@ -52,4 +52,16 @@ fn with_hub(options: &Options, work: impl AsyncFnOnce(&Hub) -> Result<(), Exit>)
         opened.plugins.stop().await;
         outcome
     })
+}
+
+/// The same for a command that changes what a serving hub keeps in memory: it ends when that hub has noticed, so that
+/// who was shut out is shut out by then.
+fn with_hub_changing(options: &Options, work: impl AsyncFnOnce(&Hub) -> Result<(), Exit>) -> Result<(), Exit> {
+    with_hub(options, work)?;
+    let loaded = preflight::load(options, &builtins::registry())?;
+    if data_dir::is_served(loaded.data_dir()) {
+        // The hub asks its database; it cannot be asked whether it has.
+        std::thread::sleep(background::NOTICE * 4);
+    }
+    Ok(())
 }

@@ -65,6 +65,12 @@ impl Lock {
     }
 }
 
+/// Whether a hub serves from the folder at this moment.
+pub fn is_served(folder: &Path) -> bool {
+    let lock = File::open(folder.join("serving.lock"));
+    lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
+}
+
 /// Writes a secret for the owner's eyes only (mode 0600), whole or not at all, and durable; answers its path.
 pub fn write_secret(folder: &Path, name: &str, secret: &Secret) -> Result<PathBuf, Exit> {
     let (path, new) = (folder.join(name), folder.join(format!("{name}.new")));

@@ -6,7 +6,7 @@ use ballast_contract::auth::{NewToken, Role};
 use ballast_types::{Name, Timestamp};
 
 use super::user::parse;
-use super::with_hub;
+use super::{with_hub, with_hub_changing};
 use crate::cli::{self, Options, Token};
 use crate::exit::Exit;
 use crate::output;
@@ -53,7 +53,7 @@ fn list(options: &Options, user: &Name) -> Result<(), Exit> {
 }
 
 fn revoke(options: &Options, user: &Name, id: i64) -> Result<(), Exit> {
-    with_hub(options, async |hub| {
+    with_hub_changing(options, async |hub| {
         let user = hub.operator().get_user(user).await.map_err(Exit::failure)?;
         hub.operator().revoke_token(&user, id).await.map_err(Exit::failure)
     })

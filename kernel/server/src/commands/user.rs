@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read};
 use ballast_services::NewAccount;
 use ballast_types::{Name, Secret};
 
-use super::with_hub;
+use super::{with_hub, with_hub_changing};
 use crate::cli::{Options, User};
 use crate::exit::Exit;
 use crate::output;
@@ -58,14 +58,14 @@ fn list(options: &Options) -> Result<(), Exit> {
 }
 
 fn set_password(options: &Options, name: &Name, password: &Secret) -> Result<(), Exit> {
-    with_hub(options, async |hub| {
+    with_hub_changing(options, async |hub| {
         let user = hub.operator().get_user(name).await.map_err(Exit::failure)?;
         hub.operator().set_password(&user, password).await.map_err(Exit::failure)
     })
 }
 
 fn set_active(options: &Options, name: &Name, active: bool) -> Result<(), Exit> {
-    with_hub(options, async |hub| {
+    with_hub_changing(options, async |hub| {
         let user = hub.operator().get_user(name).await.map_err(Exit::failure)?;
         hub.operator().set_active(&user, active).await.map_err(Exit::failure)
     })
