@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use ballast_contract::versioning::{
     CommitInfo, CommitRequest, Committed, Difference, Entry, ListRequest, Node, Ref, RefUpdate, Upkeep, Versioning,
 };
-use ballast_contract::{Page, Result};
+use ballast_contract::{ErrorKind, Page, Result};
 use ballast_types::{CommitId, OperationId, RefName, RepoKey, RepoPath, Revision, Sha256};
 
 use crate::Native;
@@ -12,6 +12,18 @@ use crate::error::{conflict, corrupt, stored};
 use crate::rows::repositories;
 
 const OPERATION: &str = "versioning.repository";
+
+impl Native {
+    /// Who reads while the repository is deleted finds rows missing: they are not damaged, they are gone.
+    async fn unless_gone<T>(&self, repo: RepoKey, result: Result<T>) -> Result<T> {
+        if let Err(error) = &result
+            && error.is(ErrorKind::Corrupt)
+        {
+            self.history.check(repo).await?;
+        }
+        result
+    }
+}
 
 #[async_trait]
 impl Versioning for Native {
@@ -43,15 +55,15 @@ impl Versioning for Native {
     }
 
     async fn entries(&self, repo: RepoKey, at: CommitId, paths: &[RepoPath]) -> Result<Vec<Option<Node>>> {
-        self.find_entries(repo, at, paths).await
+        self.unless_gone(repo, self.find_entries(repo, at, paths).await).await
     }
 
     async fn list(&self, request: &ListRequest) -> Result<Page<Entry>> {
-        self.list_folder(request).await
+        self.unless_gone(request.repo, self.list_folder(request).await).await
     }
 
     async fn folder_sizes(&self, repo: RepoKey, at: CommitId, folders: &[RepoPath]) -> Result<Vec<Option<u64>>> {
-        self.sum_folders(repo, at, folders).await
+        self.unless_gone(repo, self.sum_folders(repo, at, folders).await).await
     }
 
     async fn log(
@@ -61,7 +73,7 @@ impl Versioning for Native {
         after: Option<String>,
         limit: usize,
     ) -> Result<Page<CommitInfo>> {
-        self.history.log(repo, from, after.as_deref(), limit.max(1)).await
+        self.unless_gone(repo, self.history.log(repo, from, after.as_deref(), limit.max(1)).await).await
     }
 
     async fn commit_count(&self, repo: RepoKey, from: CommitId, up_to: u64) -> Result<u64> {
@@ -77,7 +89,7 @@ impl Versioning for Native {
     }
 
     async fn last_commits(&self, repo: RepoKey, at: CommitId, paths: &[RepoPath]) -> Result<Vec<Option<CommitId>>> {
-        self.find_last_commits(repo, at, paths).await
+        self.unless_gone(repo, self.find_last_commits(repo, at, paths).await).await
     }
 
     async fn diff(
@@ -88,11 +100,12 @@ impl Versioning for Native {
         cursor: Option<String>,
         limit: usize,
     ) -> Result<Page<Difference>> {
-        self.list_differences(repo, before, after, cursor, limit).await
+        self.unless_gone(repo, self.list_differences(repo, before, after, cursor, limit).await).await
     }
 
     async fn commit(&self, request: CommitRequest) -> Result<Committed> {
-        self.make_commit(request).await
+        let repo = request.repo;
+        self.unless_gone(repo, self.make_commit(request).await).await
     }
 
     async fn conclude(&self, repo: RepoKey, operation: OperationId) -> Result<Option<CommitId>> {
