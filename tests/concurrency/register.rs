@@ -8,15 +8,23 @@ use std::collections::{HashMap, HashSet};
 
 use crate::history::{Call, Event, Id, Impossible, Moment, Reply};
 
-/// Checks a history of one ref that stood at `first` in the beginning. `parents` tells of each commit that an event
-/// made on which commit it was made.
-pub fn check(first: Option<&str>, events: &[Event], parents: &HashMap<Id, Id>) -> Result<(), Impossible> {
+/// What the repository tells of commits.
+#[derive(Debug, Default)]
+pub struct Ancestry {
+    /// On which commit each was made.
+    pub parents: HashMap<Id, Id>,
+    /// By their marks: a commit whose maker got no answer may be there all the same.
+    pub marked: HashMap<String, Id>,
+}
+
+/// Checks a history of one ref that stood at `first` in the beginning.
+pub fn check(first: Option<&str>, events: &[Event], ancestry: &Ancestry) -> Result<(), Impossible> {
     let mut events: Vec<&Event> = events.iter().collect();
     events.sort_by_key(|event| event.begun);
     if let Some(event) = events.iter().find(|event| !is_justified(event, &events)) {
         return Err(Impossible(format!("refused, and nobody else was at it: {event}")));
     }
-    Search { events: &events, parents, tried: HashSet::new(), furthest: 0, stuck: None }.run(first)
+    Search { events: &events, ancestry, tried: HashSet::new(), furthest: 0, stuck: None }.run(first)
 }
 
 /// Whether somebody else's write can be what a refusal speaks of, which names no expectation of the caller's.
@@ -62,7 +70,7 @@ impl Done {
 
 struct Search<'a> {
     events: &'a [&'a Event],
-    parents: &'a HashMap<Id, Id>,
+    ancestry: &'a Ancestry,
     tried: HashSet<(Done, State<'a>)>,
     furthest: usize,
     stuck: Option<(Done, State<'a>)>,
@@ -139,11 +147,20 @@ impl<'a> Search<'a> {
             Call::Create { at } => state.is_none().then_some(Some(at.as_str())),
             Call::Move { to } => Some(Some(to.as_str())),
             Call::Delete => state.is_some().then_some(None),
-            Call::Commit { on, .. } => {
-                let Reply::Made(id) = &event.reply else { return None };
-                let fits =
-                    state == self.parents.get(id).map(String::as_str) && (on.is_none() || on.as_deref() == state);
-                fits.then_some(Some(id.as_str()))
+            Call::Commit { mark, on } => {
+                let id = match &event.reply {
+                    Reply::Made(id) => Some(id),
+                    _ => self.ancestry.marked.get(mark),
+                };
+                let on_it = on.is_none() || on.as_deref() == state;
+                match id {
+                    Some(id) => {
+                        let parent = self.ancestry.parents.get(id).map(String::as_str);
+                        (on_it && state == parent).then_some(Some(id.as_str()))
+                    }
+                    // Nobody knows its id, so nobody saw it or built on it; it may have been in somebody's way.
+                    None => (on_it && state.is_some()).then_some(Some(mark.as_str())),
+                }
             }
         }
     }
@@ -194,7 +211,13 @@ mod tests {
 
     fn look(events: &[Event], parents: &[(&str, &str)]) -> Result<(), Impossible> {
         let parents = parents.iter().map(|(id, parent)| ((*id).to_owned(), (*parent).to_owned())).collect();
-        check(None, events, &parents)
+        let marked = events.iter().filter_map(|event| match &event.call {
+            Call::Commit { mark, .. } => Some((mark.clone(), mark.clone())),
+            _ => None,
+        });
+        let parents: HashMap<Id, Id> = parents;
+        let marked = marked.filter(|(_, id)| parents.contains_key(id)).collect();
+        check(None, events, &Ancestry { parents, marked })
     }
 
     #[track_caller]
@@ -267,6 +290,20 @@ mod tests {
         look(&[broken.clone(), read(None, 5, 6), read(Some("a"), 7, 8)], &[]).unwrap();
         wrong(&[read(Some("a"), 1, 2), broken.clone()], &[]);
         wrong(&[broken, read(Some("a"), 5, 6), read(None, 7, 8)], &[]);
+    }
+
+    #[test]
+    fn a_commit_without_an_answer_may_be_there_with_all_that_follows_from_it() {
+        let lost = |id: &str| Event { reply: Reply::Unknown, ..commit(id, None, 3, 4) };
+        let made = create("a", Reply::Done, 1, 2);
+        // Somebody built on it, long after its maker's connection broke.
+        let later = commit("c", Some("b"), 9, 10);
+        look(&[made.clone(), lost("b"), read(Some("a"), 5, 6), later.clone()], &[("b", "a"), ("c", "b")]).unwrap();
+        wrong(&[made.clone(), lost("b"), later, read(Some("a"), 11, 12)], &[("b", "a"), ("c", "b")]);
+        wrong(&[made.clone(), lost("b"), read(Some("b"), 5, 6)], &[("b", "x")]);
+        // Nobody ever saw it, but somebody was refused because of it.
+        look(&[made.clone(), lost("b"), refused("a", Reply::Moved, 5, 6), delete(Reply::Done, 7, 8)], &[]).unwrap();
+        wrong(&[made, lost("b"), refused("a", Reply::Moved, 5, 6), read(Some("a"), 7, 8)], &[]);
     }
 
     #[test]
