@@ -1,6 +1,6 @@
 //! Large files that go up in parts.
 
-use ballast_tests::{Answer, Deployment, Hub, Repository, lines, sha256};
+use ballast_tests::{Deployment, Hub, PartUpload, Repository, lines, sha256};
 use serde_json::{Value, json};
 
 const PART: usize = 1024;
@@ -9,58 +9,9 @@ fn hub() -> Hub {
     Deployment::new().set("lfs.multipart_threshold", "2000").set("lfs.part_size", "1024").start()
 }
 
-/// An upload in parts that has begun.
-struct Upload<'a> {
-    repository: &'a Repository,
-    oid: String,
-    bytes: Vec<u8>,
-    action: Value,
-}
-
-impl<'a> Upload<'a> {
-    fn begin(repository: &'a Repository, bytes: Vec<u8>) -> Self {
-        let oid = sha256(&bytes);
-        let objects = json!([{ "oid": oid, "size": bytes.len() }]);
-        let asked = json!({ "operation": "upload", "transfers": ["basic", "multipart"], "objects": objects });
-        let answer = repository.batch(&asked).ok();
-        assert_eq!(answer["transfer"], "multipart");
-        let action = answer["objects"][0]["actions"]["upload"].clone();
-        Self { repository, oid, bytes, action }
-    }
-
-    fn piece(&self, number: usize) -> &[u8] {
-        let begin = (number - 1) * PART;
-        &self.bytes[begin..self.bytes.len().min(begin + PART)]
-    }
-
-    fn count(&self) -> usize {
-        self.bytes.len().div_ceil(PART)
-    }
-
-    fn link(&self, number: usize) -> String {
-        let link = self.action["header"][format!("{number:05}")].as_str().expect("a part's link");
-        self.repository.client.target(link).to_owned()
-    }
-
-    fn send(&self, number: usize, bytes: &[u8]) -> Answer {
-        self.repository.client.anonymous().put(self.link(number)).body(bytes).send()
-    }
-
-    /// Sends a part as it is meant to be; its etag.
-    fn send_right(&self, number: usize) -> Value {
-        let answer = self.send(number, self.piece(number)).expect(200);
-        json!({ "partNumber": number, "etag": answer.header("etag").expect("an etag") })
-    }
-
-    fn complete(&self, parts: &[Value]) -> Answer {
-        let target = self.repository.client.target(self.action["href"].as_str().expect("a link")).to_owned();
-        let body = json!({ "oid": self.oid, "parts": parts });
-        self.repository.client.anonymous().post(target).json(&body).send()
-    }
-
-    fn is_there(&self) -> bool {
-        self.repository.upload_action(&self.oid, self.bytes.len()).get("actions").is_none()
-    }
+/// Whether the repository knows the object.
+fn is_there(repository: &Repository, upload: &PartUpload) -> bool {
+    repository.upload_action(&upload.oid, upload.bytes.len()).get("actions").is_none()
 }
 
 fn bytes(length: usize) -> Vec<u8> {
@@ -71,14 +22,14 @@ fn bytes(length: usize) -> Vec<u8> {
 fn a_file_in_parts_is_put_together() {
     let hub = hub();
     let repository = hub.model();
-    let upload = Upload::begin(&repository, bytes(3 * PART + 100));
+    let upload = PartUpload::begin(&repository, bytes(3 * PART + 100));
     assert_eq!(upload.action["header"]["chunk_size"], PART.to_string());
     assert_eq!(upload.action["header"].as_object().unwrap().len(), 1 + upload.count());
     // In any order; the list says how they belong together.
     let mut parts: Vec<Value> = [4, 2, 1, 3].iter().map(|number| upload.send_right(*number)).collect();
     parts.sort_by_key(|part| part["partNumber"].as_u64());
-    upload.complete(&parts).expect(200);
-    assert!(upload.is_there());
+    upload.completing(&parts).send().expect(200);
+    assert!(is_there(&repository, &upload));
     repository.commit(&[lines::large_file("parts.bin", &upload.oid, upload.bytes.len())]).expect(200);
     assert_eq!(repository.read("parts.bin"), upload.bytes);
 }
@@ -97,20 +48,20 @@ fn parts_are_offered_only_to_who_asks_for_them_and_to_what_is_large() {
 fn a_part_of_another_length_is_refused() {
     let hub = hub();
     let repository = hub.model();
-    let upload = Upload::begin(&repository, bytes(2 * PART + 10));
+    let upload = PartUpload::begin(&repository, bytes(2 * PART + 10));
     for (number, length) in [(1, PART - 1), (1, PART + 1), (1, 0), (3, 9), (3, 11), (3, PART)] {
         let answer = upload.send(number, &bytes(length));
         assert_eq!(answer.status, 400, "part {number} of {length} bytes: {}", answer.text());
     }
     let parts: Vec<Value> = (1..=upload.count()).map(|number| upload.send_right(number)).collect();
-    upload.complete(&parts).expect(200);
+    upload.completing(&parts).send().expect(200);
 }
 
 #[test]
 fn a_part_that_does_not_exist_is_refused() {
     let hub = hub();
     let repository = hub.model();
-    let upload = Upload::begin(&repository, bytes(2 * PART + 10));
+    let upload = PartUpload::begin(&repository, bytes(2 * PART + 10));
     let link = upload.link(1);
     for number in ["0", "4", "10001", "4294967295", "4294967296", "-1", "x", "1.0", "%00"] {
         let target = link.replace("/parts/1?", &format!("/parts/{number}?"));
@@ -123,11 +74,11 @@ fn a_part_that_does_not_exist_is_refused() {
 fn a_list_of_parts_that_is_not_the_whole_is_refused_and_can_be_mended() {
     let hub = hub();
     let repository = hub.model();
-    let upload = Upload::begin(&repository, bytes(2 * PART + 10));
+    let upload = PartUpload::begin(&repository, bytes(2 * PART + 10));
     let (one, two) = (upload.send_right(1), upload.send_right(2));
     let absent = json!({ "partNumber": 3, "etag": "0123456789abcdef" });
-    upload.complete(&[one.clone(), two.clone()]).refused(400, "BadRequest");
-    upload.complete(&[one.clone(), two.clone(), absent]).refused(400, "BadRequest");
+    upload.completing(&[one.clone(), two.clone()]).send().refused(400, "BadRequest");
+    upload.completing(&[one.clone(), two.clone(), absent]).send().refused(400, "BadRequest");
     let three = upload.send_right(3);
     let wrong = json!({ "partNumber": 2, "etag": "0123456789abcdef" });
     for parts in [
@@ -140,43 +91,43 @@ fn a_list_of_parts_that_is_not_the_whole_is_refused_and_can_be_mended() {
         vec![one.clone(), two.clone(), three.clone(), json!({ "partNumber": 4, "etag": "x" })],
         vec![one.clone(), json!({ "partNumber": 0, "etag": "x" }), three.clone()],
     ] {
-        let answer = upload.complete(&parts);
+        let answer = upload.completing(&parts).send();
         assert_eq!(answer.status, 400, "{parts:?}: {}", answer.text());
-        assert!(!upload.is_there());
+        assert!(!is_there(&repository, &upload));
     }
-    upload.complete(&[one, two, three]).expect(200);
-    assert!(upload.is_there());
+    upload.completing(&[one, two, three]).send().expect(200);
+    assert!(is_there(&repository, &upload));
 }
 
 #[test]
 fn parts_that_are_not_what_the_oid_says_are_refused_and_not_kept() {
     let hub = hub();
     let repository = hub.model();
-    let upload = Upload::begin(&repository, bytes(2 * PART + 10));
+    let upload = PartUpload::begin(&repository, bytes(2 * PART + 10));
     let lie = upload.send(2, &vec![9; PART]).expect(200);
     let lie = json!({ "partNumber": 2, "etag": lie.header("etag").unwrap() });
     let parts = [upload.send_right(1), lie, upload.send_right(3)];
-    let sentence = upload.complete(&parts).refused(400, "BadRequest");
+    let sentence = upload.completing(&parts).send().refused(400, "BadRequest");
     assert!(sentence.contains(&upload.oid) || sentence.contains("SHA-256"), "{sentence}");
-    assert!(!upload.is_there());
+    assert!(!is_there(&repository, &upload));
 }
 
 #[test]
 fn a_part_sent_again_takes_the_place_of_the_first() {
     let hub = hub();
     let repository = hub.model();
-    let upload = Upload::begin(&repository, bytes(2 * PART + 10));
+    let upload = PartUpload::begin(&repository, bytes(2 * PART + 10));
     upload.send(1, &vec![9; PART]).expect(200);
     let parts: Vec<Value> = (1..=3).map(|number| upload.send_right(number)).collect();
-    upload.complete(&parts).expect(200);
-    assert!(upload.is_there());
+    upload.completing(&parts).send().expect(200);
+    assert!(is_there(&repository, &upload));
 }
 
 #[test]
 fn a_completion_that_cannot_be_read_or_names_another_object_is_refused() {
     let hub = hub();
     let repository = hub.model();
-    let upload = Upload::begin(&repository, bytes(2 * PART + 10));
+    let upload = PartUpload::begin(&repository, bytes(2 * PART + 10));
     let parts: Vec<Value> = (1..=3).map(|number| upload.send_right(number)).collect();
     let target = repository.client.target(upload.action["href"].as_str().unwrap()).to_owned();
     for body in [
@@ -196,9 +147,9 @@ fn a_completion_that_cannot_be_read_or_names_another_object_is_refused() {
         .json(&json!({ "oid": sha256(b"other"), "parts": parts }))
         .send()
         .refused(403, "Forbidden");
-    assert!(!upload.is_there());
-    upload.complete(&parts).expect(200);
+    assert!(!is_there(&repository, &upload));
+    upload.completing(&parts).send().expect(200);
     // Clients ask again when the answer was lost.
-    let again = upload.complete(&parts);
+    let again = upload.completing(&parts).send();
     assert!(again.status == 200 || (400..500).contains(&again.status), "{}", again.text());
 }

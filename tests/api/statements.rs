@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use ballast_tests::{Answer, Client, Deployment, Hub, Repository, Request, lines, sha256, unique};
+use ballast_tests::{Answer, Client, Deployment, Hub, PartUpload, Repository, Request, lines, sha256, unique};
 use serde_json::{Value, json};
 
 use crate::databases::Postgres;
@@ -253,21 +253,13 @@ impl World {
         self.commit((0..rows).map(|number| lines::copy(&named("dir", number), &unique("copies/f"))).collect())
     }
 
-    /// An upload in parts of which all are there.
+    /// The end of an upload of which all parts are there.
     fn complete(&self, parts: usize) -> Request {
         let mut bytes = unique("parts").into_bytes();
         bytes.resize(PART * parts, b'.');
-        let oid = sha256(&bytes);
-        let asked = self.batch("models", "upload", &[(oid.clone(), bytes.len())], &["multipart"]).send().ok();
-        let action = &asked["objects"][0]["actions"]["upload"];
-        let send = |(at, piece): (usize, &[u8])| {
-            let link = action["header"][format!("{:05}", at + 1)].as_str().expect("a link");
-            let sent = self.client.anonymous().put(self.client.target(link)).body(piece).send().expect(200);
-            json!({ "partNumber": at + 1, "etag": sent.header("etag").expect("an etag") })
-        };
-        let listed: Vec<Value> = bytes.chunks(PART).enumerate().map(send).collect();
-        let link = self.client.target(action["href"].as_str().expect("a link")).to_owned();
-        self.client.anonymous().post(link).json(&json!({ "oid": oid, "parts": listed }))
+        let upload = PartUpload::begin(&self.wide, bytes);
+        let sent: Vec<Value> = (1..=parts).map(|number| upload.send_right(number)).collect();
+        upload.completing(&sent)
     }
 
     /// The statements of this process so far.

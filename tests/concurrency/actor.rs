@@ -64,10 +64,6 @@ fn reply(call: &Call, answer: &Answer) -> Reply {
     }
 }
 
-fn api(repository: &Repository, rest: &str) -> String {
-    repository.api(rest)
-}
-
 /// What must have happened before a run is over: commits, and commits on a parent.
 const WANTED: [usize; 2] = [60, 8];
 
@@ -143,7 +139,7 @@ impl<'a> Actor<'a> {
 
     /// Where a ref stands.
     pub fn read(&mut self, reference: &'static str) -> Option<Id> {
-        let target = api(&self.run.repository, &format!("/revision/{reference}?expand=sha"));
+        let target = self.run.repository.api(&format!("/revision/{reference}?expand=sha"));
         match self.call(reference, Call::Read, |client| client.get(&target)) {
             Reply::At(at) => at,
             _ => None,
@@ -158,7 +154,7 @@ impl<'a> Actor<'a> {
         };
         let files = FILES.iter().map(|path| lines::file(path, &mark));
         let all: Vec<_> = [header].into_iter().chain(files).collect();
-        let target = api(&self.run.repository, &format!("/commit/{reference}"));
+        let target = self.run.repository.api(&format!("/commit/{reference}"));
         (mark, move |client: &Client| client.post(&target).lines(&all))
     }
 
@@ -189,25 +185,25 @@ impl<'a> Actor<'a> {
             true => (format!("/tag/{at}"), json!({ "tag": reference })),
             false => ("/branch".to_owned(), json!({ "branch": reference, "revision": at })),
         };
-        let target = api(&self.run.repository, &target);
+        let target = self.run.repository.api(&target);
         self.call(reference, Call::Create { at: at.clone() }, |client| client.post(&target).json(&body))
     }
 
     pub fn move_to(&mut self, reference: &'static str, to: &Id) -> Reply {
-        let target = api(&self.run.repository, &format!("/branch/{reference}"));
+        let target = self.run.repository.api(&format!("/branch/{reference}"));
         let body = json!({ "startingPoint": to, "overwrite": true });
         self.call(reference, Call::Move { to: to.clone() }, |client| client.post(&target).json(&body))
     }
 
     pub fn delete(&mut self, reference: &'static str, tag: bool) -> Reply {
         let family = if tag { "tag" } else { "branch" };
-        let target = api(&self.run.repository, &format!("/{family}/{reference}"));
+        let target = self.run.repository.api(&format!("/{family}/{reference}"));
         self.call(reference, Call::Delete, |client| client.delete(&target))
     }
 
     /// Lists everything in a ref; git's ids of the files that its last commit wrote.
     pub fn list(&mut self, reference: &'static str) -> Option<Id> {
-        let target = api(&self.run.repository, &format!("/tree/{reference}?recursive=true"));
+        let target = self.run.repository.api(&format!("/tree/{reference}?recursive=true"));
         let begun = self.now();
         let answer = self.send(|client| client.get(&target))?.expect(200);
         let listed = answer.json();
