@@ -3,23 +3,9 @@
 use ballast_tests::{Answer, Deployment, Postgres, Repository, lines};
 use serde_json::{Value, json};
 
-const MANY: usize = 16;
+use crate::at_once;
 
-/// Does something many times at once; what each came to.
-fn at_once<T: Send>(act: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let start = std::sync::Barrier::new(MANY);
-    std::thread::scope(|scope| {
-        let run = |number: usize| {
-            let (act, start) = (&act, &start);
-            scope.spawn(move || {
-                start.wait();
-                act(number)
-            })
-        };
-        let running: Vec<_> = (0..MANY).map(run).collect();
-        running.into_iter().map(|thread| thread.join().expect("a thread")).collect()
-    })
-}
+const MANY: usize = 16;
 
 fn on_both(test: impl Fn(&Deployment)) {
     test(&Deployment::new());
@@ -44,7 +30,7 @@ fn commits_without_a_parent_all_succeed_and_make_one_line() {
         let hub = deployment.start();
         let repository = hub.model();
         let answers =
-            at_once(|number| repository.commit(&[lines::file(&format!("{number:02}.txt"), format!("{number}"))]));
+            at_once(MANY, |number| repository.commit(&[lines::file(&format!("{number:02}.txt"), format!("{number}"))]));
         let mut made: Vec<String> =
             answers.into_iter().map(|answer| answer.ok()["commitOid"].as_str().expect("a commit").to_owned()).collect();
         let history = history(&repository);
@@ -71,7 +57,7 @@ fn of_commits_on_one_parent_one_succeeds_and_the_others_are_told() {
         let repository = hub.model();
         for round in 0..3 {
             let parent = repository.tip();
-            let answers = at_once(|number| {
+            let answers = at_once(MANY, |number| {
                 let lines = [lines::header_on("x", &parent), lines::file("f.txt", format!("{round} {number}"))];
                 repository.committing("main").lines(&lines).send()
             });
@@ -89,7 +75,7 @@ fn of_many_who_create_one_repository_one_succeeds() {
     on_both(|deployment| {
         let hub = deployment.start();
         let admin = hub.admin();
-        let answers = at_once(|_| admin.post("/api/repos/create").json(&json!({ "name": "contested" })).send());
+        let answers = at_once(MANY, |_| admin.post("/api/repos/create").json(&json!({ "name": "contested" })).send());
         assert_eq!(succeeded(&answers), 1);
         for answer in answers.into_iter().filter(|answer| answer.status != 200) {
             answer.refused(409, "RepoExists");
@@ -104,7 +90,7 @@ fn of_many_who_make_one_branch_or_tag_one_succeeds() {
         let hub = deployment.start();
         let repository = hub.model();
         for (rest, body) in [("/branch", json!({ "branch": "b" })), ("/tag", json!({ "tag": "t" }))] {
-            let answers = at_once(|_| repository.client.post(repository.api(rest)).json(&body).send());
+            let answers = at_once(MANY, |_| repository.client.post(repository.api(rest)).json(&body).send());
             assert_eq!(succeeded(&answers), 1, "{rest}");
             for answer in answers.into_iter().filter(|answer| answer.status != 200) {
                 answer.refused(409, "RefExists");
@@ -120,7 +106,7 @@ fn one_object_sent_many_times_at_once_is_stored_once() {
         let repository = hub.model();
         let bytes = vec![3u8; 200_000];
         let before = repository.state()["storage"].as_u64().unwrap();
-        let oids = at_once(|_| {
+        let oids = at_once(MANY, |_| {
             let oid = ballast_tests::sha256(&bytes);
             let action = repository.upload_action(&oid, bytes.len());
             if let Some(link) = action["actions"]["upload"]["href"].as_str() {
@@ -140,7 +126,7 @@ fn a_repository_deleted_among_commits_is_gone_and_takes_them_along() {
     on_both(|deployment| {
         let hub = deployment.start();
         let repository = hub.model();
-        let answers = at_once(|number| match number {
+        let answers = at_once(MANY, |number| match number {
             7 => repository.client.delete("/api/repos/delete").json(&json!({ "name": repository.id })).send(),
             _ => repository.commit(&[lines::file(&format!("{number}.txt"), "x")]),
         });

@@ -1,16 +1,17 @@
-//! 64 clients upload into too little room: not one byte over, and all of the room used.
+//! 64 clients upload into too little room: not one byte over, and all of the room used. Into just enough: none is
+//! refused.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ballast_contract::quota::{Account, Limit, Quota, Scope, Usage};
 use ballast_quota_ledger::{Ledger, LedgerConfig};
-use ballast_tests::{Answer, Client, Random, Repository, lines, sha256};
+use ballast_tests::{Answer, Client, PartUpload, Random, Repository, lines, sha256};
 use ballast_types::{NamespaceKey, RepoKey, Visibility};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::all;
 use crate::cluster::Cluster;
+use crate::{all, at_once};
 
 const CLIENTS: usize = 64;
 /// What each upload takes, in bytes.
@@ -101,25 +102,21 @@ impl Uploader<'_> {
             return Upload::Refused;
         }
         let action = answer.json()["objects"][0]["actions"]["upload"].clone();
-        let link = |value: &Value| asked.client.target(value.as_str().expect("a link")).to_owned();
+        let upload = PartUpload::of(&asked.client, bytes, action);
         match way {
             Way::GoesAway => {
                 if self.number % 8 == 7 {
-                    let first = link(&action["header"]["00001"]);
-                    self.client().anonymous().put(first).body(&bytes[..PART]).send().expect(200);
+                    upload.send_right_to(self.client(), 1);
                 }
                 return Upload::Promised;
             }
-            Way::Whole => drop(self.client().anonymous().put(link(&action["href"])).body(&bytes).send().expect(200)),
+            Way::Whole => {
+                let to = asked.client.target(upload.action["href"].as_str().expect("a link"));
+                self.client().anonymous().put(to).body(&upload.bytes).send().expect(200);
+            }
             _ => {
-                let send = |(at, piece): (usize, &[u8])| {
-                    let to = link(&action["header"][format!("{:05}", at + 1)]);
-                    let sent = self.client().anonymous().put(to).body(piece).send().expect(200);
-                    json!({ "partNumber": at + 1, "etag": sent.header("etag").expect("an etag") })
-                };
-                let parts: Vec<Value> = bytes.chunks(PART).enumerate().map(send).collect();
-                let body = json!({ "oid": oid, "parts": parts });
-                self.client().anonymous().post(link(&action["href"])).json(&body).send().expect(200);
+                let parts = (1..=upload.count()).map(|number| upload.send_right_to(self.client(), number));
+                upload.completing(&parts.collect::<Vec<_>>()).send().expect(200);
             }
         }
         let line = lines::large_file(&format!("large/{}.bin", self.number), &oid, SIZE);
@@ -192,16 +189,15 @@ impl Room {
         self.repositories.iter().map(of).sum()
     }
 
-    /// Looks at the books all the time while something is done.
-    fn watched<T>(&self, cluster: &Cluster, limit: u64, act: impl FnOnce() -> T) -> T {
+    /// Looks at the books all the time while something is done: what is held and what is promised are together never
+    /// more than this, so nothing counts twice, not even for a moment.
+    fn watched<T>(&self, cluster: &Cluster, most: u64, act: impl FnOnce() -> T) -> T {
         let (over, looks) = (AtomicBool::new(false), AtomicUsize::new(0));
         let done = std::thread::scope(|scope| {
             let watch = || {
                 while !over.load(Ordering::SeqCst) {
-                    // What is promised may count twice for a moment: a commit that ends tells the level of its
-                    // repository, in which another one stands already whose promise is not ended yet.
                     let Usage { used, reserved, .. } = self.usage(cluster);
-                    assert!(used <= limit, "{used} bytes held of {limit}, and {reserved} promised");
+                    assert!(used + reserved <= most, "{used} bytes held and {reserved} promised: more than {most}");
                     looks.fetch_add(1, Ordering::SeqCst);
                 }
             };
@@ -218,19 +214,11 @@ impl Room {
     /// Everybody uploads at once.
     fn crowd(&self, cluster: &Cluster, first: usize, ways: &[Way]) -> Vec<Upload> {
         let clients = cluster.clients();
-        let start = std::sync::Barrier::new(CLIENTS);
-        std::thread::scope(|scope| {
-            let run = |number: usize| {
-                let repository = &self.repositories[number % self.repositories.len()];
-                let uploader = Uploader { clients: &clients, repository, random: Random::new(number as u64), number };
-                let (start, way) = (&start, ways[number / 3 % ways.len()]);
-                scope.spawn(move || {
-                    start.wait();
-                    uploader.upload(way)
-                })
-            };
-            let running: Vec<_> = (first..first + CLIENTS).map(run).collect();
-            running.into_iter().map(|upload| upload.join().expect("an upload")).collect()
+        at_once(CLIENTS, |client| {
+            let number = first + client;
+            let repository = &self.repositories[number % self.repositories.len()];
+            let uploader = Uploader { clients: &clients, repository, random: Random::new(number as u64), number };
+            uploader.upload(ways[number / 3 % ways.len()])
         })
     }
 
@@ -268,6 +256,33 @@ fn exactly_what_fits(mut cluster: Cluster, of: Of) {
     let usage = room.usage(&cluster);
     assert_eq!((usage.used, usage.reserved), (limit, 0), "full to the last byte");
     assert_eq!(room.held(&cluster.clients()[0]), limit);
+}
+
+/// None is refused where all of them fit, to the byte.
+fn all_of_what_fits(cluster: &Cluster, of: Of) {
+    let room = Room::new(cluster, of);
+    let limit = room.limit(cluster, CLIENTS);
+    let uploads = room.watched(cluster, limit, || room.crowd(cluster, 0, &WAYS[..3]));
+    assert_eq!(number_of(&uploads, Upload::Stored), CLIENTS, "{uploads:?}");
+    let usage = room.usage(cluster);
+    assert_eq!((usage.used, usage.reserved), (limit, 0), "full to the last byte");
+    assert_eq!(room.held(&cluster.clients()[0]), limit);
+}
+
+/// The same bytes from everybody, in a room for as many: each is promised its own, and they count once.
+fn the_same_bytes_from_everybody(cluster: &Cluster) {
+    let room = Room::new(cluster, Of::Repository);
+    let base = room.usage(cluster).used;
+    let limit = room.limit(cluster, CLIENTS);
+    let clients = cluster.clients();
+    room.watched(cluster, limit, || {
+        at_once(CLIENTS, |number| {
+            let file = lines::file(&format!("{number}.txt"), "x".repeat(SIZE));
+            room.repositories[0].seen_by(&clients[number % clients.len()]).commit(&[file]).expect(200);
+        })
+    });
+    let usage = room.usage(cluster);
+    assert_eq!((usage.used, usage.reserved), (base + SIZE as u64, 0));
 }
 
 /// A repository goes while others upload: its room is used, and no more.
@@ -350,4 +365,42 @@ fn room_that_is_made_while_others_upload_is_used_and_no_more() {
         let Some(cluster) = Cluster::two(&settings()) else { return };
         room_that_a_delete_makes(&cluster);
     }
+}
+
+#[test]
+fn of_sixty_four_uploads_that_fit_exactly_none_is_refused_on_sqlite() {
+    for of in [Of::User, Of::Organization, Of::Repository] {
+        all_of_what_fits(&Cluster::one(&with_organization()), of);
+    }
+}
+
+#[test]
+fn of_sixty_four_uploads_that_fit_exactly_none_is_refused_on_two_processes() {
+    for of in [Of::User, Of::Repository] {
+        let Some(cluster) = Cluster::two(&settings()) else { return };
+        all_of_what_fits(&cluster, of);
+    }
+}
+
+#[test]
+fn the_same_bytes_from_sixty_four_clients_count_once() {
+    the_same_bytes_from_everybody(&Cluster::one(&settings()));
+    let Some(cluster) = Cluster::two(&settings()) else { return };
+    the_same_bytes_from_everybody(&cluster);
+}
+
+#[test]
+fn what_a_repository_holds_already_needs_no_room_though_it_is_full() {
+    let cluster = Cluster::one(&settings());
+    let room = Room::new(&cluster, Of::Repository);
+    let repository = &room.repositories[0];
+    repository.add("first.txt", "a".repeat(SIZE));
+    let limit = room.limit(&cluster, 0);
+    let again = [lines::file("second.txt", "a".repeat(SIZE)), lines::file("third.txt", "a".repeat(SIZE))];
+    repository.commit(&again).expect(200);
+    let more = [lines::file("fourth.txt", "a".repeat(SIZE)), lines::file("one-byte.txt", "b")];
+    let sentence = repository.commit(&more).refused(413, "QuotaExceeded");
+    assert!(sentence.contains("1 more do not fit"), "only what is new is asked for: {sentence}");
+    let usage = room.usage(&cluster);
+    assert_eq!((usage.used, usage.reserved), (limit, 0));
 }

@@ -17,6 +17,8 @@ const UNDER_WAY: &[&str] = &[
     "SELECT count(*) FROM ledger_repositories WHERE reserved <> 0",
     "SELECT count(*) FROM ledger_accounts WHERE reserved <> 0",
     "SELECT count(*) FROM holdings WHERE pending IS NOT NULL",
+    "SELECT count(*) FROM also_pending",
+    "SELECT count(*) FROM kept_promises",
     "SELECT count(*) FROM objects WHERE lease IS NOT NULL",
     "SELECT count(*) FROM repositories WHERE state <> 'active'",
 ];

@@ -156,7 +156,15 @@ impl World {
 
     async fn unrest(&self) -> Vec<String> {
         let mut unrest = vec![];
-        for table in ["operations", "operation_reservations", "leases", "lease_blobs", "lease_reservations"] {
+        for table in [
+            "operations",
+            "operation_reservations",
+            "leases",
+            "lease_blobs",
+            "lease_reservations",
+            "also_pending",
+            "kept_promises",
+        ] {
             let rows = count(&self.database, table).await;
             if rows > 0 {
                 unrest.push(format!("{rows} rows in {table}"));

@@ -1,9 +1,14 @@
 //! Holdings: the blobs that a repository's commits name, and how many bytes they are.
 //!
 //! A commit holds its blobs before the engine is asked, and confirms them when the engine has said yes. In between they
-//! are pending: kept like any other, and not counted.
+//! are pending: kept like any other, and not counted. Where several commits name a blob that nobody has confirmed yet,
+//! it is pending for one of them and waits for the others, so that it counts when the first of them is done and goes
+//! only when all of them are given up.
+//!
+//! What is counted was promised before. Which promises are in the level is recorded in the transaction that moves it,
+//! so the quota is told of bytes and promises together, whoever of several commits tells it first.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ballast_contract::Error;
 use ballast_contract::quota::Held;
@@ -15,38 +20,45 @@ use diesel_async::RunQueryDsl;
 
 use crate::Content;
 use crate::failure::Failure;
-use crate::rows::{HoldingRow, PIECE, columns, sha256_of};
-use crate::schema::{blobs, held, holdings, lease_blobs, lease_reservations, leases};
+use crate::rows::{AlsoPendingRow, HoldingRow, KeptPromiseRow, PIECE, columns, sha256_of};
+use crate::schema::{also_pending, blobs, held, holdings, kept_promises, lease_blobs, lease_reservations, leases};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What a confirmed commit leaves the repository with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Confirmed {
+/// What the quota is to be told of a repository: how much it holds, and what of that is still promised.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settlement {
     pub held: Held,
-    /// Promised for blobs that the repository holds now: settle them with the level.
-    pub reservations: Vec<ReservationId>,
+    /// Promises whose bytes are in `held`. They end where `held` is recorded, or the bytes count twice.
+    pub kept: Vec<ReservationId>,
 }
 
 impl Content {
     /// Holds blobs for the commit that a lease belongs to, before the engine is asked. They are pending until
-    /// `confirm`; one that another commit is holding right now is confirmed at once, since either may need it.
-    /// `NotFound` where the lease does not have a blob; `Conflict` where it has ended. Idempotent.
+    /// `confirm`. `NotFound` where the lease does not have a blob; `Conflict` where it has ended. Idempotent.
     pub async fn hold(&self, lease: LeaseId, digests: &[Sha256]) -> Result<()> {
         let (digests, now) = (columns(digests), Timestamp::now());
         let held: Result<(), Failure> = transaction!(self.database(), hold(lease, digests, now));
         held.map_err(|failure| failure.during("content.hold"))
     }
 
-    /// Confirms what a lease holds, after the engine has said yes, and counts it. Idempotent: a second call answers the
-    /// level and nothing more. `Conflict` where the lease has ended.
-    pub async fn confirm(&self, lease: LeaseId) -> Result<Confirmed> {
-        let now = Timestamp::now();
-        let confirmed: Result<_, Failure> = transaction!(self.database(), confirm(lease, now));
+    /// Confirms what a lease holds, after the engine has said yes, and counts it: these promises, and those made for
+    /// uploads of blobs that the repository holds now, are kept. Answers what to tell the quota; whoever has told it
+    /// drops the lease. Idempotent. `Conflict` where the lease has ended.
+    pub async fn confirm(&self, lease: LeaseId, promises: &[ReservationId]) -> Result<Settlement> {
+        let (now, promises) = (Timestamp::now(), promises.iter().map(|promise| promise.0).collect::<Vec<_>>());
+        let confirmed: Result<_, Failure> = transaction!(self.database(), confirm(lease, promises, now));
         confirmed.map_err(|failure| failure.during("content.confirm"))
     }
 
-    /// Gives up what a lease holds and has not confirmed. Idempotent.
+    /// What the quota is to be told of a repository at this moment.
+    pub async fn settlement(&self, repo: RepoKey) -> Result<Settlement> {
+        let settlement: Result<_, Failure> = read!(self.database(), settlement(repo.0));
+        settlement.map_err(|failure| failure.during("content.settlement"))
+    }
+
+    /// Gives up what a lease holds and nobody has confirmed. Where another commit names it too, it is left to that one.
+    /// Idempotent.
     pub async fn unhold(&self, lease: LeaseId) -> Result<()> {
         let now = Timestamp::now();
         let undone: Result<(), Failure> = transaction!(self.database(), unhold(lease, now));
@@ -94,80 +106,103 @@ for_both! {
 
     pub async fn hold(c: &mut Connection, lease: LeaseId, digests: Vec<Vec<u8>>, now: Timestamp) -> Result<(), Failure> {
         let repository = lock_lease!(c, lease);
-        let level = lock_held!(c, repository);
-        let mut confirmed_bytes = 0;
-        let mut confirmed_any = false;
+        lock_held!(c, repository);
         for piece in digests.chunks(PIECE) {
             let leased = lease_blobs::table.filter(lease_blobs::lease.eq(lease.0)).filter(lease_blobs::sha256.eq_any(piece));
             let leased: HashSet<Vec<u8>> = leased.select(lease_blobs::sha256).load(c).await?.into_iter().collect();
             if let Some(missing) = piece.iter().find(|sha256| !leased.contains(*sha256)) {
                 return Err(Failure::Unleased(sha256_of(missing)?));
             }
-            let query = holdings::table.inner_join(blobs::table).filter(holdings::repository.eq(repository));
-            let query = query.filter(holdings::sha256.eq_any(piece)).select((holdings::sha256, holdings::pending, blobs::size));
-            let there: Vec<(Vec<u8>, Option<i64>, i64)> = query.load(c).await?;
-            let others = there.iter().filter(|(_, pending, _)| pending.is_some_and(|other| other != lease.0));
-            let others: HashMap<Vec<u8>, i64> = others.map(|(sha256, _, size)| (sha256.clone(), *size)).collect();
-            confirmed_any |= !others.is_empty();
-            confirmed_bytes += others.values().sum::<i64>();
+            let mine = || holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::sha256.eq_any(piece));
+            let there: Vec<(Vec<u8>, Option<i64>)> = mine().select((holdings::sha256, holdings::pending)).load(c).await?;
+            let others = there.iter().filter(|(_, pending)| pending.is_some_and(|other| other != lease.0));
+            let row = |(sha256, _): &(Vec<u8>, _)| AlsoPendingRow { lease: lease.0, repository, sha256: sha256.clone() };
+            let rows: Vec<_> = others.map(row).collect();
+            bulk_insert!(c, also_pending::table, rows)?;
             // A blob that is named again is as young as a new one: a walk that began earlier may not have seen it.
-            let mine = || holdings::table.filter(holdings::repository.eq(repository));
-            let named = mine().filter(holdings::sha256.eq_any(piece));
-            diesel::update(named).set(holdings::since.eq(now.0)).execute(c).await?;
-            let others: Vec<_> = others.into_keys().collect();
-            let both = mine().filter(holdings::sha256.eq_any(others));
-            diesel::update(both).set(holdings::pending.eq(None::<i64>)).execute(c).await?;
+            diesel::update(mine()).set(holdings::since.eq(now.0)).execute(c).await?;
             let there: HashSet<Vec<u8>> = there.into_iter().map(|(sha256, ..)| sha256).collect();
             let new = piece.iter().filter(|sha256| !there.contains(*sha256)).cloned();
             let row = |sha256| HoldingRow { repository, sha256, pending: Some(lease.0), since: now.0 };
             let rows: Vec<_> = new.map(row).collect();
             bulk_insert!(c, holdings::table, rows)?;
         }
-        if confirmed_any {
-            move_held!(c, repository, level, confirmed_bytes);
-        }
         Ok(())
     }
 
-    pub async fn confirm(c: &mut Connection, lease: LeaseId, now: Timestamp) -> Result<Confirmed, Failure> {
+    pub async fn confirm(
+        c: &mut Connection,
+        lease: LeaseId,
+        promises: Vec<i64>,
+        now: Timestamp,
+    ) -> Result<Settlement, Failure> {
         let repository = lock_lease!(c, lease);
         let level = lock_held!(c, repository);
-        let pending = holdings::table.inner_join(blobs::table).filter(holdings::repository.eq(repository));
-        let sizes: Vec<i64> = pending.filter(holdings::pending.eq(lease.0)).select(blobs::size).load(c).await?;
         let named = lease_blobs::table.filter(lease_blobs::lease.eq(lease.0)).select(lease_blobs::sha256);
         let again = holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::sha256.eq_any(named));
         diesel::update(again).set(holdings::since.eq(now.0)).execute(c).await?;
+        let shared = also_pending::table.filter(also_pending::lease.eq(lease.0)).select(also_pending::sha256);
+        let others = holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::sha256.eq_any(shared));
+        let others = others.filter(holdings::pending.is_not_null());
+        diesel::update(others).set(holdings::pending.eq(lease.0)).execute(c).await?;
         let pending = holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::pending.eq(lease.0));
+        let sizes: Vec<i64> = pending.inner_join(blobs::table).select(blobs::size).load(c).await?;
         diesel::update(pending).set(holdings::pending.eq(None::<i64>)).execute(c).await?;
-        let level = match sizes.is_empty() {
-            true => level,
-            false => move_held!(c, repository, level, sizes.iter().sum::<i64>()),
-        };
-        let reservations = kept_promises(c, repository).await?;
-        Ok(Confirmed { held: held_of(level), reservations })
+        if !sizes.is_empty() {
+            move_held!(c, repository, level, sizes.iter().sum::<i64>());
+        }
+        keep_promises(c, lease, repository, promises).await?;
+        settlement(c, repository).await
     }
 
-    /// Takes out the promises for blobs that the repository now holds.
-    async fn kept_promises(c: &mut Connection, repository: i64) -> Result<Vec<ReservationId>, Failure> {
+    /// Records that these promises are in the level, and those that were made for blobs which the repository holds now.
+    async fn keep_promises(
+        c: &mut Connection,
+        lease: LeaseId,
+        repository: i64,
+        mut promises: Vec<i64>,
+    ) -> Result<(), Failure> {
         let held = holdings::table
             .filter(holdings::repository.eq(repository))
             .filter(holdings::sha256.eq(lease_reservations::sha256))
             .filter(holdings::pending.is_null());
         let ours = || leases::table.filter(leases::repository.eq(repository)).select(leases::id);
         let kept = lease_reservations::table.filter(lease_reservations::lease.eq_any(ours())).filter(exists(held));
-        let reservations: Vec<i64> = kept.select(lease_reservations::reservation).distinct().load(c).await?;
-        for piece in reservations.chunks(PIECE) {
+        let kept: Vec<i64> = kept.select(lease_reservations::reservation).distinct().load(c).await?;
+        for piece in kept.chunks(PIECE) {
             let rows = lease_reservations::table.filter(lease_reservations::reservation.eq_any(piece));
             diesel::delete(rows.filter(lease_reservations::lease.eq_any(ours()))).execute(c).await?;
         }
-        Ok(reservations.into_iter().map(ReservationId).collect())
+        promises.extend(kept);
+        let row = |reservation| KeptPromiseRow { lease: lease.0, repository, reservation };
+        let rows: Vec<_> = promises.into_iter().map(row).collect();
+        bulk_insert!(c, kept_promises::table, rows)?;
+        Ok(())
+    }
+
+    /// One statement, so that the level is never seen without the promises that are in it.
+    pub async fn settlement(c: &mut Connection, repository: i64) -> Result<Settlement, Failure> {
+        let of_repository = kept_promises::table.on(kept_promises::repository.eq(held::repository));
+        let query = held::table.left_join(of_repository).filter(held::repository.eq(repository));
+        let query = query.select((held::bytes, held::revision, kept_promises::reservation.nullable()));
+        let rows: Vec<(i64, i64, Option<i64>)> = query.load(c).await?;
+        let level = rows.iter().map(|(bytes, revision, _)| (*bytes, *revision)).next().unwrap_or_default();
+        let kept = rows.into_iter().filter_map(|(_, _, reservation)| reservation.map(ReservationId)).collect();
+        Ok(Settlement { held: held_of(level), kept })
     }
 
     pub async fn unhold(c: &mut Connection, lease: LeaseId, now: Timestamp) -> Result<(), Failure> {
         let pending = || holdings::table.filter(holdings::pending.eq(lease.0));
-        let query = pending().select(holdings::repository);
-        let Some(repository) = query.first::<i64>(c).await.optional()? else { return Ok(()) };
+        let waits = || also_pending::table.filter(also_pending::lease.eq(lease.0));
+        let repository: Option<i64> = pending().select(holdings::repository).first(c).await.optional()?;
+        let repository = match repository {
+            None => waits().select(also_pending::repository).first(c).await.optional()?,
+            found => found,
+        };
+        let Some(repository) = repository else { return Ok(()) };
         lock_level(c, repository).await?;
+        diesel::delete(waits()).execute(c).await?;
+        leave_to_others(c, lease, repository).await?;
         let query = blobs::table.filter(blobs::sha256.eq_any(pending().select(holdings::sha256)));
         let given_up: Vec<Vec<u8>> = lock!(query.order(blobs::sha256).select(blobs::sha256)).load(c).await?;
         for piece in given_up.chunks(PIECE) {
@@ -175,6 +210,27 @@ for_both! {
             diesel::update(idle).set(blobs::idle_since.eq(now.0)).execute(c).await?;
         }
         diesel::delete(pending()).execute(c).await?;
+        Ok(())
+    }
+
+    /// Passes what is pending for a commit that is given up to one that names it too.
+    async fn leave_to_others(c: &mut Connection, lease: LeaseId, repository: i64) -> Result<(), Failure> {
+        let pending = holdings::table.filter(holdings::pending.eq(lease.0)).select(holdings::sha256);
+        let waits = also_pending::table.filter(also_pending::repository.eq(repository));
+        let waits = waits.filter(also_pending::sha256.eq_any(pending));
+        let heirs: Vec<(Vec<u8>, i64)> = waits.select((also_pending::sha256, also_pending::lease)).load(c).await?;
+        let one_each: HashMap<Vec<u8>, i64> = heirs.into_iter().collect();
+        let mut by_heir = BTreeMap::<i64, Vec<Vec<u8>>>::new();
+        for (sha256, heir) in one_each {
+            by_heir.entry(heir).or_default().push(sha256);
+        }
+        for (heir, digests) in by_heir {
+            for piece in digests.chunks(PIECE) {
+                let left = holdings::table.filter(holdings::repository.eq(repository));
+                let left = left.filter(holdings::sha256.eq_any(piece));
+                diesel::update(left).set(holdings::pending.eq(heir)).execute(c).await?;
+            }
+        }
         Ok(())
     }
 

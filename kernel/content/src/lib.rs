@@ -49,9 +49,10 @@ pub use checks::Checks;
 pub use damage::{Examined, Verdict};
 pub use delivery::Delivery;
 pub use explain::{BlobStory, HolderStory, LeaseStory, ObjectStory, PlaceStory};
-pub use holdings::Confirmed;
+pub use holdings::Settlement;
 pub use multipart::{NewUpload, Upload, UploadId};
 pub use prune::Pruned;
+pub use small::SmallBatch;
 pub use survey::{Counted, Depth, Orphan, Pack, Standing};
 pub use sweep::Swept;
 

@@ -13,7 +13,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::failure::Failure;
 use crate::rows::{BlobRow, LeaseBlobRow, LocationRow, ObjectRow, PIECE, column, columns};
-use crate::schema::{blobs, lease_blobs, leases, locations, objects, parts};
+use crate::schema::{blobs, holdings, lease_blobs, leases, locations, objects, parts};
 use crate::{Blob, Content, random_key};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
@@ -35,6 +35,14 @@ pub(crate) struct Arrived {
     pub(crate) start: u64,
     /// The column of their `Sums`.
     pub(crate) sums: Vec<u8>,
+}
+
+/// What was there of some blobs when a pack for the others was begun.
+pub(crate) struct There {
+    /// Whose bytes are stored, undamaged as far as anybody knows.
+    pub(crate) stored: HashSet<Vec<u8>>,
+    /// Those that the repository holds, and those that the lease had before: they are counted or promised already.
+    pub(crate) counted: HashSet<Vec<u8>>,
 }
 
 impl Object {
@@ -297,27 +305,38 @@ for_both! {
     }
 
     /// Leases those of these blobs that are stored, whose bytes the caller has shown, and writes the row of an object
-    /// for the others. Answers what is stored.
+    /// for the others.
     pub async fn begin_pack(
         c: &mut Connection,
         lease: LeaseId,
         shown: Vec<Sha256>,
         row: ObjectRow,
-    ) -> Result<HashSet<Vec<u8>>, Failure> {
-        lock_lease!(c, lease);
+    ) -> Result<There, Failure> {
+        let repository = lock_lease!(c, lease);
         let all = columns(&shown);
         let mut there = Vec::new();
         for piece in all.chunks(PIECE) {
             let query = blobs::table.filter(blobs::sha256.eq_any(piece)).order(blobs::sha256).select(blobs::sha256);
             there.extend(lock!(query).load::<Vec<u8>>(c).await?);
         }
-        let located = located!(c, &row.storage, there);
-        let stored: Vec<_> = there.into_iter().filter(|sha256| located.contains(sha256)).collect();
-        lease_all!(c, lease, stored);
-        if stored.len() < all.len() {
+        // Asked after the rows are locked: a pruning that was faster has taken its holdings away by now.
+        let mut counted = HashSet::new();
+        for piece in there.chunks(PIECE) {
+            let held = holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::pending.is_null());
+            let held = held.filter(holdings::sha256.eq_any(piece)).select(holdings::sha256);
+            counted.extend(held.load::<Vec<u8>>(c).await?);
+            let ours = lease_blobs::table.filter(lease_blobs::lease.eq(lease.0));
+            let ours = ours.filter(lease_blobs::sha256.eq_any(piece)).select(lease_blobs::sha256);
+            counted.extend(ours.load::<Vec<u8>>(c).await?);
+        }
+        let stored = located!(c, &row.storage, there);
+        // What is held and damaged is leased too: it must not be let go of before it is healed.
+        let known: Vec<_> = there.into_iter().filter(|sha| stored.contains(sha) || counted.contains(sha)).collect();
+        lease_all!(c, lease, known);
+        if all.iter().any(|sha256| !stored.contains(sha256)) {
             diesel::insert_into(objects::table).values(row).execute(c).await?;
         }
-        Ok(located)
+        Ok(There { stored, counted })
     }
 
     /// Writes the row of an object for a blob that is expected, unless it is stored: then it begins its grace again,
@@ -354,15 +373,10 @@ for_both! {
 }
 
 impl Content {
-    pub(crate) async fn begin_pack(
-        &self,
-        lease: LeaseId,
-        shown: Vec<Sha256>,
-        pack: &Object,
-    ) -> Result<HashSet<Vec<u8>>> {
+    pub(crate) async fn begin_pack(&self, lease: LeaseId, shown: Vec<Sha256>, pack: &Object) -> Result<There> {
         let row = pack.row(lease, Timestamp::now());
-        let stored: Result<_, Failure> = transaction!(self.database(), begin_pack(lease, shown, row));
-        stored.map_err(|failure| failure.during("content.store_small"))
+        let there: Result<_, Failure> = transaction!(self.database(), begin_pack(lease, shown, row));
+        there.map_err(|failure| failure.during("content.begin_small"))
     }
 
     /// The same object under the key that it got; none where the expected blob is stored already.

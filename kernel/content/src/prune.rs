@@ -3,23 +3,22 @@
 use std::collections::HashSet;
 
 use ballast_contract::Error;
-use ballast_contract::quota::Held;
 use ballast_database::{for_both, read, transaction};
 use ballast_types::{RepoKey, Sha256, Timestamp};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use crate::Content;
 use crate::failure::Failure;
 use crate::rows::{PIECE, sha256_of};
 use crate::schema::{blobs, held, holdings, lease_blobs, leases};
+use crate::{Content, Settlement};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What pruning a repository came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
-    pub level: Held,
+    pub settlement: Settlement,
     /// Blobs that the repository does not hold any more.
     pub blobs: u64,
     /// Theirs, in bytes.
@@ -29,7 +28,7 @@ pub struct Pruned {
 impl Content {
     /// Takes away the holdings that are not in `reachable`, a walk over all that the engine keeps, begun at
     /// `mark_began`. What the repository has leased, or named again since, stays. What is reachable and was never
-    /// confirmed, because its commit was cut off and its lease has ended, is confirmed. Answers the level.
+    /// confirmed, because its commit was cut off and its lease has ended, is confirmed.
     pub async fn prune(&self, repo: RepoKey, reachable: &HashSet<Sha256>, mark_began: Timestamp) -> Result<Pruned> {
         let during = |failure: Failure| failure.during("content.prune");
         let (mut pruned, mut after) = (Pruned::default(), None);
@@ -49,7 +48,7 @@ impl Content {
             }
             after = Some(page.last);
         }
-        Ok(Pruned { level: self.held(repo).await?, ..pruned })
+        Ok(Pruned { settlement: self.settlement(repo).await?, ..pruned })
     }
 
     /// What [`prune`](Self::prune) would take away now: blobs with their sizes.

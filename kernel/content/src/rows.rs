@@ -9,7 +9,9 @@ use diesel::prelude::*;
 
 use crate::Blob;
 use crate::failure::Failure;
-use crate::schema::{blobs, holdings, lease_blobs, lease_reservations, locations, objects, parts, uploads};
+use crate::schema::{
+    also_pending, blobs, holdings, kept_promises, lease_blobs, lease_reservations, locations, objects, parts, uploads,
+};
 
 /// How many digests a statement names at most: SQLite counts each as a parameter.
 pub(crate) const PIECE: usize = 1000;
@@ -69,6 +71,22 @@ pub(crate) struct HoldingRow {
     pub(crate) sha256: Vec<u8>,
     pub(crate) pending: Option<i64>,
     pub(crate) since: i64,
+}
+
+#[derive(Insertable, Clone)]
+#[diesel(table_name = also_pending)]
+pub(crate) struct AlsoPendingRow {
+    pub(crate) lease: i64,
+    pub(crate) repository: i64,
+    pub(crate) sha256: Vec<u8>,
+}
+
+#[derive(Insertable, Clone)]
+#[diesel(table_name = kept_promises)]
+pub(crate) struct KeptPromiseRow {
+    pub(crate) lease: i64,
+    pub(crate) repository: i64,
+    pub(crate) reservation: i64,
 }
 
 #[derive(Insertable, Queryable, Clone)]

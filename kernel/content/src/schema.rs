@@ -7,6 +7,8 @@ diesel::table! { leases (id) { id -> BigInt, repository -> BigInt, expires -> Bi
 diesel::table! { lease_blobs (lease, sha256) { lease -> BigInt, sha256 -> Binary, } }
 diesel::table! { lease_reservations (lease, reservation) { lease -> BigInt, sha256 -> Binary, reservation -> BigInt, } }
 diesel::table! { holdings (repository, sha256) { repository -> BigInt, sha256 -> Binary, pending -> Nullable<BigInt>, since -> BigInt, } }
+diesel::table! { also_pending (lease, sha256) { lease -> BigInt, repository -> BigInt, sha256 -> Binary, } }
+diesel::table! { kept_promises (lease, reservation) { lease -> BigInt, repository -> BigInt, reservation -> BigInt, } }
 diesel::table! { held (repository) { repository -> BigInt, bytes -> BigInt, revision -> BigInt, } }
 diesel::table! { uploads (id) { id -> BigInt, lease -> BigInt, repository -> BigInt, sha256 -> Binary, size -> BigInt, part_size -> BigInt, completed -> Bool, } }
 diesel::table! { parts (upload, number) { upload -> BigInt, number -> Integer, object -> BigInt, size -> BigInt, etag -> Text, } }
@@ -25,6 +27,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     lease_blobs,
     lease_reservations,
     holdings,
+    also_pending,
+    kept_promises,
     held,
     uploads,
     parts,

@@ -98,7 +98,7 @@ impl Hub {
         let pruned = self.content().prune(repo, &reachable, mark).await?;
         collected.released += pruned.blobs;
         collected.released_bytes += pruned.bytes;
-        self.settle(repo, pruned.level, &[]).await
+        self.settle(repo, &pruned.settlement).await
     }
 
     /// Every blob that a repository's history names; none where there is no such repository.

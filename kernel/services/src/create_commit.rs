@@ -271,14 +271,13 @@ impl Gathered<'_> {
         Ok(found)
     }
 
-    /// Stores the small files that have come together: room first, then one pack.
+    /// Stores the small files that have come together, as one pack.
     async fn store_pack(&mut self) -> Result<()> {
         let pack = std::mem::take(&mut self.pack);
         if pack.files.is_empty() {
             return Ok(());
         }
-        self.write.reserve(pack.bytes as u64).await?;
-        let stored = self.at.hub.content().store_small(self.write.lease(), pack.files).await?;
+        let stored = self.write.store_small(pack.files).await?;
         for (change, blob) in pack.changes.into_iter().zip(stored) {
             let file = FileRef::Regular { oid: blob.oid, sha256: blob.sha256, size: blob.size };
             self.fill(change, file);

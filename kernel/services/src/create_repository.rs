@@ -116,11 +116,7 @@ impl Hub {
     async fn make_first_commit(&self, repository: &Repository, branch: RefName) -> Result<()> {
         let mut write = self.begin(repository.key, "create_repository").await?;
         let text = Bytes::from(attributes(&self.settings().lfs.suffixes));
-        let stored = match write.reserve(text.len() as u64).await {
-            Ok(()) => self.content().store_small(write.lease(), vec![text]).await.map_err(Failure::from),
-            Err(failure) => Err(failure),
-        };
-        match stored {
+        match write.store_small(vec![text]).await {
             Ok(blobs) => {
                 let settings = self.settings();
                 let author = Signature::new(&settings.site_name, &format!("hub@{}", settings.no_reply_host));

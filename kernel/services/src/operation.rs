@@ -1,15 +1,17 @@
 //! The protocol of a write that several owners share and no common transaction spans.
 //!
-//! operation row → reserve → lease → bytes → hold → `engine.commit` → confirm the hold → settle the quota → close the
-//! row with its event → drop the lease. Every step is idempotent, so whoever finds a row past its deadline can ask the
+//! operation row → lease what is there → reserve what is new → bytes → hold → `engine.commit` → confirm the hold, with the
+//! promises that are in it → settle the quota → close the row with its event → drop the lease. Every step is idempotent, so whoever finds a row past its deadline can ask the
 //! engine to conclude the operation and then finish it ([`Hub::finish`]) or give it up ([`Hub::abandon`]). A crash at any
 //! line leaves garbage that is collected, and never a hole or a promise that nobody ends.
 
 use ballast_catalog::{EventKind, NewEvent, Operation};
+use ballast_content::{Settlement, Stored};
 use ballast_contract::ErrorKind;
-use ballast_contract::quota::{Held, Reservation};
+use ballast_contract::quota::Reservation;
 use ballast_contract::versioning::{Change, CommitRequest, Committed};
 use ballast_types::{CommitId, OperationId, RefName, RepoKey, ReservationId, Revision, Sha256, Signature, Timestamp};
+use bytes::Bytes;
 
 use crate::hub::Hub;
 use crate::{Failure, Result};
@@ -65,9 +67,8 @@ impl Hub {
 
     /// The end of an operation that the engine committed.
     pub(crate) async fn finish(&self, operation: &Operation, commit: CommitId) -> Result<()> {
-        let confirmed = self.content().confirm(operation.lease).await?;
-        let ended = [operation.reservations.as_slice(), &confirmed.reservations].concat();
-        self.settle(operation.repo, confirmed.held, &ended).await?;
+        let settlement = self.content().confirm(operation.lease, &operation.reservations).await?;
+        self.settle(operation.repo, &settlement).await?;
         let event = self.committed(operation.repo, commit).await?;
         self.catalog().close_operation(operation.id, Some(event)).await?;
         self.content().drop_lease(operation.lease).await?;
@@ -75,9 +76,9 @@ impl Hub {
     }
 
     /// Tells the quota what a repository holds. One that is not placed any more was deleted meanwhile, and holds nothing.
-    pub(crate) async fn settle(&self, repo: RepoKey, held: Held, ended: &[ReservationId]) -> Result<()> {
-        match self.quota().settle(repo, held, ended).await {
-            Err(error) if error.is(ErrorKind::NotFound) => Ok(self.quota().release(ended).await?),
+    pub(crate) async fn settle(&self, repo: RepoKey, Settlement { held, kept }: &Settlement) -> Result<()> {
+        match self.quota().settle(repo, *held, kept).await {
+            Err(error) if error.is(ErrorKind::NotFound) => Ok(self.quota().release(kept).await?),
             settled => Ok(settled?),
         }
     }
@@ -104,8 +105,17 @@ impl Write {
         self.operation.lease
     }
 
+    /// Stores small files, with room for those that the repository does not hold yet.
+    pub async fn store_small(&mut self, files: Vec<Bytes>) -> Result<Vec<Stored>> {
+        let small = self.hub.content().begin_small(self.operation.lease, files).await?;
+        if small.new_bytes() > 0 {
+            self.reserve(small.new_bytes()).await?;
+        }
+        Ok(self.hub.content().store_small(small).await?)
+    }
+
     /// Promises room for bytes that are about to be stored.
-    pub async fn reserve(&mut self, bytes: u64) -> Result<()> {
+    async fn reserve(&mut self, bytes: u64) -> Result<()> {
         let id = ReservationId(random_key()?);
         // The row comes first: a reservation that nobody knows of would stay until it expires.
         if !self.hub.catalog().add_reservation(self.operation.id, id).await? {

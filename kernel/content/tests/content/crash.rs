@@ -13,7 +13,7 @@ use ballast_types::{ByteRange, LeaseId};
 use bytes::Bytes;
 use tokio::sync::{Notify, RwLock};
 
-use crate::world::{ALICE, World, body, pattern, sha256};
+use crate::world::{ALICE, World, body, pattern, sha256, store_all};
 
 /// Runs a future until it has waited this often, then drops it. Answers whether it came to its end.
 async fn cut<T>(after: usize, future: impl Future<Output = T>) -> Option<T> {
@@ -32,7 +32,7 @@ async fn cut<T>(after: usize, future: impl Future<Output = T>) -> Option<T> {
 /// Everything that writes, in one go.
 async fn write_all(content: Content, lease: LeaseId) {
     let (large, parts) = (pattern(90_000, 1), pattern(80_000, 2));
-    content.store_small(lease, vec![Bytes::from("a"), Bytes::from("b")]).await.unwrap();
+    store_all(&content, lease, vec![Bytes::from("a"), Bytes::from("b")]).await.unwrap();
     content.receive(lease, Expected::Sha256(sha256(&large)), 90_000, body(&large)).await.unwrap();
     let new = NewUpload { sha256: sha256(&parts), size: 80_000, part_size: 50_000 };
     let upload = content.begin_multipart(lease, &[new]).await.unwrap()[0];
@@ -168,7 +168,7 @@ in_each_world! {
             () = committed.notified() => {}
         }
         tokio::select! {
-            _ = silent.store_small(lease, vec![Bytes::from("small")]) => panic!("a silent storage has spoken"),
+            _ = store_all(&silent, lease, vec![Bytes::from("small")]) => panic!("a silent storage has spoken"),
             () = committed.notified() => {}
         }
         assert_eq!((world.keys().await.len(), world.count("blobs").await), (2, 0));

@@ -8,7 +8,7 @@ use ballast_contract::quota::Held;
 use ballast_types::{ByteRange, Sha256};
 use bytes::Bytes;
 
-use crate::world::{ALICE, World, pattern, receive, sha256};
+use crate::world::{ALICE, World, pattern, receive, sha256, store_all};
 
 /// Waits until a blob that has read badly is known to be damaged: nobody may claim it.
 async fn is_known(world: &World, sha256: Sha256) {
@@ -36,7 +36,7 @@ in_each_world! {
         let (bytes, lease) = (pattern(300_000, 1), world.lease(ALICE).await);
         let digest = receive(&world.content, lease, &bytes).await.unwrap().sha256;
         world.content.hold(lease, &[digest]).await.unwrap();
-        let level = world.content.confirm(lease).await.unwrap().held;
+        let level = world.content.confirm(lease, &[]).await.unwrap().held;
         world.flip(&world.keys().await[0], 200_000).await;
 
         let before = ByteRange { start: 10, end: 100_000 };
@@ -118,7 +118,7 @@ in_each_world! {
         let (a, b, c) = futures::join!(
             receive(&world.content, one, &bytes),
             receive(&world.content, two, &bytes),
-            world.content.store_small(two, text.to_vec()),
+            store_all(&world.content, two, text.to_vec()),
         );
         a.unwrap();
         b.unwrap();

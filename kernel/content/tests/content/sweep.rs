@@ -8,7 +8,7 @@ use ballast_types::{ByteRange, ReservationId, Sha256, Timestamp};
 use bytes::Bytes;
 use futures::future::join_all;
 
-use crate::world::{ALICE, BOB, GRACE, World, in_an_hour, much_later, pattern, read_from, receive, sha256};
+use crate::world::{ALICE, BOB, GRACE, World, in_an_hour, much_later, pattern, read_from, receive, sha256, store_all};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -74,9 +74,9 @@ in_each_world! {
     async fn pruning_takes_what_is_unreachable_and_counts_it(world: &World) {
         let digests = world.commit(ALICE, &["keep", "throw away"]).await;
         world.commit(BOB, &["throw away"]).await;
-        let level = world.content.prune(ALICE, &HashSet::from([digests[0]]), in_an_hour()).await.unwrap().level;
+        let level = world.content.prune(ALICE, &HashSet::from([digests[0]]), in_an_hour()).await.unwrap().settlement.held;
         assert_eq!(level, Held { bytes: 4, revision: 2 });
-        assert_eq!(world.content.prune(ALICE, &HashSet::from([digests[0]]), in_an_hour()).await.unwrap().level, level);
+        assert_eq!(world.content.prune(ALICE, &HashSet::from([digests[0]]), in_an_hour()).await.unwrap().settlement.held, level);
         assert_eq!(world.content.find_held(ALICE, &digests).await.unwrap()[1], None);
         world.content.sweep(much_later()).await.unwrap();
         assert_eq!(world.read(digests[1], ByteRange::whole(10)).await.unwrap(), b"throw away", "others hold it");
@@ -85,10 +85,10 @@ in_each_world! {
     async fn pruning_leaves_what_is_leased_or_was_named_after_the_mark(world: &World) {
         let digests = world.commit(ALICE, &["leased", "named again", "young"]).await;
         let before = Timestamp::now().before(MINUTE);
-        assert_eq!(world.content.prune(ALICE, &none(), before).await.unwrap().level.revision, 1, "all are younger");
+        assert_eq!(world.content.prune(ALICE, &none(), before).await.unwrap().settlement.held.revision, 1, "all are younger");
         let lease = world.lease(ALICE).await;
         world.content.claim(lease, &digests[..1]).await.unwrap();
-        let level = world.content.prune(ALICE, &none(), in_an_hour()).await.unwrap().level;
+        let level = world.content.prune(ALICE, &none(), in_an_hour()).await.unwrap().settlement.held;
         assert_eq!(level, Held { bytes: 6, revision: 2 });
         assert!(world.content.find_held(ALICE, &digests).await.unwrap()[0].is_some());
     }
@@ -101,7 +101,7 @@ in_each_world! {
             tokio::task::yield_now().await;
         }
         world.commit(ALICE, &["again"]).await;
-        let level = world.content.prune(ALICE, &none(), mark).await.unwrap().level;
+        let level = world.content.prune(ALICE, &none(), mark).await.unwrap().settlement.held;
         assert_eq!(level, Held { bytes: 5, revision: 1 });
         assert!(world.content.find_held(ALICE, &[digest]).await.unwrap()[0].is_some());
     }
@@ -111,9 +111,9 @@ in_each_world! {
         let (kept, lost) = (world.store(lease, "committed").await, world.store(lease, "never").await);
         world.content.hold(lease, &[kept, lost]).await.unwrap();
         let reachable = HashSet::from([kept]);
-        assert_eq!(world.content.prune(ALICE, &reachable, in_an_hour()).await.unwrap().level.bytes, 0, "under way");
+        assert_eq!(world.content.prune(ALICE, &reachable, in_an_hour()).await.unwrap().settlement.held.bytes, 0, "under way");
         world.content.drop_lease(lease).await.unwrap();
-        let level = world.content.prune(ALICE, &reachable, in_an_hour()).await.unwrap().level;
+        let level = world.content.prune(ALICE, &reachable, in_an_hour()).await.unwrap().settlement.held;
         assert_eq!(level, Held { bytes: 9, revision: 1 });
         world.content.sweep(much_later()).await.unwrap();
         assert_eq!(world.count("blobs").await, 1);
@@ -130,7 +130,7 @@ in_each_world! {
             let (small, large) = (world.lease(ALICE).await, world.lease(BOB).await);
             let now = Timestamp::now().after(Duration::from_millis(1));
             let (stored, received, swept) = futures::join!(
-                world.content.store_small(small, vec![text.clone()]),
+                store_all(&world.content, small, vec![text.clone()]),
                 receive(&world.content, large, &bytes),
                 async { (hasty.sweep(now).await, hasty.sweep(now).await) },
             );
@@ -168,7 +168,7 @@ in_each_world! {
             if let Some(blob) = claimed {
                 assert_eq!(world.read(digest, ByteRange::whole(blob.size)).await.unwrap(), text.as_bytes());
                 world.content.hold(lease, &[digest]).await.unwrap();
-                world.content.confirm(lease).await.unwrap();
+                world.content.confirm(lease, &[]).await.unwrap();
             }
         }
         println!("{} lost and {} won", seen[0], seen[1]);
@@ -196,12 +196,12 @@ in_each_world! {
         let (here, there) = (world.node(GRACE), world.node(GRACE));
         let bytes = pattern(1000, 3);
         let lease = world.lease(ALICE).await;
-        there.store_small(lease, vec![bytes.clone()]).await.unwrap();
+        store_all(&there, lease, vec![bytes.clone()]).await.unwrap();
         assert!(read_from(&here, sha256(&bytes), ByteRange::whole(1000)).await.unwrap() == bytes);
         there.drop_lease(lease).await.unwrap();
         there.sweep(much_later()).await.unwrap();
         let lease = world.lease(ALICE).await;
-        there.store_small(lease, vec![Bytes::from("in front"), bytes.clone()]).await.unwrap();
+        store_all(&there, lease, vec![Bytes::from("in front"), bytes.clone()]).await.unwrap();
         assert!(read_from(&here, sha256(&bytes), ByteRange::whole(1000)).await.unwrap() == bytes);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ballast_content::{Blob, Content, ContentOptions, Delivery, Expected};
+use ballast_content::{Blob, Content, ContentOptions, Delivery, Expected, Stored};
 use ballast_contract::storage::Storage;
 use ballast_contract::{ByteStream, Component};
 use ballast_database::{Error, for_both, read, testing::Scratch};
@@ -22,6 +22,12 @@ type Result<T, E = ballast_contract::Error> = std::result::Result<T, E>;
 pub const GRACE: Duration = Duration::from_secs(3600);
 pub const ALICE: RepoKey = RepoKey(1);
 pub const BOB: RepoKey = RepoKey(2);
+
+/// Stores small files, as a commit does.
+pub async fn store_all(content: &Content, lease: LeaseId, files: Vec<Bytes>) -> Result<Vec<Stored>> {
+    let small = content.begin_small(lease, files).await?;
+    content.store_small(small).await
+}
 
 /// Content, and what it lies in.
 pub struct World {
@@ -67,17 +73,17 @@ impl World {
     }
 
     pub async fn store(&self, lease: LeaseId, text: &str) -> Sha256 {
-        self.content.store_small(lease, vec![Bytes::from(text.to_owned())]).await.unwrap()[0].sha256
+        store_all(&self.content, lease, vec![Bytes::from(text.to_owned())]).await.unwrap()[0].sha256
     }
 
     /// Stores and holds, as a commit does.
     pub async fn commit(&self, repo: RepoKey, texts: &[&str]) -> Vec<Sha256> {
         let lease = self.lease(repo).await;
         let files = texts.iter().map(|text| Bytes::from((*text).to_owned())).collect();
-        let stored = self.content.store_small(lease, files).await.unwrap();
+        let stored = store_all(&self.content, lease, files).await.unwrap();
         let digests: Vec<_> = stored.iter().map(|file| file.sha256).collect();
         self.content.hold(lease, &digests).await.unwrap();
-        self.content.confirm(lease).await.unwrap();
+        self.content.confirm(lease, &[]).await.unwrap();
         self.content.drop_lease(lease).await.unwrap();
         digests
     }

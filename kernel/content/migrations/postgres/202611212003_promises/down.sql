@@ -1,0 +1,2 @@
+DROP TABLE kept_promises;
+DROP TABLE also_pending;
