@@ -8,6 +8,7 @@ use futures::future::join_all;
 
 use super::model::{Model, Step};
 use super::{Instance, LATER, usage};
+use crate::Random;
 
 const REPOSITORIES: i64 = 5;
 const ACCOUNTS: [Account; 4] = [account(1, true), account(1, false), account(2, true), account(2, false)];
@@ -17,30 +18,27 @@ const fn account(namespace: i64, private: bool) -> Account {
     Account { namespace: NamespaceKey(namespace), visibility }
 }
 
-/// Numbers that look random and are the same in every run (SplitMix64).
-struct Dice(u64);
+/// Steps by chance.
+struct Dice(Random);
 
 impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
+    fn below(&self, end: u64) -> u64 {
+        self.0.below(end as usize) as u64
     }
 
-    fn key(&mut self, end: i64) -> i64 {
+    fn key(&self, end: i64) -> i64 {
         self.below(end.unsigned_abs()) as i64
     }
 
-    fn account(&mut self) -> Account {
+    fn account(&self) -> Account {
         ACCOUNTS[self.below(4) as usize]
     }
 
-    fn ids(&mut self) -> Vec<ReservationId> {
+    fn ids(&self) -> Vec<ReservationId> {
         (0..self.below(4)).map(|_| ReservationId(self.key(30))).collect()
     }
 
-    fn promises(&mut self) -> Vec<Reservation> {
+    fn promises(&self) -> Vec<Reservation> {
         let mut ids = self.ids();
         ids.sort_unstable();
         ids.dedup();
@@ -48,12 +46,12 @@ impl Dice {
     }
 
     /// One revision always holds the same.
-    fn held(&mut self) -> Held {
+    fn held(&self) -> Held {
         let revision = self.below(20);
         Held { revision, bytes: revision * 37 % 400 }
     }
 
-    fn step(&mut self) -> Step {
+    fn step(&self) -> Step {
         let repo = RepoKey(self.key(REPOSITORIES));
         match self.below(20) {
             0..4 => Step::Place(repo, self.account(), self.below(4) == 0),
@@ -72,7 +70,7 @@ pub(super) async fn random_schedules_agree_with_a_simple_model(quota: &Instance)
     let mut scopes: Vec<_> = ACCOUNTS.into_iter().map(Scope::Account).collect();
     scopes.extend((0..REPOSITORIES).map(|repo| Scope::Repository(RepoKey(repo))));
     let mut model = Model::default();
-    let mut dice = Dice(20_261_121);
+    let dice = Dice(Random::new(20_261_121));
     for number in 0..400 {
         let step = dice.step();
         let expected = model.apply(step.clone());
@@ -99,7 +97,7 @@ pub(super) async fn writers_of_many_repositories_add_up(quota: &Instance) {
 /// Writes, moves and gives up for a while; answers where the repository is in the end, and what it holds.
 async fn write(quota: Instance, task: i64) -> (Account, u64) {
     let repo = RepoKey(100 + task);
-    let mut dice = Dice(task.unsigned_abs());
+    let dice = Dice(Random::new(task.unsigned_abs()));
     let (mut place, mut bytes) = (dice.account(), 0);
     quota.place(repo, place, false).await.unwrap();
     for turn in 0..12 {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use ballast_contract::ErrorKind;
-use ballast_contract::versioning::{Change, Committed, FileRef, Node, Versioning};
+use ballast_contract::versioning::{Change, CommitRequest, Committed, FileRef, ListRequest, Node, Versioning};
 use ballast_types::git::Commit;
 use ballast_types::{CommitId, GitOid, OperationId, RefName, RepoKey, Revision, Timestamp};
 
 use super::model::{self, Files};
-use super::*;
+use super::repo::*;
+use crate::Random;
 
 pub async fn a_commit_has_the_id_that_git_gives_it(engine: &Arc<dyn Versioning>) {
     let repo = Repo::new(engine).await;
@@ -213,7 +214,7 @@ pub async fn equal_content_has_an_equal_tree_whatever_its_history(engine: &Arc<d
     let (one, other) = (Repo::new(engine).await, Repo::new(engine).await);
     let names: Vec<String> = (0..700).map(|n| format!("d{}/f{n}", n % 7)).collect();
     let tip = one.commit_new(names.iter().map(|name| put(name, name)).collect()).await;
-    let mut random = Random(42);
+    let random = Random::new(42);
     let mut left = names.clone();
     while !left.is_empty() {
         let mut changes = vec![put(&format!("extra/{}", left.len()), "x")];

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use ballast_contract::ErrorKind;
 use ballast_contract::versioning::{RefUpdate, Versioning};
+use ballast_types::CommitId;
 use futures::future::join_all;
 
-use super::*;
+use super::model;
+use super::repo::*;
 
 const COMMITTERS: usize = 16;
 

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use ballast_contract::versioning::{Change, Difference, RefUpdate, Versioning};
+use ballast_contract::versioning::{Change, Committed, Difference, RefUpdate, Versioning};
+use ballast_types::{CommitId, RefName, Timestamp};
 
-use super::model::Model;
-use super::*;
+use super::model::{self, Model};
+use super::random;
+use super::repo::*;
+use crate::Random;
 
 async fn log(repo: &Repo, from: CommitId, limit: usize) -> Vec<CommitId> {
     let page = async |after| repo.engine.log(repo.key, from, after, limit).await;
@@ -91,10 +94,10 @@ fn steps(differences: &[Difference]) -> Vec<Change> {
 pub async fn a_difference_applied_to_the_one_gives_the_other(engine: &Arc<dyn Versioning>) {
     let repo = Repo::new(engine).await;
     let mut model = Model::default();
-    let mut random = Random(7);
+    let random = Random::new(7);
     for round in 0..8 {
         let mut request = repo.request(Vec::new());
-        request.changes = random::changes(&mut random, &model, 1 + round * 15);
+        request.changes = random::changes(&random, &model, 1 + round * 15);
         let made = engine.commit(request.clone()).await.ok().map(Committed::tip);
         assert_eq!(made.is_some(), model.commit(&request).is_ok());
     }

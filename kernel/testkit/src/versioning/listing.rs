@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use ballast_contract::ErrorKind;
-use ballast_contract::versioning::{Change, ListRequest, Node, Versioning};
+use ballast_contract::versioning::{Change, FileRef, ListRequest, Node, Versioning};
+use ballast_types::{CommitId, Sha256};
 
-use super::*;
+use super::model;
+use super::repo::*;
 
 fn request(repo: &Repo, at: CommitId, folder: Option<&str>, recursive: bool, limit: usize) -> ListRequest {
     ListRequest { repo: repo.key, at, folder: folder.map(path), recursive, after: None, limit }

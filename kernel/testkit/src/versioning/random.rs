@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use ballast_contract::versioning::{Change, Node, Versioning};
+use ballast_contract::versioning::{Change, Committed, Node, Versioning};
+use ballast_types::RepoPath;
 
 use super::model::{Model, is_below};
-use super::*;
+use super::repo::*;
+use crate::Random;
 
 /// Few names, of which some begin others: collisions are wanted.
 const NAMES: &[&str] = &["a", "b", "a.b", "a-b", "a0", "x y", "ü", "Z", "_", "~"];
 
-fn any_path(random: &mut Random) -> String {
+fn any_path(random: &Random) -> String {
     let depth = 1 + random.below(4);
     let mut name = |_| match random.below(3) {
         0 => format!("f{}", random.below(200)),
@@ -19,7 +21,7 @@ fn any_path(random: &mut Random) -> String {
     (0..depth).map(&mut name).collect::<Vec<_>>().join("/")
 }
 
-fn any_node(random: &mut Random) -> Node {
+fn any_node(random: &Random) -> Node {
     let text = format!("text {}", random.below(40));
     match random.below(10) {
         0 => Node::Symlink { file: regular(&text) },
@@ -31,7 +33,7 @@ fn any_node(random: &mut Random) -> Node {
 }
 
 /// Some steps, of which most but not all make sense on the model's tip.
-pub(super) fn changes(random: &mut Random, model: &Model, count: usize) -> Vec<Change> {
+pub(super) fn changes(random: &Random, model: &Model, count: usize) -> Vec<Change> {
     let files = model.files();
     let existing: Vec<&String> = files.keys().collect();
     let mut free: Vec<String> = existing.iter().map(|path| (*path).clone()).collect();
@@ -80,11 +82,11 @@ pub async fn random_commits_agree_with_the_model(engine: &Arc<dyn Versioning>) {
     let (mut made, mut refused) = (0, 0);
     for seed in [1, 2, 3] {
         let repo = Repo::new(engine).await;
-        let (mut model, mut random) = (Model::default(), Random(0x9e37_79b9_7f4a_7c15 ^ seed));
+        let (mut model, random) = (Model::default(), Random::new(seed));
         for round in 0..25 {
             let mut request = repo.request(Vec::new());
             let count = if round == 3 { 600 } else { 1 + random.below(30) };
-            request.changes = changes(&mut random, &model, count);
+            request.changes = changes(&random, &model, count);
             let answer = engine.commit(request.clone()).await;
             let tip = model.commits.last().map(|(id, _)| *id);
             match (model.commit(&request), answer) {

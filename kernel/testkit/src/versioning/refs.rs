@@ -5,8 +5,9 @@ use std::sync::Arc;
 use ballast_contract::ErrorKind;
 use ballast_contract::versioning::{Annotation, Ref, RefUpdate, Versioning};
 use ballast_types::git::{ObjectKind, object_id};
+use ballast_types::{CommitId, Revision, Signature, Timestamp};
 
-use super::*;
+use super::repo::*;
 
 fn update(name: &str, old: Option<CommitId>, new: Option<CommitId>) -> RefUpdate {
     RefUpdate { name: name.parse().unwrap(), old, new, annotation: None }

@@ -6,22 +6,27 @@ use ballast_contract::versioning::{Change, Damage, RefUpdate, SweepRequest, Upke
 use ballast_contract::{ErrorKind, Result};
 use ballast_types::{RepoKey, Timestamp};
 
-use super::{Repo, delete_folder, large, main, path, put, unique};
+use super::repo::{Repo, delete_folder, large, main, path, put, unique};
 
 const ALL: SweepRequest = SweepRequest { cutoff: Timestamp(i64::MAX), dry_run: false };
 
-/// Follows the cursors to the end; a page may be empty and have more behind it.
-async fn damage(upkeep: &dyn Upkeep, repo: RepoKey, limit: usize) -> Result<Vec<Damage>> {
+/// All damage of a repository, in pages of so much work, and how many pages these were. A page may be empty and have
+/// more behind it.
+pub async fn damage(upkeep: &dyn Upkeep, repo: RepoKey, limit: usize) -> Result<(Vec<Damage>, usize)> {
     let (mut found, mut after) = (Vec::new(), None);
-    for _ in 0..100_000 {
+    for pages in 1..100_000 {
         let page = upkeep.verify(repo, after, limit).await?;
         found.extend(page.items);
         after = page.next;
         if after.is_none() {
-            return Ok(found);
+            return Ok((found, pages));
         }
     }
     panic!("the walk does not end");
+}
+
+async fn whole(upkeep: &dyn Upkeep, repo: RepoKey, limit: usize) {
+    assert_eq!(damage(upkeep, repo, limit).await.unwrap().0, Vec::new(), "in pages of {limit}");
 }
 
 async fn filled(engine: &Arc<dyn Versioning>) -> Repo {
@@ -38,10 +43,10 @@ pub async fn what_is_whole_is_said_to_be_whole(engine: &Arc<dyn Versioning>) {
     let Some(upkeep) = engine.upkeep() else { return };
     let repo = filled(engine).await;
     for limit in [1, 10, 1000] {
-        assert_eq!(damage(upkeep, repo.key, limit).await.unwrap(), Vec::new(), "in pages of {limit}");
+        whole(upkeep, repo.key, limit).await;
     }
     let unborn = Repo::new(engine).await;
-    assert_eq!(damage(upkeep, unborn.key, 10).await.unwrap(), Vec::new());
+    whole(upkeep, unborn.key, 10).await;
     let nobody = upkeep.verify(RepoKey(unique()), None, 10).await.unwrap_err();
     assert!(nobody.is(ErrorKind::NotFound), "{nobody}");
 }
@@ -64,7 +69,7 @@ pub async fn a_sweep_takes_only_what_nobody_keeps(engine: &Arc<dyn Versioning>) 
     assert_eq!(upkeep.sweep(&ALL).await.unwrap(), plan);
     assert_eq!(upkeep.sweep(&ALL).await.unwrap().removed, 0);
     assert!(repo.files(tip).await == before && repo.files(first).await == before_first);
-    assert_eq!(damage(upkeep, repo.key, 100).await.unwrap(), Vec::new());
+    whole(upkeep, repo.key, 100).await;
 }
 
 /// Commits of content that is being swept at the same moment are whole.
@@ -74,7 +79,7 @@ pub async fn commits_beside_sweeps_are_whole(engine: &Arc<dyn Versioning>) {
         engine.delete(filled(engine).await.key).await.unwrap();
         let (repo, swept) = tokio::join!(filled(engine), upkeep.sweep(&ALL));
         swept.unwrap();
-        assert_eq!(damage(upkeep, repo.key, 100).await.unwrap(), Vec::new());
+        whole(upkeep, repo.key, 100).await;
         engine.delete(repo.key).await.unwrap();
     }
 }

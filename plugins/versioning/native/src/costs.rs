@@ -2,31 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
-use ballast_contract::Component;
-use ballast_contract::versioning::{Change, CommitRequest, FileRef, ListRequest, Node, Versioning};
+use ballast_contract::versioning::{Change, ListRequest, Versioning};
 use ballast_database::testing::Scratch;
-use ballast_types::git::{ObjectKind, object_id};
-use ballast_types::{CommitId, OperationId, RefName, RepoKey, Sha256, Signature, Timestamp};
+use ballast_testkit::Random;
+use ballast_testkit::versioning::repo::{Repo, delete, put};
+use ballast_types::CommitId;
 
-use crate::key;
 use crate::node::NodeId;
+use crate::scaffold::{new_repo, started};
 use crate::walk::{Scan, Walk};
-use crate::{Counts, Native, NativeConfig, open};
-
-const REPO: RepoKey = RepoKey(1);
-
-/// Small, seeded, good enough to choose test data.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-}
+use crate::{Counts, Native, key};
 
 fn flat(n: usize) -> String {
     format!("sample-{n:06}.json")
@@ -42,60 +29,32 @@ fn deep(n: usize) -> String {
     format!("{}/sample-{n:06}.json", folders.join("/"))
 }
 
-fn put(path: &str, text: &str) -> Change {
-    let oid = object_id(ObjectKind::Blob, text.as_bytes());
-    let file = FileRef::Regular { oid, sha256: Sha256([1; 32]), size: text.len() as u64 };
-    Change::Put { path: path.parse().unwrap(), node: Node::File { file, executable: false } }
-}
-
 /// An engine with one repository, and the tree of its only branch.
 struct Subject {
-    engine: Native,
+    engine: Arc<Native>,
+    repo: Repo,
     paths: BTreeSet<String>,
     tip: Option<CommitId>,
-    operation: i64,
 }
 
 impl Subject {
     async fn new(scratch: &Scratch) -> Self {
-        let engine = open(NativeConfig::default(), scratch.database.clone()).await.unwrap();
-        engine.start().await.unwrap();
-        engine.create(REPO, &RefName::branch("main").unwrap()).await.unwrap();
-        Self { engine, paths: BTreeSet::new(), tip: None, operation: 0 }
+        let engine = started(scratch).await;
+        let repo = new_repo(&engine).await;
+        Self { engine, repo, paths: BTreeSet::new(), tip: None }
     }
 
     /// A commit on cold caches, and what it cost.
     async fn commit(&mut self, changes: Vec<Change>) -> Counts {
-        self.operation += 1;
-        let request = CommitRequest {
-            operation: OperationId(self.operation),
-            repo: REPO,
-            branch: RefName::branch("main").unwrap(),
-            expected_parent: self.tip,
-            author: Signature::new("Ada", ""),
-            time: Timestamp::from_seconds(self.operation),
-            message: String::new(),
-            changes,
-        };
         self.engine.forget_caches();
         let before = self.engine.counts();
-        self.tip = Some(self.engine.commit(request).await.unwrap().tip());
-        self.since(before)
-    }
-
-    fn since(&self, before: Counts) -> Counts {
-        let now = self.engine.counts();
-        Counts {
-            read: now.read - before.read,
-            fetched: now.fetched - before.fetched,
-            statements: now.statements - before.statements,
-            written: now.written - before.written,
-        }
+        self.tip = Some(self.repo.commit_new(changes).await);
+        self.engine.counts().since(before)
     }
 
     /// The roots of the tip's two maps.
     async fn roots(&self) -> [NodeId; 2] {
-        let commit = self.engine.history.get(REPO, self.tip.unwrap()).await.unwrap();
+        let commit = self.engine.history.get(self.repo.key, self.tip.unwrap()).await.unwrap();
         [commit.root, commit.last_root]
     }
 
@@ -121,7 +80,7 @@ impl Subject {
     }
 
     /// Some changes of paths that differ: new files, new content, removals. Answers them with their paths.
-    fn changes(&mut self, random: &mut Random, count: usize, path: fn(usize) -> String) -> (Vec<Change>, Vec<String>) {
+    fn changes(&mut self, random: &Random, count: usize, path: fn(usize) -> String) -> (Vec<Change>, Vec<String>) {
         let (mut changes, mut touched) = (Vec::new(), BTreeSet::new());
         while changes.len() < count {
             let path = path(random.below(self.paths.len() * 5 / 4));
@@ -130,9 +89,9 @@ impl Subject {
             }
             if self.paths.contains(&path) && random.below(4) == 0 {
                 self.paths.remove(&path);
-                changes.push(Change::Delete { path: path.parse().unwrap() });
+                changes.push(delete(&path));
             } else {
-                changes.push(put(&path, &format!("{} {}", self.operation, random.below(1000))));
+                changes.push(put(&path, &random.below(1_000_000).to_string()));
                 self.paths.insert(path);
             }
         }
@@ -156,13 +115,13 @@ ballast_database::on_both! {
 
 async fn costs_what_is_touched(scratch: &Scratch, path: fn(usize) -> String, files: usize) {
     let mut subject = Subject::new(scratch).await;
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let random = Random::new(1);
     subject.paths = (0..files).map(path).collect();
     let all = subject.paths.iter().map(|path| put(path, path)).collect();
     subject.commit(all).await;
     for count in [1, 2, 5, 20, 100, 1, 1, 50, 3, 10] {
         let parent = subject.tip.unwrap();
-        let (changes, touched) = subject.changes(&mut random, count, path);
+        let (changes, touched) = subject.changes(&random, count, path);
         // A folder's entry changes with what is in it: it is one of the map's changes, and its children are hashed.
         let folders: BTreeSet<String> =
             touched.iter().flat_map(|path| key::ancestors(path)).map(str::to_owned).chain([String::new()]).collect();
@@ -178,7 +137,7 @@ async fn costs_what_is_touched(scratch: &Scratch, path: fn(usize) -> String, fil
         assert!(cost.read <= most + hashed, "{count} changes: {cost:?}, {most} and {hashed} may be read");
         assert!(cost.statements <= 12 + hashed, "{count} changes: {cost:?}");
         difference(&subject, parent, &touched, most).await;
-        page(&subject, &mut random).await;
+        page(&subject, &random).await;
     }
 }
 
@@ -186,14 +145,14 @@ async fn costs_what_is_touched(scratch: &Scratch, path: fn(usize) -> String, fil
 async fn difference(subject: &Subject, parent: CommitId, touched: &[String], most: u64) {
     subject.engine.forget_caches();
     let (tip, before) = (subject.tip.unwrap(), subject.engine.counts());
-    let found = subject.engine.diff(REPO, Some(parent), tip, None, 1000).await.unwrap().items;
-    let cost = subject.since(before);
+    let found = subject.engine.diff(subject.repo.key, Some(parent), tip, None, 1000).await.unwrap().items;
+    let cost = subject.engine.counts().since(before);
     assert!(!found.is_empty() && found.iter().all(|one| touched.iter().any(|path| path == one.path.as_str())));
     assert!(cost.read <= 2 * most, "{} differences: {cost:?}, twice {most} may be read", found.len());
 }
 
 /// A page reads its own leaves, and the way to them.
-async fn page(subject: &Subject, random: &mut Random) {
+async fn page(subject: &Subject, random: &Random) {
     let depth = subject.depth().await;
     for limit in [1, 10, 1000] {
         let skipped = random.below(subject.paths.len());
@@ -202,9 +161,10 @@ async fn page(subject: &Subject, random: &mut Random) {
         subject.engine.forget_caches();
         let before = subject.engine.counts();
         let at = subject.tip.unwrap();
-        let list = ListRequest { repo: REPO, at, folder: None, recursive: true, after: Some(cursor), limit };
+        let list =
+            ListRequest { repo: subject.repo.key, at, folder: None, recursive: true, after: Some(cursor), limit };
         let page = subject.engine.list(&list).await.unwrap();
-        let cost = subject.since(before);
+        let cost = subject.engine.counts().since(before);
         // One entry more is read, to know whether there is another page.
         let end = page.next.map_or(vec![0xff], String::into_bytes);
         let own = subject.leaves(key::behind(&after)..key::behind(&end)).await;

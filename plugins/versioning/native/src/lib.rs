@@ -25,6 +25,8 @@ mod node;
 mod reading;
 mod refs;
 mod rows;
+#[cfg(test)]
+mod scaffold;
 mod store;
 mod trees;
 mod upkeep;

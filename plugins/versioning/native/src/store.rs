@@ -30,6 +30,18 @@ pub struct Counts {
     pub written: u64,
 }
 
+impl Counts {
+    /// What it has cost since it had cost that much.
+    pub fn since(self, before: Counts) -> Counts {
+        Counts {
+            read: self.read - before.read,
+            fetched: self.fetched - before.fetched,
+            statements: self.statements - before.statements,
+            written: self.written - before.written,
+        }
+    }
+}
+
 #[derive(Default)]
 struct Counters {
     read: AtomicU64,
