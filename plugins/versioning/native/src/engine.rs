@@ -15,7 +15,7 @@ const OPERATION: &str = "versioning.repository";
 
 impl Native {
     /// Who reads while the repository is deleted finds rows missing: they are not damaged, they are gone.
-    async fn unless_gone<T>(&self, repo: RepoKey, result: Result<T>) -> Result<T> {
+    pub(crate) async fn unless_gone<T>(&self, repo: RepoKey, result: Result<T>) -> Result<T> {
         if let Err(error) = &result
             && error.is(ErrorKind::Corrupt)
         {

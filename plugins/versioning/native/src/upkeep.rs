@@ -15,7 +15,12 @@ use crate::Native;
 #[async_trait]
 impl Upkeep for Native {
     async fn verify(&self, repo: RepoKey, after: Option<String>, limit: usize) -> Result<Page<Damage>> {
-        verify::page(self, repo, after.as_deref(), limit.max(1)).await
+        let page = self.unless_gone(repo, verify::page(self, repo, after.as_deref(), limit.max(1)).await).await?;
+        if !page.items.is_empty() {
+            // What is missing because it was deleted under the walk is no damage.
+            self.history.check(repo).await?;
+        }
+        Ok(page)
     }
 
     async fn sweep(&self, request: &SweepRequest) -> Result<Swept> {

@@ -63,6 +63,12 @@ for_both! {
         Ok(query.first::<bool>(c).await.optional()? == Some(false))
     }
 
+    /// How many repositories have been deleted.
+    pub async fn count_deleted(c: &mut Connection) -> Result<i64> {
+        use native_repositories as repositories;
+        Ok(repositories::table.filter(repositories::deleted).count().get_result(c).await?)
+    }
+
     /// The operation's commit, or none; where it has no row yet, it gets one that says none for ever.
     pub async fn conclude(c: &mut Connection, repo: i64, operation: i64) -> Result<Option<Vec<u8>>> {
         let row = OperationRow { repo, operation, commit: None };
@@ -90,6 +96,11 @@ pub async fn bury(database: &Database) -> Result<()> {
 /// Whether there is a repository of this key.
 pub async fn exists(database: &Database, repo: i64) -> Result<bool> {
     read!(database, exists(repo))
+}
+
+/// How many repositories have been deleted; it only grows.
+pub async fn count_deleted(database: &Database) -> Result<i64> {
+    read!(database, count_deleted())
 }
 
 /// The operation's commit, or none, and then none for ever.

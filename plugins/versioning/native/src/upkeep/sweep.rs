@@ -14,11 +14,14 @@
 //! happens later, the stamp takes the tombstone away. Either way the node stays, whatever the clocks say; the cutoff is
 //! there for those who still read what has just been given up. After a crash tombstones are left, which mean nothing
 //! to readers, commits, or another sweep.
+//!
+//! A look may find nodes gone: their repository was deleted after its commits had been listed, and another sweep was
+//! faster. Then it looks again. Where no repository was deleted meanwhile, what is gone is damage.
 
 use std::collections::HashSet;
 
-use ballast_contract::Result;
 use ballast_contract::versioning::{SweepRequest, Swept};
+use ballast_contract::{ErrorKind, Result};
 use ballast_types::Timestamp;
 
 use crate::Native;
@@ -28,7 +31,6 @@ use crate::rows::{commits, nodes, repositories};
 use crate::store::{Store, empty};
 
 const OPERATION: &str = "versioning.sweep";
-/// Rows that are read at once.
 const PAGE: i64 = 5000;
 /// Nodes that are changed in one transaction, so that commits wait for no long one.
 const BATCH: usize = 500;
@@ -59,6 +61,8 @@ struct Sweep<'a> {
     cutoff: Timestamp,
     /// Its own: below every moment, and not that of a sweep beside this one.
     tombstone: i64,
+    /// Rows that are read at once.
+    page: i64,
     needed: HashSet<NodeId>,
     /// Nodes that nothing led to, and the length of their bodies.
     condemned: Vec<(NodeId, u64)>,
@@ -73,14 +77,34 @@ impl<'a> Sweep<'a> {
             .map_err(|error| internal(OPERATION, format!("the operating system gave no random bytes: {error}")))?;
         let tombstone = i64::from_le_bytes(random) | i64::MIN;
         let (needed, condemned) = (HashSet::from([empty().0]), Vec::new());
-        Ok(Self { engine, cutoff, tombstone, needed, condemned, kept: 0, removed: None })
+        Ok(Self { engine, cutoff, tombstone, page: PAGE, needed, condemned, kept: 0, removed: None })
     }
 
     /// Marks what all recorded commits lead to. What was marked before is not visited again.
     async fn mark(&mut self) -> Result<()> {
+        loop {
+            let deleted = self.deleted_repositories().await?;
+            let seen = self.look().await;
+            match seen {
+                Err(error) if error.is(ErrorKind::Corrupt) && self.deleted_repositories().await? != deleted => {
+                    // What is below a marked node counts as seen, and was perhaps not.
+                    self.needed = HashSet::from([empty().0]);
+                }
+                seen => return seen,
+            }
+        }
+    }
+
+    /// How many repositories have ever been deleted.
+    async fn deleted_repositories(&self) -> Result<i64> {
+        repositories::count_deleted(&self.engine.database).await.map_err(stored(OPERATION))
+    }
+
+    async fn look(&mut self) -> Result<()> {
         let (mut repo, mut after) = (i64::MIN, Vec::new());
         loop {
-            let rows = commits::roots(&self.engine.database, repo, after, PAGE).await.map_err(stored(OPERATION))?;
+            let rows =
+                commits::roots(&self.engine.database, repo, after, self.page).await.map_err(stored(OPERATION))?;
             let Some((last_repo, last, ..)) = rows.last() else { return Ok(()) };
             (repo, after) = (*last_repo, last.clone());
             let roots = rows.iter().flat_map(|(_, _, root, last_root)| [root, last_root]);
@@ -95,7 +119,7 @@ impl<'a> Sweep<'a> {
     async fn condemn(&mut self) -> Result<()> {
         let mut after = Vec::new();
         loop {
-            let rows = nodes::page(&self.engine.database, after, PAGE).await.map_err(stored(OPERATION))?;
+            let rows = nodes::page(&self.engine.database, after, self.page).await.map_err(stored(OPERATION))?;
             let Some((last, ..)) = rows.last() else { return Ok(()) };
             after = last.clone();
             for (id, stamp, length) in rows {
@@ -180,48 +204,40 @@ async fn mark_below(store: &Store, needed: &mut HashSet<NodeId>, mut open: Vec<N
 
 #[cfg(test)]
 mod tests {
-    use ballast_contract::Component;
-    use ballast_contract::versioning::{Change, CommitRequest, Node as Entry, Upkeep, Versioning};
-    use ballast_database::testing::Scratch;
-    use ballast_types::{CommitId, GitOid, OperationId, RefName, RepoKey, Signature};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use ballast_contract::versioning::{Change, Node as Entry, Upkeep, Versioning};
+    use ballast_testkit::versioning::repo::path;
+    use ballast_testkit::versioning::upkeep::damage;
+    use ballast_types::{GitOid, RepoKey};
 
     use super::*;
+    use crate::scaffold::{new_repo, started};
 
     const EVER: Timestamp = Timestamp(i64::MAX);
     const FILES: usize = 700;
 
-    async fn started(scratch: &Scratch) -> Native {
-        let engine = crate::open(crate::NativeConfig::default(), scratch.database.clone()).await.unwrap();
-        engine.start().await.unwrap();
-        engine
-    }
-
     /// A new repository with these entries, the same in each of one salt. Submodules have no facts to care for.
-    async fn filled(engine: &Native, repo: i64, salt: u8) -> CommitId {
-        engine.create(RepoKey(repo), &RefName::branch("main").unwrap()).await.unwrap();
-        let entry = Entry::Submodule { commit: GitOid([salt; 20]) };
-        let put = |n: usize| Change::Put { path: format!("{salt}/f{n:04}").parse().unwrap(), node: entry };
-        let request = CommitRequest {
-            operation: OperationId(1),
-            repo: RepoKey(repo),
-            branch: RefName::branch("main").unwrap(),
-            expected_parent: None,
-            author: Signature::new("Ada", ""),
-            time: Timestamp(0),
-            message: format!("Repository {repo}"),
-            changes: (0..FILES).map(put).collect(),
-        };
-        engine.commit(request).await.unwrap().tip()
+    async fn filled(engine: &Arc<Native>, salt: u8) -> RepoKey {
+        let repo = new_repo(engine).await;
+        let node = Entry::Submodule { commit: GitOid([salt; 20]) };
+        let put = |n: usize| Change::Put { path: path(&format!("{salt}/f{n:04}")), node };
+        repo.commit_new((0..FILES).map(put).collect()).await;
+        repo.key
     }
 
-    async fn is_whole(engine: &Native, repo: i64) -> bool {
-        let page = engine.verify(RepoKey(repo), None, usize::MAX).await.unwrap();
-        assert_eq!(page.next, None);
-        page.items.is_empty()
+    async fn is_whole(engine: &Native, repo: RepoKey) -> bool {
+        damage(engine, repo, usize::MAX).await.unwrap().0.is_empty()
     }
 
     async fn stored(engine: &Native) -> u64 {
         nodes::page(&engine.database, Vec::new(), PAGE).await.unwrap().len() as u64
+    }
+
+    async fn ids(engine: &Native) -> Vec<Vec<u8>> {
+        let rows = nodes::page(&engine.database, Vec::new(), PAGE).await.unwrap();
+        rows.into_iter().map(|(id, ..)| id).collect()
     }
 
     /// Marks, condemns and buries.
@@ -243,62 +259,61 @@ mod tests {
     ballast_database::on_both! {
         async fn a_commit_brings_back_what_has_a_tombstone(scratch: &Scratch) {
             let engine = started(scratch).await;
-            filled(&engine, 1, 1).await;
-            filled(&engine, 2, 2).await;
-            for repo in [1, 2] {
-                engine.delete(RepoKey(repo)).await.unwrap();
+            for salt in [1, 2] {
+                let repo = filled(&engine, salt).await;
+                engine.delete(repo).await.unwrap();
             }
             let sweep = begun(&engine).await;
             let buried = sweep.condemned.len() as u64;
             assert_eq!(buried, stored(&engine).await);
             // Another node of the hub commits the content of the first repository again.
             let other = started(scratch).await;
-            filled(&other, 3, 1).await;
+            let again = filled(&other, 1).await;
             let swept = ended(sweep).await;
             assert!(swept.removed > 0 && swept.removed < buried, "{swept:?} of {buried}");
-            assert!(is_whole(&engine, 3).await);
+            assert!(is_whole(&engine, again).await);
         }
 
         async fn a_commit_that_was_recorded_before_the_tombstones_loses_nothing_to_them(scratch: &Scratch) {
             let engine = started(scratch).await;
-            filled(&engine, 1, 1).await;
-            engine.delete(RepoKey(1)).await.unwrap();
+            let repo = filled(&engine, 1).await;
+            engine.delete(repo).await.unwrap();
             let mut sweep = Sweep::new(&engine, EVER).unwrap();
             sweep.mark().await.unwrap();
             sweep.condemn().await.unwrap();
-            filled(&engine, 2, 1).await;
+            let again = filled(&engine, 1).await;
             // Its stamps are younger than the mark and older than the cutoff: clocks cannot tell.
             sweep.bury().await.unwrap();
             let swept = ended(sweep).await;
             assert!(swept.removed > 0, "the last changes of the first repository: {swept:?}");
-            assert!(is_whole(&engine, 2).await);
+            assert!(is_whole(&engine, again).await);
             let rows = nodes::page(&engine.database, Vec::new(), PAGE).await.unwrap();
             assert!(rows.iter().all(|(_, stamp, _)| *stamp > 0), "no tombstone is left");
         }
 
         async fn a_commit_may_end_between_the_last_look_and_the_removal(scratch: &Scratch) {
             let engine = started(scratch).await;
-            filled(&engine, 1, 1).await;
-            engine.delete(RepoKey(1)).await.unwrap();
+            let repo = filled(&engine, 1).await;
+            engine.delete(repo).await.unwrap();
             let mut sweep = begun(&engine).await;
             sweep.mark().await.unwrap();
             sweep.revive().await.unwrap();
-            filled(&engine, 2, 1).await;
+            let again = filled(&engine, 1).await;
             sweep.remove().await.unwrap();
-            assert!(is_whole(&engine, 2).await);
+            assert!(is_whole(&engine, again).await);
         }
 
         async fn a_crash_between_the_steps_leaves_what_the_next_sweep_takes_or_a_commit_uses(scratch: &Scratch) {
             let engine = started(scratch).await;
-            filled(&engine, 1, 1).await;
-            engine.delete(RepoKey(1)).await.unwrap();
+            let repo = filled(&engine, 1).await;
+            engine.delete(repo).await.unwrap();
             drop(begun(&engine).await);
-            filled(&engine, 2, 1).await;
+            let again = filled(&engine, 1).await;
             let all = SweepRequest { cutoff: EVER, dry_run: false };
             let swept = engine.sweep(&all).await.unwrap();
             assert!(swept.removed > 0, "{swept:?}");
-            assert!(is_whole(&engine, 2).await);
-            engine.delete(RepoKey(2)).await.unwrap();
+            assert!(is_whole(&engine, again).await);
+            engine.delete(again).await.unwrap();
             drop(begun(&engine).await);
             // Tombstones are older than any cutoff.
             let swept = engine.sweep(&SweepRequest { cutoff: Timestamp(1), dry_run: false }).await.unwrap();
@@ -307,14 +322,65 @@ mod tests {
 
         async fn sweeps_beside_each_other_take_only_what_is_theirs(scratch: &Scratch) {
             let engine = started(scratch).await;
-            filled(&engine, 1, 1).await;
-            engine.delete(RepoKey(1)).await.unwrap();
+            let repo = filled(&engine, 1).await;
+            engine.delete(repo).await.unwrap();
             let one = begun(&engine).await;
             let other = begun(&engine).await;
             let all = stored(&engine).await;
             // The later tombstones stand; the earlier sweep finds none of its own.
             assert_eq!(ended(one).await.removed, 0);
             assert_eq!(ended(other).await.removed, all);
+        }
+
+        async fn what_was_given_up_after_the_cutoff_stays(scratch: &Scratch) {
+            let engine = started(scratch).await;
+            let repo = filled(&engine, 1).await;
+            engine.delete(repo).await.unwrap();
+            let now = Timestamp::now();
+            let (old, cutoff) = (now.before(Duration::from_secs(7200)), now.before(Duration::from_secs(3600)));
+            let ids = ids(&engine).await;
+            nodes::bury(&engine.database, ids, i64::MAX, old.0).await.unwrap();
+            let mut sweep = Sweep::new(&engine, cutoff).unwrap();
+            sweep.mark().await.unwrap();
+            sweep.condemn().await.unwrap();
+            let all = stored(&engine).await;
+            assert_eq!(sweep.condemned.len() as u64, all);
+            // The same content comes and goes again: somebody may be reading it still.
+            let again = filled(&engine, 1).await;
+            engine.delete(again).await.unwrap();
+            sweep.bury().await.unwrap();
+            let swept = ended(sweep).await;
+            assert!(swept.removed > 0 && swept.removed < all, "{swept:?} of {all}");
+            assert_eq!(engine.sweep(&SweepRequest { cutoff, dry_run: false }).await.unwrap().removed, 0);
+        }
+
+        async fn every_commit_of_every_repository_is_looked_at_in_pages_of_any_size(scratch: &Scratch) {
+            let engine = started(scratch).await;
+            let mut kept = Vec::new();
+            for salt in 1..6 {
+                let gone = filled(&engine, salt + 100).await;
+                kept.push(filled(&engine, salt).await);
+                engine.delete(gone).await.unwrap();
+            }
+            let (all, mut sizes) = (stored(&engine).await, Vec::new());
+            for page in [1, 2, 3, 7, PAGE] {
+                let mut sweep = Sweep::new(&engine, EVER).unwrap();
+                sweep.page = page;
+                sweep.mark().await.unwrap();
+                sweep.condemn().await.unwrap();
+                assert_eq!(sweep.kept + sweep.condemned.len() as u64, all, "in pages of {page}");
+                sizes.push(sweep.condemned.len());
+            }
+            assert!(sizes[0] > 0 && sizes.iter().all(|size| *size == sizes[0]), "{sizes:?}");
+            let mut sweep = Sweep::new(&engine, EVER).unwrap();
+            sweep.page = 1;
+            sweep.mark().await.unwrap();
+            sweep.condemn().await.unwrap();
+            sweep.bury().await.unwrap();
+            assert_eq!(ended(sweep).await.removed, sizes[0] as u64);
+            for repo in kept {
+                assert!(is_whole(&engine, repo).await);
+            }
         }
     }
 }

@@ -238,7 +238,54 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use ballast_database::Connections;
+    use ballast_testkit::versioning::repo::put;
+    use ballast_testkit::versioning::upkeep::damage;
+
     use super::*;
+    use crate::node::NodeId;
+    use crate::rows::nodes;
+    use crate::scaffold::{new_repo, run, started};
+
+    /// The nodes of all maps, by whether they are leaves.
+    async fn sorted(engine: &Native) -> [BTreeSet<String>; 2] {
+        let rows = nodes::page(&engine.database, Vec::new(), 100_000).await.unwrap();
+        let ids: Vec<NodeId> = rows.iter().map(|(id, ..)| NodeId::from_slice(id).unwrap()).collect();
+        let mut found = [BTreeSet::new(), BTreeSet::new()];
+        for (id, node) in engine.store.examine(&ids).await.unwrap() {
+            found[usize::from(node.unwrap().level() == 0)].insert(id.to_string());
+        }
+        found
+    }
+
+    ballast_database::on_both! {
+        async fn no_node_of_any_commit_is_passed_over(scratch: &Scratch) {
+            let engine = started(scratch).await;
+            let repo = new_repo(&engine).await;
+            for commit in 0..4 {
+                let name = |n: usize| format!("d{:02}/f{n:04}", n / 40);
+                let changes = (0..2000).step_by(1 + 300 * commit).map(|n| put(&name(n), &format!("{n} in {commit}")));
+                repo.commit_new(changes.collect()).await;
+            }
+            let [inner, leaves] = sorted(&engine).await;
+            assert!(inner.len() >= 8 && leaves.len() > 40, "{} above {}", inner.len(), leaves.len());
+            // What is in a leaf is lost in each; what is above them is whole, and leads to all.
+            let literal = |id: &String| match scratch.database.connections() {
+                Connections::Sqlite { .. } => format!("x'{id}'"),
+                Connections::Postgres(_) => format!("'\\x{id}'::bytea"),
+            };
+            let all: Vec<String> = leaves.iter().map(literal).collect();
+            run(scratch, &format!("UPDATE native_nodes SET body = id WHERE id IN ({})", all.join(", "))).await;
+            for limit in [1, 3, 1000] {
+                let (found, _) = damage(&*engine, repo.key, limit).await.unwrap();
+                let nodes = found.into_iter().filter(|one| one.what == Damaged::Node);
+                let named: BTreeSet<String> = nodes.map(|one| one.id).collect();
+                assert_eq!(named, leaves, "in pages of {limit}");
+            }
+        }
+    }
 
     #[test]
     fn a_place_is_read_back() {

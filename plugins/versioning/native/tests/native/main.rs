@@ -6,4 +6,5 @@ mod conformance;
 mod engine;
 mod memory;
 mod scale;
+mod upkeep;
 mod world;

@@ -1,103 +1,45 @@
 //! Verifying and sweeping real rows: each sort of damage is named, and nothing that is needed goes.
-#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ballast_contract::versioning::{
-    Change, CommitRequest, Committed, Damage, Damaged, FileRef, ListRequest, Node, RefUpdate, SweepRequest, Upkeep,
-    Versioning,
+    Annotation, Change, Damage, Damaged, ListRequest, RefUpdate, SweepRequest, Upkeep, Versioning,
 };
-use ballast_contract::{Component, ErrorKind};
-use ballast_database::testing::Scratch;
-use ballast_database::{Connections, on_both};
-use ballast_types::git::{ObjectKind, object_id, pointer_oid};
-use ballast_types::{CommitId, OperationId, RefName, RepoKey, Sha256, Signature, Timestamp};
-use ballast_versioning_native::{Native, NativeConfig, open};
-use diesel_async::SimpleAsyncConnection;
+use ballast_contract::{ErrorKind, Result};
+use ballast_database::on_both;
+use ballast_testkit::polled;
+use ballast_testkit::versioning::repo::{Repo, delete, delete_folder, large, main, path, put};
+use ballast_testkit::versioning::upkeep::damage;
+use ballast_types::{CommitId, OperationId, RefName, RepoKey, Signature, Timestamp};
+use ballast_versioning_native::Native;
 
-const REPO: RepoKey = RepoKey(1);
+use crate::world::{new_repo, run, seen_by, started};
+
 const ALL: SweepRequest = SweepRequest { cutoff: Timestamp(i64::MAX), dry_run: false };
 
-fn main() -> RefName {
-    RefName::branch("main").unwrap()
+fn big(at: &str, size: u64) -> Change {
+    Change::Put { path: path(at), node: large("big", size) }
 }
 
-async fn started(scratch: &Scratch) -> Native {
-    let engine = open(NativeConfig::default(), scratch.database.clone()).await.unwrap();
-    engine.start().await.unwrap();
-    engine.create(REPO, &main()).await.unwrap();
-    engine
-}
-
-async fn run(scratch: &Scratch, sql: &str) {
-    match scratch.database.connections() {
-        Connections::Sqlite { write, .. } => write.get().await.unwrap().batch_execute(sql).await.unwrap(),
-        Connections::Postgres(pool) => pool.get().await.unwrap().batch_execute(sql).await.unwrap(),
-    }
-}
-
-fn put(path: &str, text: &str) -> Change {
-    let oid = object_id(ObjectKind::Blob, text.as_bytes());
-    let mut sha256 = [1; 32];
-    sha256[..20].copy_from_slice(oid.as_bytes());
-    let file = FileRef::Regular { oid, sha256: Sha256(sha256), size: text.len() as u64 };
-    Change::Put { path: path.parse().unwrap(), node: Node::File { file, executable: false } }
-}
-
-fn large(path: &str, size: u64) -> Change {
-    let sha256 = Sha256([9; 32]);
-    let file = FileRef::Lfs { oid: pointer_oid(sha256, size), sha256, size, pointer: None };
-    Change::Put { path: path.parse().unwrap(), node: Node::File { file, executable: false } }
-}
-
-async fn commit(engine: &Native, repo: RepoKey, operation: i64, changes: Vec<Change>) -> CommitId {
-    let request = CommitRequest {
-        operation: OperationId(operation),
-        repo,
-        branch: main(),
-        expected_parent: None,
-        author: Signature::new("Ada", "ada@example.org"),
-        time: Timestamp::from_seconds(1_700_000_000 + operation),
-        message: format!("Commit {operation}"),
-        changes,
-    };
-    match engine.commit(request).await.unwrap() {
-        Committed::New(id) => id,
-        Committed::Unchanged(_) => panic!("nothing changed"),
-    }
+fn many() -> impl Iterator<Item = Change> {
+    (0..3000).map(|n| put(&format!("d{:02}/e/f{n:04}", n / 60), &n.to_string()))
 }
 
 /// Three commits: many files in many folders, a few changes, a removal.
-async fn history(engine: &Native) -> Vec<CommitId> {
-    let many = (0..3000).map(|n| put(&format!("d{:02}/e/f{n:04}", n / 60), &n.to_string()));
-    let first = many.chain([large("d01/big", 1 << 30), put("top", "t")]).collect();
-    let changed = vec![put("d01/e/f0060", "new"), put("d49/other", "o"), large("d01/big", 2 << 30)];
-    let removed =
-        vec![Change::DeleteFolder { path: "d07".parse().unwrap() }, Change::Delete { path: "top".parse().unwrap() }];
-    vec![
-        commit(engine, REPO, 1, first).await,
-        commit(engine, REPO, 2, changed).await,
-        commit(engine, REPO, 3, removed).await,
-    ]
-}
-
-/// All damage, in pages of so much work; how many pages it took.
-async fn damage(engine: &Native, repo: RepoKey, limit: usize) -> (Vec<Damage>, usize) {
-    let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
-    loop {
-        let page = engine.verify(repo, after, limit).await.unwrap();
-        found.extend(page.items);
-        (after, pages) = (page.next, pages + 1);
-        assert!(pages < 100_000, "the walk does not end");
-        if after.is_none() {
-            return (found, pages);
-        }
+async fn history(repo: &Repo) -> Vec<CommitId> {
+    let first = many().chain([big("d01/big", 1 << 30), put("top", "t")]).collect();
+    let changed = vec![put("d01/e/f0060", "new"), put("d49/other", "o"), big("d01/big", 2 << 30)];
+    let removed = vec![delete_folder("d07"), delete("top")];
+    let mut made = Vec::new();
+    for changes in [first, changed, removed] {
+        made.push(repo.commit_new(changes).await);
     }
+    made
 }
 
 async fn whole(engine: &Native, repo: RepoKey) -> Vec<Damage> {
-    damage(engine, repo, 10_000).await.0
+    damage(engine, repo, 10_000).await.unwrap().0
 }
 
 async fn count(engine: &Native, repo: RepoKey, at: CommitId) -> usize {
@@ -109,57 +51,60 @@ async fn count(engine: &Native, repo: RepoKey, at: CommitId) -> usize {
 on_both! {
     async fn what_is_whole_is_said_to_be_whole_in_pages_of_any_size(scratch: &Scratch) {
         let engine = started(scratch).await;
-        let commits = history(&engine).await;
+        let repo = new_repo(&engine).await;
+        let commits = history(&repo).await;
         let tag = RefName::tag("v1").unwrap();
-        let annotation = ballast_contract::versioning::Annotation {
+        let annotation = Annotation {
             tagger: Signature::new("Ada", ""), time: Timestamp(0), message: "A tag".to_owned(),
         };
         let update = RefUpdate { name: tag, old: None, new: Some(commits[0]), annotation: Some(annotation) };
-        engine.update_refs(REPO, &[update]).await.unwrap();
+        engine.update_refs(repo.key, &[update]).await.unwrap();
         for (limit, at_least) in [(1, 60), (7, 10), (100, 1), (usize::MAX, 1)] {
-            let (found, pages) = damage(&engine, REPO, limit).await;
+            let (found, pages) = damage(&*engine, repo.key, limit).await.unwrap();
             assert_eq!(found, Vec::new(), "in pages of {limit}");
             assert!(pages >= at_least, "{pages} pages of {limit}");
         }
         // Each commit after the first costs what it changed: all three together hardly more than the first.
         let before = engine.counts().statements;
-        damage(&engine, REPO, usize::MAX).await;
+        damage(&*engine, repo.key, usize::MAX).await.unwrap();
         let statements = engine.counts().statements - before;
         assert!(statements < 100, "{statements} statements for nodes");
         assert!(engine.verify(RepoKey(77), None, 10).await.unwrap_err().is(ErrorKind::NotFound));
-        assert!(engine.verify(REPO, Some("no cursor".to_owned()), 10).await.unwrap_err().is(ErrorKind::Invalid));
+        assert!(engine.verify(repo.key, Some("no cursor".to_owned()), 10).await.unwrap_err().is(ErrorKind::Invalid));
     }
 
     async fn lost_and_damaged_nodes_are_named_with_a_path(scratch: &Scratch) {
         let engine = started(scratch).await;
-        history(&engine).await;
+        let repo = new_repo(&engine).await;
+        history(&repo).await;
         // Every node's body is another's id: nothing can be read, so nothing but the roots is ever reached.
         run(scratch, "CREATE TABLE kept AS SELECT id, body FROM native_nodes").await;
         run(scratch, "UPDATE native_nodes SET body = id").await;
-        let found = whole(&engine, REPO).await;
+        let found = whole(&engine, repo.key).await;
         assert_eq!(found.len(), 6, "{found:?}");
         assert!(found.iter().all(|one| one.what == Damaged::Node && one.commit.is_some()), "{found:?}");
         run(scratch, "UPDATE native_nodes SET body = (SELECT body FROM kept WHERE kept.id = native_nodes.id)").await;
-        assert_eq!(whole(&engine, REPO).await, Vec::new());
+        assert_eq!(whole(&engine, repo.key).await, Vec::new());
         // One row after the other goes and comes back: it is always missed, once by every commit that needs it.
         run(scratch, "CREATE TABLE one AS SELECT * FROM native_nodes WHERE 1 = 0").await;
         for n in 0..8 {
             run(scratch, &format!("INSERT INTO one SELECT * FROM native_nodes ORDER BY id LIMIT 1 OFFSET {}", n * 4)).await;
             run(scratch, "DELETE FROM native_nodes WHERE id IN (SELECT id FROM one)").await;
-            let found = whole(&engine, REPO).await;
+            let found = whole(&engine, repo.key).await;
             assert!(!found.is_empty() && found.iter().all(|one| one.what == Damaged::Node), "{n}: {found:?}");
             assert!(found.iter().all(|one| one.sentence.contains("not in the database")), "{n}: {found:?}");
-            assert_eq!(damage(&engine, REPO, 5).await.0, found, "{n}: in small pages");
+            assert_eq!(damage(&*engine, repo.key, 5).await.unwrap().0, found, "{n}: in small pages");
             run(scratch, "INSERT INTO native_nodes SELECT * FROM one; DELETE FROM one").await;
         }
-        assert_eq!(whole(&engine, REPO).await, Vec::new());
+        assert_eq!(whole(&engine, repo.key).await, Vec::new());
     }
 
     async fn files_commits_trees_and_refs_that_are_not_as_they_were_are_named(scratch: &Scratch) {
         let engine = started(scratch).await;
-        let commits = history(&engine).await;
+        let repo = new_repo(&engine).await;
+        let commits = history(&repo).await;
         let of = async |what: Damaged| -> Vec<Damage> {
-            let found = whole(&engine, REPO).await;
+            let found = whole(&engine, repo.key).await;
             assert!(found.iter().any(|one| one.what == what), "{what:?}: {found:?}");
             found.into_iter().filter(|one| one.what == what).collect()
         };
@@ -192,29 +137,30 @@ on_both! {
 
     async fn a_sweep_takes_what_deleted_repositories_leave_and_nothing_else(scratch: &Scratch) {
         let engine = started(scratch).await;
-        let commits = history(&engine).await;
-        let other = RepoKey(2);
-        engine.create(other, &main()).await.unwrap();
+        let repo = new_repo(&engine).await;
+        let commits = history(&repo).await;
+        let other = new_repo(&engine).await;
         // It shares most of its nodes with the first; one commit of the first is on no ref any more.
-        let many = (0..3000).map(|n| put(&format!("d{:02}/e/f{n:04}", n / 60), &n.to_string())).collect();
-        let shared = commit(&engine, other, 1, many).await;
+        let shared = other.commit_new(many().collect()).await;
         let back = RefUpdate { name: main(), old: Some(commits[2]), new: Some(commits[0]), annotation: None };
-        engine.update_refs(REPO, &[back]).await.unwrap();
+        engine.update_refs(repo.key, &[back]).await.unwrap();
         assert_eq!(engine.sweep(&ALL).await.unwrap().removed, 0);
-        assert_eq!(count(&engine, REPO, commits[2]).await, 3040, "a commit without a ref is read as before");
-        engine.delete(REPO).await.unwrap();
+        assert_eq!(count(&engine, repo.key, commits[2]).await, 3040, "a commit without a ref is read as before");
+        engine.delete(repo.key).await.unwrap();
         // A late question leaves a row of the deleted repository.
-        assert_eq!(engine.conclude(REPO, OperationId(99)).await.unwrap(), None);
-        let young = SweepRequest { cutoff: Timestamp(1), dry_run: false };
-        assert_eq!(engine.sweep(&young).await.unwrap().removed, 0);
+        assert_eq!(engine.conclude(repo.key, OperationId(99)).await.unwrap(), None);
+        for dry_run in [true, false] {
+            let young = SweepRequest { cutoff: Timestamp(1), dry_run };
+            assert_eq!(engine.sweep(&young).await.unwrap().removed, 0);
+        }
         let plan = engine.sweep(&SweepRequest { dry_run: true, ..ALL }).await.unwrap();
         assert_eq!(engine.sweep(&SweepRequest { dry_run: true, ..ALL }).await.unwrap(), plan, "a plan changes nothing");
         assert!(plan.removed > 0 && plan.bytes > 1000 * plan.removed / 10, "{plan:?}");
         assert_eq!(engine.sweep(&ALL).await.unwrap(), plan);
         assert_eq!(engine.sweep(&ALL).await.unwrap().removed, 0);
-        assert_eq!(count(&engine, other, shared).await, 3100);
-        assert_eq!(whole(&engine, other).await, Vec::new());
-        engine.delete(other).await.unwrap();
+        assert_eq!(count(&engine, other.key, shared).await, 3100);
+        assert_eq!(whole(&engine, other.key).await, Vec::new());
+        engine.delete(other.key).await.unwrap();
         assert_eq!(engine.sweep(&ALL).await.unwrap().kept, 0);
         run(scratch, "CREATE TABLE empty_is_well (n INTEGER CHECK (n = 0))").await;
         run(scratch, "INSERT INTO empty_is_well SELECT count(*) FROM native_operations").await;
@@ -223,7 +169,8 @@ on_both! {
 
     async fn damage_that_hides_what_is_needed_stops_a_sweep(scratch: &Scratch) {
         let engine = started(scratch).await;
-        history(&engine).await;
+        let repo = new_repo(&engine).await;
+        history(&repo).await;
         run(scratch, "DELETE FROM native_nodes WHERE id IN (SELECT root FROM native_commits)").await;
         let before = engine.sweep(&SweepRequest { dry_run: true, ..ALL }).await.unwrap_err();
         assert!(before.is(ErrorKind::Corrupt), "{before}");
@@ -231,50 +178,131 @@ on_both! {
     }
 
     async fn sweeps_beside_commits_of_two_nodes_lose_nothing(scratch: &Scratch) {
-        let (one, two) = (Arc::new(started(scratch).await), Arc::new(started(scratch).await));
+        let (one, two) = (started(scratch).await, started(scratch).await);
         let done = Arc::new(AtomicBool::new(false));
-        let mut work = Vec::new();
-        for (node, engine) in [(0, one.clone()), (1, two.clone())] {
-            work.push(tokio::spawn(async move {
-                for round in 0..12 {
-                    // Both nodes make the same content again and again, in repositories that come and go.
-                    let repo = RepoKey(100 + node * 100 + round);
-                    engine.create(repo, &main()).await.unwrap();
-                    let many = |salt: i64| (0..400).map(|n| put(&format!("d/f{n:04}"), &(n * salt).to_string())).collect();
-                    commit(&engine, repo, 1, many(round % 3 + 1)).await;
-                    let tip = commit(&engine, repo, 2, many(round % 3 + 2)).await;
-                    assert_eq!(count(&engine, repo, tip).await, 401);
-                    assert_eq!(whole(&engine, repo).await, Vec::new());
-                    if round % 2 == 0 {
-                        engine.delete(repo).await.unwrap();
-                    }
+        let (mut work, mut sweepers) = (Vec::new(), Vec::new());
+        for engine in [one.clone(), two.clone()] {
+            let (sweeping, done) = (engine.clone(), done.clone());
+            sweepers.push(tokio::spawn(async move {
+                while !done.load(Ordering::SeqCst) {
+                    sweeping.sweep(&ALL).await.unwrap();
                 }
             }));
-        }
-        let sweeper = {
-            let (engine, done) = (two.clone(), done.clone());
-            tokio::spawn(async move {
-                let mut removed = 0;
-                while !done.load(Ordering::SeqCst) {
-                    match engine.sweep(&ALL).await {
-                        Ok(swept) => removed += swept.removed,
-                        // A repository was deleted, and another sweep was faster than this one's look at it.
-                        Err(error) => assert!(error.is(ErrorKind::Corrupt), "{error}"),
+            work.push(tokio::spawn(async move {
+                let mut kept = Vec::new();
+                for round in 0..12 {
+                    // Both nodes make the same content again and again, in repositories that come and go.
+                    let repo = new_repo(&engine).await;
+                    let many = |salt: i64| (0..400).map(|n| put(&format!("d/f{n:04}"), &(n * salt).to_string())).collect();
+                    repo.commit_new(many(round % 3 + 1)).await;
+                    let tip = repo.commit_new(many(round % 3 + 2)).await;
+                    assert_eq!(count(&engine, repo.key, tip).await, 401);
+                    assert_eq!(whole(&engine, repo.key).await, Vec::new());
+                    match round % 2 {
+                        0 => engine.delete(repo.key).await.unwrap(),
+                        _ => kept.push(repo.key),
                     }
                 }
-                removed
-            })
-        };
+                kept
+            }));
+        }
+        let mut kept = Vec::new();
         for task in work {
-            task.await.unwrap();
+            kept.extend(task.await.unwrap());
         }
         done.store(true, Ordering::SeqCst);
-        sweeper.await.unwrap();
-        for repo in [101, 103, 211, 209] {
+        for task in sweepers {
+            task.await.unwrap();
+        }
+        for repo in kept {
             one.forget_caches();
-            assert_eq!(whole(&one, RepoKey(repo)).await, Vec::new());
+            assert_eq!(whole(&one, repo).await, Vec::new());
         }
         let last = one.sweep(&ALL).await.unwrap();
         assert_eq!(one.sweep(&ALL).await.unwrap().removed, 0, "{last:?}");
+    }
+
+    async fn whoever_pauses_while_a_repository_is_deleted_and_swept_finds_it_gone_and_not_damaged(scratch: &Scratch) {
+        let (here, there) = (started(scratch).await, started(scratch).await);
+        let kept = new_repo(&there).await;
+        kept.commit_new((0..300).map(|n| put(&format!("kept/{n}"), "x")).collect()).await;
+        for act in ACTS {
+            let mut polls = 0;
+            loop {
+                polls += 1;
+                let repo = seen_by(&here, &new_repo(&there).await);
+                let files = |text: &str| (0..300).map(|n| put(&format!("d/{}/{n}", n % 3), &format!("{n} {text}"))).collect();
+                let commits = [repo.commit_new(files("old")).await, repo.commit_new(files("new")).await];
+                here.forget_caches();
+                let mut run = Box::pin(perform(&here, *act, &repo, commits));
+                let outcome = match polled::at_most(&mut run, polls).await {
+                    Some(outcome) => (true, outcome),
+                    None => {
+                        there.delete(repo.key).await.unwrap();
+                        assert!(there.sweep(&ALL).await.unwrap().removed > 0 || matches!(act, Act::Sweep));
+                        (false, run.await)
+                    }
+                };
+                let (through, outcome) = outcome;
+                let gone = outcome.as_ref().is_err_and(|error| error.is(ErrorKind::NotFound));
+                assert!(outcome.is_ok() || (gone && !through), "{act:?} after {polls} polls: {outcome:?}");
+                there.delete(repo.key).await.unwrap();
+                if through {
+                    break;
+                }
+            }
+            assert_eq!(whole(&there, kept.key).await, Vec::new(), "{act:?}");
+        }
+        assert_eq!(there.sweep(&ALL).await.unwrap().kept, here.sweep(&ALL).await.unwrap().kept);
+    }
+}
+
+/// What may be going on while a repository is deleted.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Sweep,
+    PlanSweep,
+    Verify,
+    Entries,
+    List,
+    FolderSizes,
+    Log,
+    LastCommits,
+    Diff,
+    Contents,
+    Commit,
+}
+
+const ACTS: &[Act] = &[
+    Act::Sweep,
+    Act::PlanSweep,
+    Act::Verify,
+    Act::Entries,
+    Act::List,
+    Act::FolderSizes,
+    Act::Log,
+    Act::LastCommits,
+    Act::Diff,
+    Act::Contents,
+    Act::Commit,
+];
+
+async fn perform(engine: &Native, act: Act, repo: &Repo, [old, new]: [CommitId; 2]) -> Result<()> {
+    let (key, paths) = (repo.key, [path("d/1/7"), path("d/2"), path("none")]);
+    match act {
+        Act::Sweep => engine.sweep(&ALL).await.map(drop),
+        Act::PlanSweep => engine.sweep(&SweepRequest { dry_run: true, ..ALL }).await.map(drop),
+        Act::Verify => damage(engine, key, 40).await.map(|(found, _)| assert_eq!(found, Vec::new())),
+        Act::Entries => engine.entries(key, new, &paths).await.map(drop),
+        Act::List => {
+            let list = ListRequest { repo: key, at: new, folder: None, recursive: true, after: None, limit: 1000 };
+            engine.list(&list).await.map(drop)
+        }
+        Act::FolderSizes => engine.folder_sizes(key, new, &[path("d/1")]).await.map(drop),
+        Act::Log => engine.log(key, new, None, 10).await.map(drop),
+        Act::LastCommits => engine.last_commits(key, new, &paths).await.map(drop),
+        Act::Diff => engine.diff(key, Some(old), new, None, 1000).await.map(drop),
+        Act::Contents => engine.contents(key, None, 1000).await.map(drop),
+        Act::Commit => repo.commit(vec![put("d/1/7", "mine"), put("e", "new")]).await.map(drop),
     }
 }
