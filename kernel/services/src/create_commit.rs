@@ -82,16 +82,15 @@ impl Writable {
         operations: impl Stream<Item = Result<CommitOperation>> + Send + Unpin,
     ) -> Result<CommitOutcome> {
         let branch = self.branch_to_write(revision)?;
-        let tip = self.tip(revision).await?;
-        if header.parent.is_some() && header.parent != tip {
-            return Err(Failure::BranchMoved);
-        }
+        let tip = self.tip_on(revision, header.parent).await?;
         let author = self.caller.known()?.signature(&self.hub);
         let message = message(&header)?;
         let rules = self.lfs_rules(tip).await?;
         let write = self.hub.begin(self.key(), "commit").await?;
         let mut gathered = Gathered {
             at: self,
+            revision,
+            parent: header.parent,
             rules,
             write,
             pack: Pack::default(),
@@ -113,6 +112,15 @@ impl Writable {
             Err(Failure::Conflict(_)) if header.parent.is_some() => Err(Failure::BranchMoved),
             Err(Failure::NotFound(why)) => Err(self.absent(revision, why, takes).await),
             Err(failure) => Err(failure),
+        }
+    }
+
+    /// Where the branch stands, which must be at `parent` where there is one.
+    async fn tip_on(&self, revision: &Revision, parent: Option<CommitId>) -> Result<Option<CommitId>> {
+        let tip = self.tip(revision).await?;
+        match parent.is_some() && parent != tip {
+            true => Err(Failure::BranchMoved),
+            false => Ok(tip),
         }
     }
 
@@ -168,6 +176,8 @@ struct Pack {
 /// A commit coming together.
 struct Gathered<'a> {
     at: &'a Writable,
+    revision: &'a Revision,
+    parent: Option<CommitId>,
     rules: LfsRules,
     write: Write,
     pack: Pack,
@@ -271,12 +281,13 @@ impl Gathered<'_> {
         Ok(found)
     }
 
-    /// Stores the small files that have come together, as one pack.
+    /// Stores the small files that have come together, as one pack. Not for a commit that is too late by now.
     async fn store_pack(&mut self) -> Result<()> {
         let pack = std::mem::take(&mut self.pack);
         if pack.files.is_empty() {
             return Ok(());
         }
+        self.at.tip_on(self.revision, self.parent).await?;
         let stored = self.write.store_small(pack.files).await?;
         for (change, blob) in pack.changes.into_iter().zip(stored) {
             let file = FileRef::Regular { oid: blob.oid, sha256: blob.sha256, size: blob.size };

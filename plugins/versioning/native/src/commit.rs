@@ -41,9 +41,8 @@ impl Turns {
         Self { places: std::array::from_fn(|_| Mutex::new(())), hasher: RandomState::new() }
     }
 
-    async fn take(&self, repo: RepoKey, branch: &RefName) -> MutexGuard<'_, ()> {
-        let place = self.hasher.hash_one((repo, branch)) as usize % self.places.len();
-        self.places[place].lock().await
+    fn place(&self, repo: RepoKey, branch: &RefName) -> &Mutex<()> {
+        &self.places[self.hasher.hash_one((repo, branch)) as usize % self.places.len()]
     }
 }
 
@@ -59,7 +58,10 @@ impl Native {
         if request.branch.kind() == RefKind::Tag {
             return Err(invalid(OPERATION, format!("{} is a tag; commits go to branches", request.branch)));
         }
-        let _turn = self.turns.take(request.repo, &request.branch).await;
+        let _turn = match self.take_turn(&request).await? {
+            Turn::Taken(turn) => turn,
+            Turn::Needless(done) => return Ok(done),
+        };
         for _ in 0..ATTEMPTS {
             let tip = match self.begin(&request).await? {
                 Begin::Done(id) => return Ok(Committed::New(id)),
@@ -85,6 +87,20 @@ impl Native {
         }
         let context = format!("{} of repository {} moved {ATTEMPTS} times meanwhile", request.branch, request.repo);
         Err(Error::new(ErrorKind::Unavailable, OPERATION, context))
+    }
+
+    /// Waits until it is this commit's turn. One whose branch has moved on already is not kept waiting to hear it.
+    async fn take_turn(&self, request: &CommitRequest) -> Result<Turn<'_>> {
+        let place = self.turns.place(request.repo, &request.branch);
+        if let Ok(turn) = place.try_lock() {
+            return Ok(Turn::Taken(turn));
+        }
+        if request.expected_parent.is_some()
+            && let Begin::Done(id) = self.begin(request).await?
+        {
+            return Ok(Turn::Needless(Committed::New(id)));
+        }
+        Ok(Turn::Taken(place.lock().await))
     }
 
     /// Where the branch stands, unless the operation has an outcome already.
@@ -180,6 +196,12 @@ impl Native {
     }
 }
 
+enum Turn<'a> {
+    Taken(MutexGuard<'a, ()>),
+    /// The operation has committed this before.
+    Needless(Committed),
+}
+
 enum Begin {
     /// The operation has committed this before.
     Done(CommitId),
@@ -206,4 +228,40 @@ fn tree_rows(commit: &CommitRow, mut trees: Vec<(ballast_types::GitOid, String)>
         folder,
     };
     trees.into_iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ballast_contract::versioning::Versioning;
+    use ballast_testkit::versioning::repo::{Repo, main, put};
+
+    use super::*;
+    use crate::scaffold::{new_repo, started};
+
+    /// Longer than any turn takes.
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    fn on(repo: &Repo, parent: CommitId, text: &str) -> CommitRequest {
+        CommitRequest { expected_parent: Some(parent), ..repo.request(vec![put("a", text)]) }
+    }
+
+    ballast_database::on_both! {
+        async fn a_stale_commit_is_refused_while_another_has_the_turn(scratch: &Scratch) {
+            let engine = started(scratch).await;
+            let repo = new_repo(&engine).await;
+            let first = repo.commit_new(vec![put("a", "1")]).await;
+            let request = on(&repo, first, "2");
+            let second = engine.commit(request.clone()).await.unwrap().tip();
+            let turn = engine.turns.place(repo.key, &main()).lock().await;
+            let stale = tokio::time::timeout(LIMIT, engine.commit(on(&repo, first, "3"))).await;
+            assert!(stale.expect("it waits for nobody").unwrap_err().is(ErrorKind::Conflict));
+            let again = tokio::time::timeout(LIMIT, engine.commit(request)).await;
+            assert_eq!(again.expect("it is done already").unwrap(), Committed::New(second));
+            drop(turn);
+            let third = engine.commit(on(&repo, second, "3")).await.unwrap();
+            assert_eq!(repo.tip().await, Some(third.tip()));
+        }
+    }
 }
