@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use ballast_catalog::RepoState;
-use ballast_contract::ErrorKind;
 use ballast_contract::versioning::{self, SweepRequest};
+use ballast_contract::{ErrorKind, Page};
 use ballast_types::{RepoKey, Sha256};
 
 use crate::{Hub, Result};
@@ -104,34 +104,36 @@ impl Hub {
     /// Every blob that a repository's history names; none where there is no such repository.
     async fn reachable(&self, repo: RepoKey) -> Result<Option<HashSet<Sha256>>> {
         let (mut reachable, mut after) = (HashSet::new(), None);
-        loop {
-            let page = match self.engine().contents(repo, after, PAGE).await {
-                Err(error) if error.is(ErrorKind::NotFound) => return Ok(None),
-                listed => listed?,
-            };
+        while let Some(page) = self.named(repo, after).await? {
             reachable.extend(page.items);
             after = page.next;
             if after.is_none() {
                 return Ok(Some(reachable));
             }
         }
+        Ok(None)
     }
 
     /// Whether a repository's history names a blob.
     pub(crate) async fn names(&self, repo: RepoKey, sha256: Sha256) -> Result<bool> {
         let mut after = None;
-        loop {
-            let page = match self.engine().contents(repo, after, PAGE).await {
-                Err(error) if error.is(ErrorKind::NotFound) => return Ok(false),
-                listed => listed?,
-            };
+        while let Some(page) = self.named(repo, after).await? {
             if page.items.contains(&sha256) {
                 return Ok(true);
             }
             after = page.next;
             if after.is_none() {
-                return Ok(false);
+                break;
             }
+        }
+        Ok(false)
+    }
+
+    /// A page of the blobs that a repository's history names; none where there is no such repository.
+    pub(crate) async fn named(&self, repo: RepoKey, after: Option<String>) -> Result<Option<Page<Sha256>>> {
+        match self.engine().contents(repo, after, PAGE).await {
+            Err(error) if error.is(ErrorKind::NotFound) => Ok(None),
+            listed => Ok(Some(listed?)),
         }
     }
 

@@ -209,9 +209,10 @@ impl Verifying<'_> {
             self.go_on();
             after = page.next;
             if after.is_none() {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     /// A digest that a page of the history named, and that is not kept: unless it was let go of meanwhile, with reason.
