@@ -118,7 +118,10 @@ on_both! {
         run(scratch, "INSERT INTO native_files SELECT * FROM kept_files WHERE size = 1073741824").await;
         // Another object's SHA-256: the pointer made from it has another id.
         run(scratch, "UPDATE native_files SET sha256 = (SELECT sha256 FROM kept_files ORDER BY oid LIMIT 1) WHERE size = 2147483648").await;
-        assert_eq!(of(Damaged::File).await[0].commit, Some(commits[1]));
+        // The next commit has it too where it shares the leaf, and may come first.
+        let wrong = of(Damaged::File).await;
+        assert!(wrong.iter().any(|one| one.commit == Some(commits[1])), "{wrong:?}");
+        assert!(wrong.iter().all(|one| one.path.as_ref().is_some_and(|path| path.as_str() == "d01/big")), "{wrong:?}");
         run(scratch, "UPDATE native_files SET sha256 = (SELECT sha256 FROM kept_files k WHERE k.oid = native_files.oid)").await;
         run(scratch, "UPDATE native_commits SET bytes = id WHERE length IS NOT NULL AND length = 2").await;
         assert_eq!(of(Damaged::Commit).await[0].id, commits[1].to_string());
