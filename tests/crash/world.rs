@@ -1,6 +1,7 @@
 //! One data folder that lives through many ends of its hub.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -129,6 +130,10 @@ impl World {
         }
     }
 
+    fn storage(&self) -> PathBuf {
+        self.plain.data().join("storage")
+    }
+
     pub fn rows(&self) -> Rows {
         match &self.postgres {
             Some(postgres) => postgres.rows(),
@@ -137,7 +142,7 @@ impl World {
     }
 
     /// When every deadline is over nothing is under way, and when every grace is over too nothing is stored that
-    /// nobody names. Looks at everything once more.
+    /// nobody names; a power cut brings nothing of it back. Looks at everything once more.
     pub fn end(mut self, hub: Hub) {
         self.check(&hub, Depth::All);
         hub.kill();
@@ -147,15 +152,17 @@ impl World {
             let rows = self.rows();
             books::wait_until_nothing_is_under_way(&rows, || hub.log());
             books::agree(&rows);
-            // A name whose removal was not synced may come back with the power: then `ballast storage verify` tells of
-            // an object that nobody knows.
-            if hours == 800 && self.platters.is_none() {
-                books::wait_until_files_are_rows(&rows, &self.plain.data().join("storage"));
+            if hours == 800 {
+                books::wait_until_files_are_rows(&rows, &self.storage());
             }
             self.writers.iter_mut().for_each(Writer::forget_uploads);
             self.check(&hub, Depth::All);
             hub.kill();
+            self.cut(None);
         }
+        let hub = self.deployment.start();
+        books::wait_until_files_are_rows(&self.rows(), &self.storage());
+        hub.kill();
         self.faults.advance(0);
         // Without the library too.
         let hub = self.plain.start();

@@ -232,19 +232,8 @@ impl Content {
     /// Deletes parts that were taken out of their table, and so are marked already. A failure is the collector's to put
     /// right: the rows stay until the bytes are gone.
     async fn discard_all(&self, parts: Vec<Object>) {
-        let mut gone = Vec::with_capacity(parts.len());
-        for part in parts {
-            match self.delete_bytes(&part.storage, &part.key).await {
-                Ok(()) => gone.push(part.id),
-                Err(error) => tracing::debug!(object = part.key, %error, "left for the collector"),
-            }
-        }
-        for piece in gone.chunks(PIECE) {
-            let piece = piece.to_vec();
-            let removed: Result<(), Failure> = ballast_database::write!(self.database(), remove_parts(piece));
-            if let Err(failure) = removed {
-                tracing::debug!(?failure, "left for the collector");
-            }
+        if let Err(error) = self.delete_objects(&parts).await {
+            tracing::debug!(%error, "left for the collector");
         }
     }
 }
@@ -356,12 +345,6 @@ for_both! {
         let replaced = take_parts!(c, parts::table.filter(parts::upload.eq(row.upload).and(parts::number.eq(row.number))));
         diesel::insert_into(parts::table).values(row).execute(c).await?;
         Ok(replaced)
-    }
-
-    pub async fn remove_parts(c: &mut Connection, ids: Vec<i64>) -> Result<(), Failure> {
-        let gone = objects::table.filter(objects::id.eq_any(ids)).filter(objects::deleting.eq(true));
-        diesel::delete(gone).execute(c).await?;
-        Ok(())
     }
 
     pub async fn end_upload(c: &mut Connection, upload: UploadId, completed: bool) -> Result<Vec<Object>, Failure> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use ballast_contract::storage::StorageWriter;
+use ballast_contract::storage::{StorageKey, StorageWriter};
 use ballast_contract::{Error, ErrorKind};
 use ballast_database::{for_both, transaction};
 use ballast_types::{LeaseId, Sha256, Timestamp};
@@ -124,7 +124,7 @@ impl Content {
     pub(crate) async fn discard(&self, object: &Object) {
         let marked: Result<bool, Failure> = ballast_database::write!(self.database(), mark_deleting(object.id));
         let removed = match marked {
-            Ok(true) => self.delete_object(object.id, &object.storage, &object.key).await,
+            Ok(true) => self.delete_objects(std::slice::from_ref(object)).await,
             Ok(false) => Ok(()),
             Err(failure) => Err(failure.during("content.discard")),
         };
@@ -133,15 +133,23 @@ impl Content {
         }
     }
 
-    /// Deletes the bytes of an object that is marked, then its row.
-    pub(crate) async fn delete_object(&self, id: i64, storage: &str, key: &str) -> Result<()> {
-        self.delete_bytes(storage, key).await?;
-        let removed: Result<(), Failure> = ballast_database::write!(self.database(), remove_object(id));
-        removed.map_err(|failure| failure.during("content.delete_object"))
-    }
-
-    pub(crate) async fn delete_bytes(&self, storage: &str, key: &str) -> Result<()> {
-        self.store(storage)?.delete(&key_of(key)?).await
+    /// Deletes the bytes of objects that are marked, and when they are gone for good their rows. Where it fails, the row
+    /// of each object that may be there stays.
+    pub(crate) async fn delete_objects(&self, marked: &[Object]) -> Result<()> {
+        let mut keys: BTreeMap<&str, Vec<StorageKey>> = BTreeMap::new();
+        for object in marked {
+            keys.entry(&object.storage).or_default().push(key_of(&object.key)?);
+        }
+        for (storage, keys) in keys {
+            self.store(storage)?.delete_many(&keys).await?;
+        }
+        let ids: Vec<i64> = marked.iter().map(|object| object.id).collect();
+        for piece in ids.chunks(PIECE) {
+            let piece = piece.to_vec();
+            let removed: Result<(), Failure> = ballast_database::write!(self.database(), remove_objects(piece));
+            removed.map_err(|failure| failure.during("content.delete_objects"))?;
+        }
+        Ok(())
     }
 
     /// Turns durable, verified bytes into leased blobs. An object whose blobs were all stored meanwhile by somebody
@@ -186,7 +194,7 @@ fn miscounted(object: &Object, stored: u64, size: u64) -> Error {
 }
 
 /// A storage key that this room made.
-pub(crate) fn key_of(text: &str) -> Result<ballast_contract::storage::StorageKey> {
+pub(crate) fn key_of(text: &str) -> Result<StorageKey> {
     text.parse().map_err(|error| Error::new(ErrorKind::Internal, "content.key", format!("{error}")))
 }
 
@@ -239,8 +247,9 @@ for_both! {
         Ok(diesel::update(object).set(set).execute(c).await? == 1)
     }
 
-    pub async fn remove_object(c: &mut Connection, id: i64) -> Result<(), Failure> {
-        diesel::delete(objects::table.find(id).filter(objects::deleting.eq(true))).execute(c).await?;
+    pub async fn remove_objects(c: &mut Connection, ids: Vec<i64>) -> Result<(), Failure> {
+        let gone = objects::table.filter(objects::id.eq_any(ids)).filter(objects::deleting.eq(true));
+        diesel::delete(gone).execute(c).await?;
         Ok(())
     }
 

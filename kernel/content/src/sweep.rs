@@ -1,7 +1,8 @@
 //! Sweeping: leases whose time is over, blobs that nobody names, objects that hold nothing.
 //!
 //! Rows go first, in one transaction that has the blobs locked; the object is marked in the same transaction, its bytes
-//! are deleted after, and its row goes last. A crash in between leaves a marked object, which the next sweep deletes.
+//! are deleted after, for good, and its row goes last. A crash in between leaves a marked object, which the next sweep
+//! deletes; what it deletes together costs storage and database little more than one.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,17 +13,14 @@ use ballast_types::{ReservationId, Timestamp};
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use futures::{StreamExt, stream};
 
 use crate::Content;
 use crate::failure::Failure;
+use crate::objects::Object;
 use crate::rows::{PIECE, sha256_of};
 use crate::schema::{blobs, holdings, lease_blobs, leases, locations, objects, parts};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// How many objects are deleted at once.
-const SIDE_BY_SIDE: usize = 8;
 
 /// What a sweep took away, or would.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,9 +43,6 @@ pub struct Swept {
     /// tries again.
     pub failed: u64,
 }
-
-/// An object to delete: id, storage instance, key, size.
-type Doomed = (i64, String, String, i64);
 
 impl Content {
     /// How long bytes that nobody names are kept.
@@ -107,18 +102,21 @@ impl Content {
     async fn sweep_objects(&self, swept: &mut Swept) -> Result<(), Failure> {
         let mut after = i64::MIN;
         loop {
-            let page: Vec<Doomed> = read!(self.database(), list_doomed(after))?;
-            let Some((last, ..)) = page.last() else { return Ok(()) };
-            after = *last;
-            let delete = |(id, storage, key, size): Doomed| async move {
-                self.delete_object(id, &storage, &key).await.map(|()| size.unsigned_abs())
-            };
-            let mut done = stream::iter(page).map(delete).buffer_unordered(SIDE_BY_SIDE);
-            while let Some(result) = done.next().await {
-                match result {
-                    Ok(size) => {
+            let page: Vec<(Object, i64)> = read!(self.database(), list_doomed(after))?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            after = last.id;
+            let (objects, sizes): (Vec<_>, Vec<_>) = page.into_iter().unzip();
+            if self.delete_objects(&objects).await.is_ok() {
+                swept.objects += objects.len() as u64;
+                swept.freed += sizes.into_iter().map(i64::unsigned_abs).sum::<u64>();
+                continue;
+            }
+            // One that cannot go is no reason for the others to stay.
+            for (object, size) in objects.iter().zip(sizes) {
+                match self.delete_objects(std::slice::from_ref(object)).await {
+                    Ok(()) => {
                         swept.objects += 1;
-                        swept.freed += size;
+                        swept.freed += size.unsigned_abs();
                     }
                     Err(error) => {
                         tracing::warn!(%error, "an object that nothing names was not deleted");
@@ -177,9 +175,12 @@ for_both! {
         Ok(())
     }
 
-    pub async fn list_doomed(c: &mut Connection, after: i64) -> Result<Vec<Doomed>, Failure> {
+    /// Objects to delete, and their sizes.
+    pub async fn list_doomed(c: &mut Connection, after: i64) -> Result<Vec<(Object, i64)>, Failure> {
         let query = objects::table.filter(objects::deleting.eq(true)).filter(objects::id.gt(after));
         let query = query.order(objects::id).limit(PIECE as i64);
-        Ok(query.select((objects::id, objects::storage, objects::key, objects::size)).load(c).await?)
+        let query = query.select((objects::id, objects::storage, objects::key, objects::packed, objects::size));
+        let rows: Vec<(i64, String, String, bool, i64)> = query.load(c).await?;
+        Ok(rows.into_iter().map(|(id, storage, key, packed, size)| (Object { id, storage, key, packed }, size)).collect())
     }
 }

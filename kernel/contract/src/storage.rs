@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ballast_types::ByteRange;
 use bytes::Bytes;
+use futures::future::join_all;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{ByteStream, Component, Page, Result};
@@ -61,6 +62,9 @@ impl<'de> Deserialize<'de> for StorageKey {
     }
 }
 
+/// How many objects are deleted side by side where a store has no better way.
+const SIDE_BY_SIDE: usize = 8;
+
 /// A place for immutable objects. An object is there, whole and durable, or it is not there at all: what a reader,
 /// `stat` or `list` sees was committed by its writer.
 #[async_trait]
@@ -82,8 +86,18 @@ pub trait Storage: Component {
         self.create(key).await
     }
 
-    /// Removes an object. Idempotent: an absent key is no error.
+    /// Removes an object. Idempotent: an absent key is no error. When this returns, a power cut does not bring it back.
     async fn delete(&self, key: &StorageKey) -> Result<()>;
+
+    /// Removes objects as `delete` does each, for less than that costs. Where it fails, some may be gone and others not:
+    /// `delete` tells which cannot go.
+    async fn delete_many(&self, keys: &[StorageKey]) -> Result<()> {
+        for some in keys.chunks(SIDE_BY_SIDE) {
+            let deleted = join_all(some.iter().map(|key| self.delete(key))).await;
+            deleted.into_iter().collect::<Result<()>>()?;
+        }
+        Ok(())
+    }
 
     /// Keys in byte order, from behind `after`, at most `limit`.
     async fn list(&self, after: Option<&StorageKey>, limit: usize) -> Result<Page<StorageKey>>;

@@ -43,6 +43,7 @@ pub async fn conforms<K>(fresh: impl AsyncFn() -> (Instance, K)) {
         what_is_not_there_is_not_found
         a_folder_of_keys_is_no_object
         deleting_is_idempotent
+        many_are_deleted_at_once_whatever_of_them_is_there
         lists_are_in_byte_order_at_every_limit
         a_list_goes_on_from_a_key_that_is_gone
         a_copy_is_an_object_of_its_own
@@ -229,6 +230,19 @@ async fn deleting_is_idempotent(storage: &Instance) {
     storage.delete(&key("never/was")).await.unwrap();
     storage.delete(&key("a/c/below")).await.unwrap();
     assert_eq!(keys(storage).await, ["a/c"]);
+}
+
+async fn many_are_deleted_at_once_whatever_of_them_is_there(storage: &Instance) {
+    let all: Vec<String> = (0..100).map(|n| format!("many/{}/{n}", n % 70)).collect();
+    for at in all.iter().step_by(2).map(String::as_str).chain(["many/kept", "kept"]) {
+        put(storage, at, "x").await;
+    }
+    let twice: Vec<StorageKey> = all.iter().chain(&all[..9]).map(|at| key(at)).chain([key("kept/below")]).collect();
+    for _ in 0..2 {
+        storage.delete_many(&twice).await.unwrap();
+        assert_eq!(keys(storage).await, ["kept", "many/kept"]);
+    }
+    storage.delete_many(&[]).await.unwrap();
 }
 
 async fn lists_are_in_byte_order_at_every_limit(storage: &Instance) {

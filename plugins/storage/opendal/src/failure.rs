@@ -32,7 +32,8 @@ pub(crate) fn system(error: io::Error, operation: &str, what: &str) -> Error {
     Error::new(kind, operation, what).with_source(error)
 }
 
-fn is_absence(error: &io::Error) -> bool {
+/// Whether it is as good as that nothing is there.
+pub(crate) fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory)
 }
 

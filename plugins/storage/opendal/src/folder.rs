@@ -2,9 +2,10 @@
 //!
 //! OpenDAL's folder service flushes a file and renames it, but not the folder that names it, so a power cut may lose an
 //! object that was acknowledged; and it copies in place and lists in no order. Here an object is written beside the
-//! others, flushed, renamed, and its folder flushed.
+//! others, flushed, renamed, and its folder flushed; and its deletion is flushed too (`removal`).
 
 mod list;
+mod removal;
 mod writer;
 
 use std::collections::HashSet;
@@ -128,19 +129,6 @@ impl Folder {
         .await
     }
 
-    pub(crate) async fn delete(&self, key: &StorageKey) -> Result<()> {
-        let (folder, key) = (self.clone(), key.clone());
-        unblocked("storage.delete", move || match fs::remove_file(folder.path(&key)) {
-            Ok(()) => {
-                folder.remove_empty_above(&key);
-                Ok(())
-            }
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(()),
-            Err(error) => Err(system(error, "storage.delete", key.as_str())),
-        })
-        .await
-    }
-
     pub(crate) async fn list(&self, after: Option<&StorageKey>, limit: usize) -> Result<Page<StorageKey>> {
         let (root, after) = (self.inner.root.clone(), after.cloned());
         let keys = unblocked("storage.list", move || {
@@ -208,18 +196,6 @@ impl Folder {
         sync(above)?;
         durable.insert(folder.to_owned());
         Ok(())
-    }
-
-    /// Removes the folders that a deletion left empty, so that what comes and goes leaves nothing.
-    fn remove_empty_above(&self, key: &StorageKey) {
-        let path = self.path(key);
-        let mut durable = self.durable();
-        for folder in path.ancestors().skip(1).take_while(|folder| *folder != self.inner.root) {
-            if fs::remove_dir(folder).is_err() {
-                break;
-            }
-            durable.remove(folder);
-        }
     }
 
     fn durable(&self) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {

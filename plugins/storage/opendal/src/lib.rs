@@ -105,8 +105,16 @@ impl Storage for OpendalStorage {
     async fn delete(&self, key: &StorageKey) -> Result<()> {
         let service = self.service()?;
         match &self.folder {
-            Some(folder) => folder.delete(key).await,
+            Some(folder) => folder.delete(std::slice::from_ref(key)).await,
             None => service.delete(key).await,
+        }
+    }
+
+    async fn delete_many(&self, keys: &[StorageKey]) -> Result<()> {
+        let service = self.service()?;
+        match &self.folder {
+            Some(folder) => folder.delete(keys).await,
+            None => service.delete_many(keys).await,
         }
     }
 

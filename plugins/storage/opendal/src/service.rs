@@ -75,6 +75,13 @@ impl Service {
         }
     }
 
+    /// In as few requests as the service allows.
+    pub(crate) async fn delete_many(&self, keys: &[StorageKey]) -> Result<()> {
+        let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        let deleted = self.operator.delete_iter(keys).await;
+        deleted.map_err(|error| told(error, "storage.delete", "some of many objects"))
+    }
+
     /// Services list in orders of their own, so of all keys behind `after` the first are chosen: what is in memory is a
     /// page, however many keys there are.
     pub(crate) async fn list(&self, after: Option<&StorageKey>, limit: usize) -> Result<Page<StorageKey>> {

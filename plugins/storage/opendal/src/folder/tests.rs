@@ -46,7 +46,7 @@ async fn what_comes_and_goes_leaves_no_folder() {
     folder.prepare().await.unwrap();
     put(&folder, "parts/7/1").await;
     put(&folder, "parts/8/1").await;
-    folder.delete(&"parts/7/1".parse().unwrap()).await.unwrap();
+    folder.delete(&["parts/7/1".parse().unwrap()]).await.unwrap();
     assert!(!place.path().join("parts/7").exists());
     assert!(place.path().join("parts/8/1").exists());
     put(&folder, "parts/7/2").await;
@@ -64,7 +64,7 @@ async fn an_object_finds_its_folder_while_others_empty_it() {
                 for _ in 0..50 {
                     let key = format!("a/b/{n}");
                     put(&folder, &key).await;
-                    folder.delete(&key.parse().unwrap()).await.unwrap();
+                    folder.delete(&[key.parse().unwrap()]).await.unwrap();
                 }
             })
         })
