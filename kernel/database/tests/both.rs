@@ -89,3 +89,15 @@ fn a_url_of_another_database_is_refused_with_what_to_write() {
     let error = Database::check_url("mysql://localhost/x").unwrap_err().to_string();
     assert!(error.contains("postgres://USER:PASSWORD@HOST/NAME"), "{error}");
 }
+
+#[tokio::test]
+async fn what_was_committed_is_carried_into_the_file_by_a_checkpoint_and_not_by_the_commit() {
+    let scratch = ballast_database::testing::sqlite().await;
+    let file = || std::fs::metadata(scratch.url.trim_start_matches("sqlite://")).unwrap().len();
+    let before = file();
+    prepared(&scratch.database).await;
+    assert_eq!(file(), before);
+    scratch.database.checkpoint().await.unwrap();
+    assert!(file() > before + 50_000, "{before} bytes, and now {}", file());
+    assert_eq!(value_of(&scratch.database, "c4999").await.unwrap(), 0);
+}

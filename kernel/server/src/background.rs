@@ -14,6 +14,7 @@ const RECOVER: Duration = Duration::from_secs(60);
 /// How long a command's write may go unnoticed by a hub that serves beside it.
 pub const NOTICE: Duration = Duration::from_millis(250);
 const TIDY: Duration = Duration::from_secs(5);
+const CHECKPOINT: Duration = Duration::from_secs(1);
 const COLLECT: Duration = Duration::from_secs(60 * 60);
 
 /// The loops of a serving hub: they end when this is dropped.
@@ -27,6 +28,7 @@ impl Background {
             tokio::spawn(collect(hub.clone())),
             tokio::spawn(tidy(Arc::clone(serving))),
             tokio::spawn(notice(database.clone())),
+            tokio::spawn(checkpoint(database.clone())),
         ])
     }
 }
@@ -82,6 +84,17 @@ async fn notice(database: Database) {
         ticks.tick().await;
         if let Err(error) = database.notice_others().await {
             tracing::warn!(%error, "whether another process has written is not known; it is asked again");
+        }
+    }
+}
+
+/// So that no commit has to.
+async fn checkpoint(database: Database) {
+    let mut ticks = every(CHECKPOINT);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = database.checkpoint().await {
+            tracing::debug!(%error, "the database's log was not carried over; a commit will do it, or the next second");
         }
     }
 }
