@@ -45,6 +45,15 @@ def random_file(size: int, seed: int) -> Object:
         return Object(path, size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
+def warm(folder: Path) -> None:
+    """Reads the large files below a folder: some systems give up what nobody has read for a minute."""
+    for path in folder.rglob("*"):
+        if path.is_file() and path.stat().st_size >= MIB:
+            with path.open("rb", buffering=0) as file:
+                while file.read(MIB):
+                    pass
+
+
 def unseen(base: Object, name: str) -> Body:
     """Bytes as long as `base`, of which only the first 64 are other ones, made from `name`."""
     head = hashlib.sha512(name.encode()).digest()

@@ -33,7 +33,7 @@ http {{
 }}
 """
 
-SENDING = {"sendfile": "sendfile on; tcp_nopush on;", "copy": "sendfile off; output_buffers 2 512k;"}
+SENDING = {"sendfile": "sendfile on;", "copy": "sendfile off; output_buffers 2 512k;"}
 
 
 class Nginx(Server):

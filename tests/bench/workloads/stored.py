@@ -23,6 +23,7 @@ class Stored:
         s3s = bench.enter_context(S3sFs(bench.folder, root))
         # Put by itself, so that it knows its ETag: it hashes a file that it finds for every request.
         client.put(s3s.port, "/bucket/object.bin", data.Body(b"", base, base.sha256))
+        self._stores = {"ours": hub.data} | {name: root for name in ("s3s-fs", "nginx sendfile", "nginx copy")}
         self.servers = {
             "ours": hub,
             "s3s-fs": s3s,
@@ -52,6 +53,7 @@ class Stored:
 
         def action(server: str) -> float:
             result = {}
+            data.warm(self._stores[server])
             meters[server].take(lambda: result.update(loads[server].run(self.servers[server].port, connections)))
             assert result["bytes"] >= wanted, f"{server} sent {result['bytes']} of {wanted} bytes"
             return result["seconds"]
