@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// The longest buffer that is kept, in bytes.
-const LONGEST: usize = 256 * 1024;
+/// The longest buffer that is kept, in bytes: what is read at once, with the rest of the piece that it begins in.
+const LONGEST: usize = (super::pieces::AT_HAND + super::SMALL) as usize;
 
-/// The most that are kept: 8 MiB.
+/// The most that are kept: 10 MiB.
 const MOST: usize = 32;
 
 /// Those that nobody uses; the last one in is the first one out, since it is the warmest.

@@ -15,8 +15,8 @@ use bytes::Bytes;
 use super::buffer::Buffer;
 
 /// How much is read at once of what is in memory, in bytes: little enough to be in the processor's cache when it is
-/// checked and sent.
-const AT_HAND: u64 = 128 * 1024;
+/// checked and sent, and enough to keep the client awake meanwhile. Half as much costs a third more.
+pub(super) const AT_HAND: u64 = 256 * 1024;
 
 /// How much is read at once from a disk, in bytes. Reads of 4 KiB reach a twentieth of the speed of these.
 const AWAITED: u64 = 1024 * 1024;
