@@ -1,9 +1,10 @@
 //! What lies in a folder, and what stands at given paths.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use ballast_contract::ErrorKind;
-use ballast_contract::versioning::{CommitInfo, Entry, ListRequest, Node};
+use ballast_contract::versioning::{CommitInfo, Entry, FileRef, ListRequest, Node};
 use ballast_types::{CommitId, RepoPath, Revision};
 
 use crate::paging::page_size;
@@ -27,7 +28,7 @@ pub struct TreeEntry {
     /// In bytes. Of a folder, 0 unless the listing was expanded.
     pub size: u64,
     /// Of expanded listings.
-    pub last_commit: Option<CommitInfo>,
+    pub last_commit: Option<Arc<CommitInfo>>,
 }
 
 /// A page of a folder.
@@ -93,50 +94,62 @@ impl Readable {
     }
 
     /// Every file of a commit; none where there are more than an answer can hold, and the pages of `tree` are the way.
-    pub async fn siblings(&self, commit: CommitId) -> Result<Option<Vec<TreeEntry>>> {
+    pub async fn siblings(&self, commit: CommitId) -> Result<Option<Vec<Entry>>> {
         let (mut files, mut after) = (vec![], None);
         loop {
             let request =
                 ListRequest { repo: self.key(), at: commit, folder: None, recursive: true, after, limit: PAGE };
-            let page = self.hub.engine().list(&request).await?;
-            let is_file = |entry: &Entry| !matches!(entry.node, Node::Directory { .. });
-            files.extend(page.items.into_iter().filter(is_file));
+            let mut page = self.hub.engine().list(&request).await?;
+            page.items.retain(|entry| !is_folder(entry));
+            files.append(&mut page.items);
             after = page.next;
             match after {
                 _ if files.len() > MAX_SIBLINGS => return Ok(None),
-                None => return self.described(commit, files, false).await.map(Some),
+                None => return Ok(Some(files)),
                 Some(_) => {}
             }
         }
     }
 
     async fn described(&self, commit: CommitId, entries: Vec<Entry>, expand: bool) -> Result<Vec<TreeEntry>> {
-        let mut sizes = HashMap::new();
-        let mut commits = HashMap::new();
-        let mut last = vec![None; entries.len()];
-        if expand && !entries.is_empty() {
-            let engine = self.hub.engine();
-            let folders = entries.iter().filter(|entry| matches!(entry.node, Node::Directory { .. }));
-            let folders: Vec<RepoPath> = folders.map(|entry| entry.path.clone()).collect();
-            let sums = engine.folder_sizes(self.key(), commit, &folders).await?;
-            sizes.extend(folders.into_iter().zip(sums));
-            let paths: Vec<RepoPath> = entries.iter().map(|entry| entry.path.clone()).collect();
-            last = engine.last_commits(self.key(), commit, &paths).await?;
-            let mut ids: Vec<CommitId> = last.iter().flatten().copied().collect();
-            ids.sort_unstable();
-            ids.dedup();
-            let infos = engine.commits(self.key(), &ids).await?;
-            commits.extend(infos.into_iter().flatten().map(|info| (info.id, info)));
+        match expand {
+            false => Ok(entries.into_iter().map(TreeEntry::plain).collect()),
+            true => self.expanded(commit, entries).await,
         }
-        let describe = |(entry, last): (Entry, Option<CommitId>)| TreeEntry {
-            size: match entry.node.file() {
-                Some(file) => file.size(),
-                None => sizes.get(&entry.path).copied().flatten().unwrap_or(0),
-            },
-            last_commit: last.and_then(|id| commits.get(&id).cloned()),
-            path: entry.path,
-            node: entry.node,
+    }
+
+    async fn expanded(&self, commit: CommitId, entries: Vec<Entry>) -> Result<Vec<TreeEntry>> {
+        if entries.is_empty() {
+            return Ok(vec![]);
+        }
+        let engine = self.hub.engine();
+        let folders: Vec<RepoPath> =
+            entries.iter().filter(|entry| is_folder(entry)).map(|entry| entry.path.clone()).collect();
+        let sums = engine.folder_sizes(self.key(), commit, &folders).await?;
+        let sizes: HashMap<RepoPath, Option<u64>> = folders.into_iter().zip(sums).collect();
+        let paths: Vec<RepoPath> = entries.iter().map(|entry| entry.path.clone()).collect();
+        let last = engine.last_commits(self.key(), commit, &paths).await?;
+        let mut ids: Vec<CommitId> = last.iter().flatten().copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let infos = engine.commits(self.key(), &ids).await?;
+        let commits: HashMap<CommitId, Arc<CommitInfo>> =
+            infos.into_iter().flatten().map(|info| (info.id, Arc::new(info))).collect();
+        let describe = |(entry, last): (Entry, Option<CommitId>)| {
+            let plain = TreeEntry::plain(entry);
+            let size = sizes.get(&plain.path).copied().flatten().unwrap_or(plain.size);
+            TreeEntry { size, last_commit: last.and_then(|id| commits.get(&id).cloned()), ..plain }
         };
         Ok(entries.into_iter().zip(last).map(describe).collect())
     }
+}
+
+impl TreeEntry {
+    fn plain(Entry { path, node }: Entry) -> Self {
+        Self { path, size: node.file().map_or(0, FileRef::size), last_commit: None, node }
+    }
+}
+
+fn is_folder(entry: &Entry) -> bool {
+    matches!(entry.node, Node::Directory { .. })
 }

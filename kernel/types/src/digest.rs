@@ -63,6 +63,13 @@ macro_rules! digest {
             }
         }
 
+        /// The digits, without the ways of `Display`.
+        impl From<$name> for String {
+            fn from(digest: $name) -> Self {
+                hex::encode(digest.0)
+            }
+        }
+
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)

@@ -265,7 +265,7 @@ async fn described(
         _ => Arc::default(),
     };
     let used_storage = if asked("usedStorage") { Some(repository.used_storage().await?) } else { None };
-    let siblings = siblings.map(|files| files.iter().map(|file| Sibling::new(file, blobs)).collect());
+    let siblings = siblings.map(|files| files.into_iter().map(|file| Sibling::new(file, blobs)).collect());
     let value = RepositoryView { siblings, used_storage, ..RepositoryView::from(info).with_card(&card) };
     Ok(Selected { value, fields, next: None })
 }

@@ -1,5 +1,5 @@
-use ballast_contract::versioning::Node;
-use ballast_services::{Card, RepositoryInfo, TreeEntry};
+use ballast_contract::versioning::{Entry, FileRef, Node};
+use ballast_services::{Card, RepositoryInfo};
 use ballast_types::{RepoKind, Visibility, git};
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
@@ -162,22 +162,22 @@ impl LfsFile {
     /// None for what git holds itself.
     pub fn of(node: &Node) -> Option<Self> {
         let file = node.file().filter(|file| file.is_lfs())?;
-        let (oid, size) = (file.sha256().to_string(), file.size());
+        let (oid, size) = (String::from(file.sha256()), file.size());
         let pointer_size = git::pointer(file.sha256(), size).len() as u64;
         Some(Self { sha256: oid.clone(), oid, size, pointer_size })
     }
 }
 
 impl Sibling {
-    pub fn new(entry: &TreeEntry, blobs: bool) -> Self {
-        let rfilename = entry.path.to_string();
+    pub fn new(Entry { path, node }: Entry, blobs: bool) -> Self {
+        let rfilename = path.into();
         match blobs {
             false => Self { rfilename, size: None, blob_id: None, lfs: None },
             true => Self {
                 rfilename,
-                size: Some(entry.size),
-                blob_id: Some(entry.node.oid().to_string()),
-                lfs: LfsFile::of(&entry.node),
+                size: Some(node.file().map_or(0, FileRef::size)),
+                blob_id: Some(node.oid().into()),
+                lfs: LfsFile::of(&node),
             },
         }
     }

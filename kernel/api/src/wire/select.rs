@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use ballast_contract::{Error, ErrorKind};
+use ballast_services::Failure;
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::payload::Json;
@@ -9,6 +11,11 @@ use poem_openapi::registry::{MetaResponses, Registry};
 use poem_openapi::types::{ToJSON, Type};
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::error::ApiError;
+
+/// The memory that a list begins with, in bytes: most fit.
+const LIST: usize = 4096;
 
 /// JSON of which only these top-level fields (and `id`) are sent; none sends all.
 pub struct Selected<T> {
@@ -20,8 +27,16 @@ pub struct Selected<T> {
 
 /// A value as JSON, written at once: the document's own `to_json` would make a tree of it first, which costs a list
 /// more than everything else does.
-pub fn written(value: &(impl Serialize + Sync)) -> Response {
-    poem::web::Json(value).into_response()
+pub fn written(value: &impl Serialize) -> Response {
+    let mut json = Vec::with_capacity(LIST);
+    match serde_json::to_writer(&mut json, value) {
+        Ok(()) => Response::builder().content_type("application/json; charset=utf-8").body(json),
+        // What is written here has no map whose keys are not text, and no other way to fail.
+        Err(error) => {
+            let fault = Error::new(ErrorKind::Internal, "api.write", "an answer cannot be said in JSON");
+            ApiError::from(Failure::Broken(fault.with_source(error))).into_response()
+        }
+    }
 }
 
 impl<T: Serialize + Send + Sync> IntoResponse for Selected<T> {
@@ -70,7 +85,7 @@ impl<T: Serialize + ToJSON + Type> ApiResponse for Selected<T> {
 mod tests {
     use super::*;
     use crate::wire::commit::{FormattedText, HistoryUser};
-    use crate::wire::tree::LastCommit;
+    use crate::wire::tree::{LastCommit, TreeItemKind};
     use crate::wire::{HistoryItem, LfsFile, RepositoryView, Sibling, TreeItem};
 
     fn said_twice(value: &(impl Serialize + ToJSON)) {
@@ -85,9 +100,9 @@ mod tests {
     fn what_is_written_is_what_the_document_says() {
         let text = || "x".to_owned();
         let last_commit = LastCommit { id: text(), title: text(), date: text() };
-        let (kind, path, oid) = (text(), text(), text());
+        let (path, oid) = (text(), text());
         let item = TreeItem {
-            kind,
+            kind: TreeItemKind::Submodule,
             path,
             size: 3,
             oid,

@@ -1,6 +1,6 @@
 use ballast_contract::versioning::Node;
 use ballast_services::TreeEntry;
-use poem_openapi::Object;
+use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
 use super::LfsFile;
@@ -10,10 +10,9 @@ use super::LfsFile;
 #[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 #[serde(rename_all = "camelCase")]
 pub struct TreeItem {
-    /// `file`, `directory` or `submodule`.
     #[oai(rename = "type")]
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: TreeItemKind,
     pub path: String,
     /// In bytes. Of a directory, 0 unless `expand` was asked for, and then the sum of what lies below.
     pub size: u64,
@@ -30,6 +29,16 @@ pub struct TreeItem {
     pub last_modified: Option<String>,
 }
 
+/// What stands at a path. A symbolic link is a file: clients know no other word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum TreeItemKind {
+    File,
+    Directory,
+    Submodule,
+}
+
 /// The commit that last changed a path.
 #[derive(Debug, Object, Serialize)]
 pub struct LastCommit {
@@ -41,20 +50,20 @@ pub struct LastCommit {
 impl From<TreeEntry> for TreeItem {
     fn from(entry: TreeEntry) -> Self {
         let kind = match entry.node {
-            Node::Directory { .. } => "directory",
-            Node::Submodule { .. } => "submodule",
-            Node::File { .. } | Node::Symlink { .. } => "file",
+            Node::Directory { .. } => TreeItemKind::Directory,
+            Node::Submodule { .. } => TreeItemKind::Submodule,
+            Node::File { .. } | Node::Symlink { .. } => TreeItemKind::File,
         };
         let last_commit = entry.last_commit.map(|commit| LastCommit {
-            id: commit.id.to_string(),
+            id: commit.id.into(),
             title: commit.message.lines().next().unwrap_or_default().to_owned(),
             date: commit.time.to_string(),
         });
         Self {
-            kind: kind.to_owned(),
-            path: entry.path.to_string(),
+            kind,
+            path: entry.path.into(),
             size: entry.size,
-            oid: entry.node.oid().to_string(),
+            oid: entry.node.oid().into(),
             lfs: LfsFile::of(&entry.node),
             last_modified: last_commit.as_ref().map(|commit| commit.date.clone()),
             last_commit,

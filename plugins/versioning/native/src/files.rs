@@ -143,7 +143,7 @@ impl Files {
         let values = unknown.flat_map(|(piece, _)| piece.leaf.values());
         let with_bytes = values.filter(|value| has_bytes(value.mode) == Some(true));
         let fetched = self.fetch(repo, with_bytes.map(|value| (value.oid, value.lfs)).collect()).await?;
-        let mut nodes = Vec::new();
+        let mut nodes = Vec::with_capacity(pieces.iter().map(|piece| piece.range.len()).sum());
         for (piece, facts) in pieces.iter().zip(known) {
             let values = piece.leaf.values();
             let facts = facts.or_else(|| {

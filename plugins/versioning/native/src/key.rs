@@ -50,10 +50,13 @@ pub fn split(path: &str) -> (&str, &str) {
 
 /// Folder and name joined again.
 pub fn join(folder: &str, name: &str) -> String {
-    match folder {
-        "" => name.to_owned(),
-        _ => format!("{folder}/{name}"),
+    let mut path = String::with_capacity(folder.len() + 1 + name.len());
+    path.push_str(folder);
+    if !folder.is_empty() {
+        path.push('/');
     }
+    path.push_str(name);
+    path
 }
 
 /// Every folder above a path, outermost first, without the root.
@@ -63,8 +66,7 @@ pub fn ancestors(path: &str) -> impl DoubleEndedIterator<Item = &str> {
 
 /// The last part of a key, as git's tree holds it: no slash behind a folder's name.
 pub fn name(key: &[u8]) -> &[u8] {
-    let start = key.windows(2).position(|pair| pair == b"//").map_or(0, |at| at + 2);
-    bare(&key[start..])
+    bare(&key[border(key).map_or(0, |at| at + 2)..])
 }
 
 /// A name without the slash of a folder.
@@ -74,8 +76,14 @@ pub fn bare(name: &[u8]) -> &[u8] {
 
 /// The path of a key; none where the bytes are no key.
 pub fn path(key: &[u8]) -> Option<String> {
-    let (folder, name) = std::str::from_utf8(key).ok()?.split_once("//")?;
+    let (text, border) = (std::str::from_utf8(key).ok()?, border(key)?);
+    let (folder, name) = (&text[..border], &text[border + 2..]);
     Some(join(folder, name.strip_suffix('/').unwrap_or(name)))
+}
+
+/// Where the two slashes begin that follow the folder.
+fn border(key: &[u8]) -> Option<usize> {
+    key.windows(2).position(|pair| pair == b"//")
 }
 
 #[cfg(test)]

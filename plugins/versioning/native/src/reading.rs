@@ -56,8 +56,10 @@ impl Native {
         let (found, next) = page(&mut walk, root, range, limit).await?;
         let nodes = self.files.entries(*repo, &found).await?;
         let keys = found.iter().flat_map(|Piece { leaf, range, .. }| range.clone().map(|at| leaf.key(at)));
-        let entries = keys.zip(nodes);
-        let items = entries.map(|(key, node)| Ok(Entry { path: path(key)?, node })).collect::<Result<_>>()?;
+        let mut items = Vec::with_capacity(nodes.len());
+        for (key, node) in keys.zip(nodes) {
+            items.push(Entry { path: path(key)?, node });
+        }
         Ok(Page { items, next })
     }
 
@@ -142,7 +144,7 @@ async fn page(
 /// The path of a key of the map.
 pub fn path(key: &[u8]) -> Result<RepoPath> {
     let text = key::path(key).ok_or_else(no_path)?;
-    text.parse().map_err(|error| no_path().with_source(error))
+    text.try_into().map_err(|error| no_path().with_source(error))
 }
 
 fn no_path() -> Error {
