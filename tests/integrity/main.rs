@@ -7,8 +7,6 @@
 mod journey;
 #[path = "../protocol/mutant.rs"]
 mod mutant;
-#[path = "../protocol/polled.rs"]
-mod polled;
 #[path = "../protocol/world.rs"]
 #[allow(dead_code)]
 mod world;

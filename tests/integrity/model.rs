@@ -9,12 +9,12 @@ use ballast_services::{
     CommitHeader, CommitOperation, Delivery, Depth, Failure, Finding, LfsObject, LfsUpload, NewRepository, TreeOptions,
     VerifyOptions, Writable,
 };
+use ballast_testkit::polled;
 use ballast_types::{ByteRange, CommitId, RepoKind, Revision, Sha256};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::journey::sha256;
-use crate::polled;
 use crate::schedule::{Fate, Step};
 use crate::world::World;
 

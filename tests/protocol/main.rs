@@ -9,12 +9,12 @@
 
 mod journey;
 mod mutant;
-mod polled;
 mod world;
 
 use std::time::Duration;
 
 use ballast_database::on_both;
+use ballast_testkit::polled;
 
 use journey::{Journey, Outcome};
 use world::World;

@@ -1,33 +1,17 @@
 //! A process that goes away at any point leaves garbage that is swept, and never a hole.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use async_trait::async_trait;
 use ballast_content::{Content, Expected, NewUpload};
 use ballast_contract::storage::{LocalFiles, Storage, StorageKey, StorageWriter, UploadedPart};
 use ballast_contract::{ByteStream, Component, Page, Result};
+use ballast_testkit::polled;
 use ballast_types::{ByteRange, LeaseId};
 use bytes::Bytes;
 use tokio::sync::{Notify, RwLock};
 
 use crate::world::{ALICE, World, body, pattern, sha256, store_all};
-
-/// Runs a future until it has waited this often, then drops it. Answers whether it came to its end.
-async fn cut<T>(after: usize, future: impl Future<Output = T>) -> Option<T> {
-    let (mut future, mut waited) = (pin!(future), 0);
-    std::future::poll_fn(|context| match future.as_mut().poll(context) {
-        Poll::Ready(done) => Poll::Ready(Some(done)),
-        Poll::Pending if waited == after => Poll::Ready(None),
-        Poll::Pending => {
-            waited += 1;
-            Poll::Pending
-        }
-    })
-    .await
-}
 
 /// Everything that writes, in one go.
 async fn write_all(content: Content, lease: LeaseId) {
@@ -138,9 +122,9 @@ in_each_world! {
         let under_way = Arc::new(RwLock::new(()));
         let commits = Commits::Finished(under_way.clone());
         let node = world.node_over(Arc::new(Watched { inner: world.storage.clone(), commits }));
-        for point in 0.. {
+        for point in 1.. {
             let lease = world.lease(ALICE).await;
-            let done = cut(point, write_all(node.clone(), lease)).await;
+            let done = polled::at_most(&mut Box::pin(write_all(node.clone(), lease)), point).await;
             // The sweeps of this test have no grace: a commit that storage has begun has to be over before them.
             drop(under_way.write().await);
             // What holdings were left are those of a commit under way: recovery gives it up.
