@@ -14,3 +14,4 @@ mod headers;
 mod http2;
 mod siege;
 mod slow;
+mod unread;

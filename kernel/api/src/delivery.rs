@@ -2,6 +2,7 @@
 
 mod buffer;
 mod pieces;
+mod room;
 
 use ballast_services::{Delivery, Failure};
 use futures::TryStreamExt;
@@ -9,6 +10,7 @@ use futures::stream::try_unfold;
 use poem::Body;
 
 use pieces::Pieces;
+use room::Room;
 
 /// Files up to this length go out in one piece, in bytes.
 const SMALL: u64 = 64 * 1024;
@@ -17,14 +19,21 @@ const SMALL: u64 = 64 * 1024;
 pub async fn body(delivery: Delivery) -> Result<Body, Failure> {
     match delivery {
         Delivery::File { file, range, checks } if range.len() <= SMALL => {
-            let piece = Pieces::new(file, range, checks).next().await?;
+            let piece = Pieces::new(file, range, checks, Room::new()).next().await?;
             Ok(piece.map_or_else(Body::empty, |(bytes, _)| Body::from_bytes(bytes)))
         }
         Delivery::File { file, range, checks } => {
-            let pieces = try_unfold(Pieces::new(file, range, checks), Pieces::next);
+            let pieces = try_unfold(Pieces::new(file, range, checks, Room::new()), Pieces::next);
             Ok(Body::from_bytes_stream(pieces.map_err(std::io::Error::other)))
         }
-        Delivery::Stream(stream) => Ok(Body::from_bytes_stream(stream.map_err(std::io::Error::other))),
+        Delivery::Stream(stream) => {
+            let room = Room::new();
+            let pieces = stream.and_then(move |bytes| {
+                let room = room.clone();
+                async move { Ok(room.take(bytes).await) }
+            });
+            Ok(Body::from_bytes_stream(pieces.map_err(std::io::Error::other)))
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Pace {
     working: AtomicU32,
     read: AtomicU64,
     written: AtomicU64,
+    /// The client takes nothing of what is there for it.
+    full: AtomicBool,
     end: Notify,
 }
 
@@ -32,7 +34,7 @@ pub struct Counts {
     pub requests: u64,
     /// Requests that are not answered to their end yet.
     pub under_way: u32,
-    /// Those of them in which it is the hub's turn.
+    /// Those of them in which it is the hub's turn; none while the client takes nothing of what is there for it.
     pub working: u32,
     /// Bytes that came, headers and all.
     pub read: u64,
@@ -45,16 +47,21 @@ impl Pace {
         Counts {
             requests: self.requests.load(Relaxed),
             under_way: self.under_way.load(Relaxed),
-            working: self.working.load(Relaxed),
+            working: if self.full.load(Relaxed) { 0 } else { self.working.load(Relaxed) },
             read: self.read.load(Relaxed),
             written: self.written.load(Relaxed),
         }
     }
 
-    /// Adds bytes that came, and bytes that went.
-    pub fn count(&self, read: u64, written: u64) {
-        self.read.fetch_add(read, Relaxed);
-        self.written.fetch_add(written, Relaxed);
+    /// Adds bytes that came.
+    pub fn came(&self, bytes: u64) {
+        self.read.fetch_add(bytes, Relaxed);
+    }
+
+    /// Adds bytes that went, or says that none do at the moment.
+    pub fn went(&self, bytes: Option<u64>) {
+        self.full.store(bytes.is_none(), Relaxed);
+        self.written.fetch_add(bytes.unwrap_or_default(), Relaxed);
     }
 
     /// Asks whoever serves the connection to drop it.
@@ -80,8 +87,10 @@ impl Counted {
     }
 
     fn wrote(&self, answer: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(count)) = &answer {
-            self.pace.count(0, *count as u64);
+        match &answer {
+            Poll::Ready(Ok(count)) => self.pace.went(Some(*count as u64)),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => self.pace.went(None),
         }
         answer
     }
@@ -91,7 +100,7 @@ impl AsyncRead for Counted {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let answer = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        self.pace.count((buffer.filled().len() - before) as u64, 0);
+        self.pace.came((buffer.filled().len() - before) as u64);
         answer
     }
 }

@@ -11,6 +11,13 @@ fn places(most: usize) -> Arc<Places> {
     Places::new(most, HEADER, IDLE)
 }
 
+/// The only place of a listener, taken.
+fn taken() -> (Arc<Places>, Place) {
+    let places = places(1);
+    let place = places.find().unwrap();
+    (places, place)
+}
+
 /// How a connection stands so many seconds after it was last judged.
 fn after(places: &Places, number: u64, seconds: u64) -> Standing {
     let mut held = places.held();
@@ -41,16 +48,14 @@ impl Body for Silence {
 
 #[test]
 fn a_connection_that_never_asks_is_ended_after_the_time_for_headers() {
-    let places = places(1);
-    let place = places.find().unwrap();
+    let (places, place) = taken();
     assert!(matches!(after(&places, place.number, 19), Standing::Waiting(_)));
     assert_eq!(after(&places, place.number, 1), Standing::Over);
 }
 
 #[test]
 fn a_connection_between_requests_may_wait_for_longer_unless_it_has_begun_the_next() {
-    let places = places(1);
-    let place = places.find().unwrap();
+    let (places, place) = taken();
     drop(Exchange::begin(Arc::clone(&place.pace)));
     assert!(matches!(after(&places, place.number, 0), Standing::Waiting(_)));
     assert!(matches!(after(&places, place.number, 299), Standing::Waiting(_)));
@@ -58,14 +63,13 @@ fn a_connection_between_requests_may_wait_for_longer_unless_it_has_begun_the_nex
 
     drop(Exchange::begin(Arc::clone(&place.pace)));
     assert!(matches!(after(&places, place.number, 0), Standing::Waiting(_)));
-    place.pace.count(1, 0);
+    place.pace.came(1);
     assert_eq!(after(&places, place.number, 20), Standing::Over);
 }
 
 #[test]
 fn while_the_hub_works_nothing_is_held_against_the_client() {
-    let places = places(1);
-    let place = places.find().unwrap();
+    let (places, place) = taken();
     let _exchange = Exchange::begin(Arc::clone(&place.pace));
     assert_eq!(after(&places, place.number, 100_000), Standing::Busy);
     places.make_room();
@@ -74,25 +78,23 @@ fn while_the_hub_works_nothing_is_held_against_the_client() {
 
 #[test]
 fn a_body_that_drips_is_slow_and_then_over_and_one_that_moves_is_neither() {
-    let places = places(1);
-    let place = places.find().unwrap();
+    let (places, place) = taken();
     let exchange = Exchange::begin(Arc::clone(&place.pace));
     assert_eq!(after(&places, place.number, 0), Standing::Busy);
     assert!(!poll(&mut Watched::coming(Silence, Arc::clone(&exchange))));
     assert_eq!(after(&places, place.number, 19), Standing::Busy);
-    place.pace.count(100, 0);
+    place.pace.came(100);
     assert!(matches!(after(&places, place.number, 1), Standing::Slow(_)));
-    place.pace.count(SLOWEST * 300, 0);
+    place.pace.came(SLOWEST * 300);
     assert_eq!(after(&places, place.number, 0), Standing::Busy);
     assert!(matches!(after(&places, place.number, 299), Standing::Slow(_)));
-    place.pace.count(SLOWEST * 300 - 1, 0);
+    place.pace.came(SLOWEST * 300 - 1);
     assert_eq!(after(&places, place.number, 1), Standing::Over);
 }
 
 #[test]
 fn an_answer_that_nobody_reads_is_the_clients_turn() {
-    let places = places(1);
-    let place = places.find().unwrap();
+    let (places, place) = taken();
     let exchange = Exchange::begin(Arc::clone(&place.pace));
     let mut body = Watched::going(String::from("answer"), Arc::clone(&exchange));
     assert_eq!(after(&places, place.number, 0), Standing::Busy);
@@ -101,6 +103,20 @@ fn an_answer_that_nobody_reads_is_the_clients_turn() {
     assert_eq!(after(&places, place.number, 280), Standing::Over);
     drop((body, exchange));
     assert!(matches!(after(&places, place.number, 0), Standing::Waiting(_)));
+}
+
+#[test]
+fn while_the_client_takes_nothing_it_is_its_turn_whatever_the_hub_would_do() {
+    let (places, place) = taken();
+    let _exchange = Exchange::begin(Arc::clone(&place.pace));
+    place.pace.went(Some(1));
+    assert_eq!(after(&places, place.number, 100_000), Standing::Busy);
+    place.pace.went(None);
+    assert!(matches!(after(&places, place.number, 299), Standing::Slow(_)));
+    place.pace.went(Some(1));
+    assert_eq!(after(&places, place.number, 1), Standing::Busy);
+    place.pace.went(None);
+    assert_eq!(after(&places, place.number, 300), Standing::Over);
 }
 
 #[tokio::test]
