@@ -100,19 +100,36 @@ fn is_clean(answer: &Answer, refusals: &[(u16, &str)]) {
 const FULL: (u16, &str) = (507, "InsufficientStorage");
 const UNAVAILABLE: (u16, &str) = (503, "Unavailable");
 
-#[test]
-fn a_full_disk_refuses_writes_and_goes_on_reading() {
+/// While a disk is so, each write is refused with this and changes nothing, and all is read; afterwards all works.
+fn refuses_until_it_is_mended(refusal: (u16, &str), break_it: impl Fn(&Faults), mend_it: impl Fn(&Faults)) {
     let scene = Scene::new();
-    scene.faults.leave_room(Some(0));
     let before = scene.repository.state();
+    break_it(&scene.faults);
     for answer in scene.write_all(0) {
-        is_clean(&answer, &[FULL]);
-        assert_eq!(answer.status, 507, "{}", answer.asked);
+        is_clean(&answer, &[refusal]);
+        assert_eq!(answer.status, refusal.0, "{}", answer.asked);
     }
     scene.reads();
     assert_eq!(scene.repository.state(), before);
-    scene.faults.leave_room(None);
+    mend_it(&scene.faults);
     scene.recovers(1);
+}
+
+#[test]
+fn a_full_disk_refuses_writes_and_goes_on_reading() {
+    refuses_until_it_is_mended(FULL, |disk| disk.leave_room(Some(0)), |disk| disk.leave_room(None));
+}
+
+#[test]
+fn a_disk_that_may_only_be_read_is_read() {
+    let read_only = |disk: &Faults| disk.fail_writes(Some(DiskError::ReadOnly));
+    refuses_until_it_is_mended(UNAVAILABLE, read_only, |disk| disk.fail_writes(None));
+}
+
+#[test]
+fn what_could_not_be_synced_is_not_acknowledged() {
+    let broken = |disk: &Faults| disk.fail_syncs(Some(DiskError::Broken));
+    refuses_until_it_is_mended(UNAVAILABLE, broken, |disk| disk.fail_syncs(None));
 }
 
 #[test]
@@ -135,36 +152,6 @@ fn wherever_a_disk_becomes_full_an_answer_is_right() {
     }
     assert!(refused > 24, "{refused} refusals");
     scene.recovers(100);
-}
-
-#[test]
-fn a_disk_that_may_only_be_read_is_read() {
-    let scene = Scene::new();
-    let before = scene.repository.state();
-    scene.faults.fail_writes(Some(DiskError::ReadOnly));
-    for answer in scene.write_all(0) {
-        is_clean(&answer, &[UNAVAILABLE]);
-        assert_eq!(answer.status, 503, "{}", answer.asked);
-    }
-    scene.reads();
-    assert_eq!(scene.repository.state(), before);
-    scene.faults.fail_writes(None);
-    scene.recovers(1);
-}
-
-#[test]
-fn what_could_not_be_synced_is_not_acknowledged() {
-    let scene = Scene::new();
-    let before = scene.repository.state();
-    scene.faults.fail_syncs(Some(DiskError::Broken));
-    for answer in scene.write_all(0) {
-        is_clean(&answer, &[UNAVAILABLE]);
-        assert_eq!(answer.status, 503, "{}", answer.asked);
-    }
-    scene.reads();
-    assert_eq!(scene.repository.state(), before);
-    scene.faults.fail_syncs(None);
-    scene.recovers(1);
 }
 
 fn serve(deployment: &Deployment) -> Outcome {

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::failure::Failure;
-use crate::rows::{blob_of, sha256_of};
+use crate::rows::{ObjectRow, blob_of, sha256_of};
 use crate::schema::{blobs, holdings, lease_blobs, leases, locations, objects};
 use crate::{Blob, Content};
 
@@ -78,19 +78,6 @@ pub struct ObjectStory {
     pub blobs: Vec<Sha256>,
 }
 
-#[derive(Queryable)]
-struct ObjectColumns {
-    id: i64,
-    storage: String,
-    key: String,
-    packed: bool,
-    size: i64,
-    gone: i64,
-    created: i64,
-    lease: Option<i64>,
-    deleting: bool,
-}
-
 impl Content {
     /// The story of a blob; none where it is not stored.
     pub async fn find_blob_story(&self, sha256: Sha256) -> Result<Option<BlobStory>> {
@@ -136,19 +123,9 @@ for_both! {
     }
 
     pub async fn tell_objects(c: &mut Connection, key: String) -> Result<Vec<ObjectStory>, Failure> {
-        let rows = objects::table.filter(objects::key.eq(key)).order(objects::storage).select((
-            objects::id,
-            objects::storage,
-            objects::key,
-            objects::packed,
-            objects::size,
-            objects::gone,
-            objects::created,
-            objects::lease,
-            objects::deleting,
-        ));
+        let rows = objects::table.filter(objects::key.eq(key)).order(objects::storage);
         let mut told = Vec::new();
-        for row in rows.load::<ObjectColumns>(c).await? {
+        for row in rows.load::<ObjectRow>(c).await? {
             let here = || locations::table.filter(locations::object.eq(row.id));
             let count: i64 = here().count().get_result(c).await?;
             let digests: Vec<Vec<u8>> = here().order(locations::start).limit(MOST).select(locations::sha256).load(c).await?;

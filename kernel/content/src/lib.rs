@@ -26,6 +26,7 @@ mod holdings;
 mod leases;
 mod multipart;
 mod objects;
+mod orphans;
 mod plan;
 mod prune;
 mod receive;
@@ -51,9 +52,10 @@ pub use delivery::Delivery;
 pub use explain::{BlobStory, HolderStory, LeaseStory, ObjectStory, PlaceStory};
 pub use holdings::Settlement;
 pub use multipart::{NewUpload, Upload, UploadId};
+pub use orphans::Orphan;
 pub use prune::Pruned;
 pub use small::SmallBatch;
-pub use survey::{Counted, Depth, Orphan, Pack, Standing};
+pub use survey::{Counted, Depth, Pack, Standing};
 pub use sweep::Swept;
 
 /// Immutable bytes that are stored and verified.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use ballast_contract::Error;
 use ballast_database::{for_both, read};
 use ballast_types::{RepoKey, ReservationId, Sha256, Timestamp};
-use diesel::dsl::{count_star, exists, not};
+use diesel::dsl::{count_star, exists, not, sql};
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 
 use crate::Content;
@@ -63,9 +64,9 @@ impl Content {
             }
         }
         self.plan_objects(leaving, &mut swept).await?;
-        let (doomed, sizes, unfinished): (i64, Vec<i64>, i64) = read!(self.database(), leftovers(now, cutoff))?;
+        let (doomed, bytes, unfinished): (i64, i64, i64) = read!(self.database(), leftovers(now, cutoff))?;
         swept.objects += doomed.unsigned_abs() + unfinished.unsigned_abs();
-        swept.freed += sizes.iter().map(|size| size.unsigned_abs()).sum::<u64>();
+        swept.freed += bytes.unsigned_abs();
         Ok(swept)
     }
 
@@ -206,9 +207,11 @@ for_both! {
         Ok(rows.into_iter().map(touched).collect())
     }
 
-    /// Objects that are marked already, with their sizes, and those that were begun and never finished.
-    pub async fn leftovers(c: &mut Connection, now: Timestamp, cutoff: Timestamp) -> Result<(i64, Vec<i64>, i64), Failure> {
-        let doomed = objects::table.filter(objects::deleting.eq(true)).select(objects::size).load::<i64>(c).await?;
+    /// How many objects are marked already, their bytes, and how many were begun and never finished.
+    pub async fn leftovers(c: &mut Connection, now: Timestamp, cutoff: Timestamp) -> Result<(i64, i64, i64), Failure> {
+        let doomed = objects::table.filter(objects::deleting.eq(true));
+        let bytes = doomed.select(sql::<BigInt>("CAST(COALESCE(SUM(size), 0) AS BIGINT)")).first(c).await?;
+        let doomed = doomed.count().get_result(c).await?;
         let going_on = leases::table.filter(leases::expires.gt(now.0)).select(leases::id);
         let begun = objects::table.filter(objects::lease.is_not_null()).filter(objects::created.le(cutoff.0));
         let begun = begun.filter(objects::deleting.eq(false)).filter(objects::lease.assume_not_null().ne_all(going_on));
@@ -217,6 +220,6 @@ for_both! {
         let under_way = uploads::table.filter(uploads::lease.eq_any(going_on)).select(uploads::id);
         let joined = exists(parts::table.filter(parts::object.eq(objects::id)).filter(parts::upload.eq_any(under_way)));
         let unfinished = begun.filter(not(located)).filter(not(joined)).count().get_result(c).await?;
-        Ok((doomed.len() as i64, doomed, unfinished))
+        Ok((doomed, bytes, unfinished))
     }
 }

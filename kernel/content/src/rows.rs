@@ -25,7 +25,7 @@ pub(crate) struct BlobRow {
     pub(crate) sums: Option<Vec<u8>>,
 }
 
-#[derive(Insertable, Clone)]
+#[derive(Insertable, Queryable, Clone)]
 #[diesel(table_name = objects)]
 pub(crate) struct ObjectRow {
     pub(crate) id: i64,

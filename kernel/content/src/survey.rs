@@ -1,10 +1,9 @@
-//! What is stored, gone over from both sides: from the rows to the objects, and from the objects to the rows.
+//! What is stored, gone over from the rows to the objects. The way back is `orphans`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use ballast_contract::quota::Held;
-use ballast_contract::storage::StorageKey;
-use ballast_contract::{Error, ErrorKind, Page};
+use ballast_contract::{Error, ErrorKind};
 use ballast_database::{for_both, read};
 use ballast_types::git::{ObjectKind, object_id};
 use ballast_types::{ByteRange, RepoKey, Sha256};
@@ -61,15 +60,6 @@ pub enum Depth {
     Sizes,
     /// Also whether their bytes are those that were stored.
     Bytes,
-}
-
-/// An object that no row knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Orphan {
-    pub storage: String,
-    pub key: StorageKey,
-    /// In bytes.
-    pub size: u64,
 }
 
 /// What a repository is counted to hold, and what its holdings add up to; the two are one number.
@@ -140,13 +130,11 @@ impl Content {
         let verdict = match self.store(&pack.storage)?.stat(&key_of(&pack.key)?).await {
             Err(error) if error.is(ErrorKind::NotFound) => Some(Verdict::Missing),
             Err(error) => return Err(error),
-            Ok(length) if pack.size > 0 && length != pack.size => {
-                Some(Verdict::Damaged(format!("the object has {length} bytes and should have {}", pack.size)))
+            Ok(length) => {
+                let right = if pack.size > 0 { length == pack.size } else { length >= pack.end() };
+                let why = || format!("the object has {length} bytes and should have {}", pack.size.max(pack.end()));
+                (!right).then(|| Verdict::Damaged(why()))
             }
-            Ok(length) if length < pack.end() => {
-                Some(Verdict::Damaged(format!("the object has {length} bytes and should have {}", pack.end())))
-            }
-            Ok(_) => None,
         };
         let judge = |located: &Located| {
             let known = located.damaged.map(|_| Verdict::Damaged("this was found before".to_owned()));
@@ -186,7 +174,8 @@ impl Content {
             // A pack that was cut short still has what lies in front of the cut.
             Ok(length) => {
                 let stream = store.read(&key, ByteRange::whole(length.min(pack.end()))).await?;
-                let all = stream.try_fold(BytesMut::new(), |mut all, some| async move {
+                let room = BytesMut::with_capacity(usize::try_from(length.min(pack.end())).unwrap_or_default());
+                let all = stream.try_fold(room, |mut all, some| async move {
                     all.extend_from_slice(&some);
                     Ok(all)
                 });
@@ -219,41 +208,6 @@ impl Content {
         let found: Result<Vec<Sha256>, Failure> =
             found.and_then(|rows| rows.iter().map(|row| sha256_of(row)).collect());
         found.map_err(|failure| failure.during("content.survey"))
-    }
-
-    /// The storage instances.
-    pub fn storages(&self) -> Vec<String> {
-        self.inner.stores.keys().cloned().collect()
-    }
-
-    /// Objects of a storage instance that no row knows, page by page.
-    pub async fn list_orphans(&self, storage: &str, after: Option<StorageKey>, limit: usize) -> Result<Page<Orphan>> {
-        let store = self.store(storage)?;
-        let page = store.list(after.as_ref(), limit).await?;
-        let mut orphans = Vec::new();
-        let known = self.known_keys(storage, &page.items).await?;
-        for key in page.items {
-            if known.contains(key.as_str()) {
-                continue;
-            }
-            // Deleted between the listing and the rows it is no orphan, and a row that came first is known by now.
-            match store.stat(&key).await {
-                Err(error) if error.is(ErrorKind::NotFound) => {}
-                Err(error) => return Err(error),
-                Ok(size) => orphans.push(Orphan { storage: storage.to_owned(), key, size }),
-            }
-        }
-        Ok(Page { items: orphans, next: page.next })
-    }
-
-    async fn known_keys(&self, storage: &str, keys: &[StorageKey]) -> Result<HashSet<String>> {
-        let mut known = HashSet::new();
-        for piece in keys.chunks(PIECE) {
-            let piece: Vec<String> = piece.iter().map(ToString::to_string).collect();
-            let found: Result<Vec<String>, Failure> = read!(self.database(), list_known(storage.to_owned(), piece));
-            known.extend(found.map_err(|failure| failure.during("content.survey"))?);
-        }
-        Ok(known)
     }
 
     /// What a repository is counted to hold; none where it is never still for long enough.
@@ -329,11 +283,6 @@ for_both! {
         let placed = exists(locations::table.filter(locations::sha256.eq(blobs::sha256)));
         let query = blobs::table.filter(blobs::sha256.gt(after)).filter(not(placed));
         Ok(query.order(blobs::sha256).limit(limit).select(blobs::sha256).load(c).await?)
-    }
-
-    pub async fn list_known(c: &mut Connection, storage: String, keys: Vec<String>) -> Result<Vec<String>, Failure> {
-        let query = objects::table.filter(objects::storage.eq(storage)).filter(objects::key.eq_any(keys));
-        Ok(query.select(objects::key).load(c).await?)
     }
 
     /// The level, and what the holdings add up to; none where the level moved in between.
