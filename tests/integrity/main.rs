@@ -13,6 +13,7 @@ mod world;
 
 mod commands;
 mod flipped;
+mod linear;
 mod model;
 mod random;
 mod schedule;

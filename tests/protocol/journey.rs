@@ -26,7 +26,7 @@ pub fn sha256(bytes: &[u8]) -> Sha256 {
     Sha256(sha2::Sha256::digest(bytes).into())
 }
 
-fn new_repository(name: &str) -> NewRepository {
+pub fn new_repository(name: &str) -> NewRepository {
     let name = name.to_owned();
     NewRepository { kind: RepoKind::Model, name, organization: None, visibility: None, sdk: None }
 }

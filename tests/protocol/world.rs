@@ -14,6 +14,7 @@ use ballast_contract::storage::Storage;
 use ballast_contract::versioning::Versioning;
 use ballast_database::Database;
 use ballast_services::{Caller, Hub, LfsSettings, NewAccount, Parts, Settings};
+use ballast_storage_opendal::OpendalConfig;
 use ballast_types::{ByteRange, CommitId, RepoKey, RepoKind, Revision, Secret, Timestamp};
 use diesel_async::SimpleAsyncConnection;
 use futures::TryStreamExt;
@@ -100,8 +101,12 @@ async fn node(database: &Database, storage: &Arc<dyn Storage>, kind: Kind, ahead
 
 impl World {
     pub async fn new(database: &Database, kind: Kind) -> Self {
-        let config = serde_json::from_value(serde_json::json!({"scheme": "memory"})).unwrap();
-        let storage: Arc<dyn Storage> = Arc::new(ballast_storage_opendal::open(config).await.unwrap());
+        let storage = ballast_storage_opendal::open(OpendalConfig::memory()).await.unwrap();
+        Self::over(database, kind, Arc::new(storage)).await
+    }
+
+    /// One whose bytes go to this store.
+    pub async fn over(database: &Database, kind: Kind, storage: Arc<dyn Storage>) -> Self {
         storage.start().await.unwrap();
         let ahead = Arc::new(AtomicI64::new(0));
         let parts = node(database, &storage, kind, &ahead).await;
@@ -265,7 +270,7 @@ async fn first_user(hub: &Hub) -> Secret {
     operator.create_token(&user, &token).await.unwrap().value
 }
 
-async fn execute(database: &Database, statement: &'static str) {
+pub async fn execute(database: &Database, statement: &'static str) {
     let ballast_database::Connections::Sqlite { write, .. } = database.connections() else {
         unreachable!("the mutants run on SQLite")
     };

@@ -6,6 +6,8 @@
 //! it may have been moved or deleted since. Only the verdict on bytes is written down: damaged ones are not served any
 //! more, and those that turn out whole are served again.
 
+use std::collections::HashSet;
+
 use ballast_catalog::{RepoState, Repository};
 use ballast_content::{Depth, Examined, Pack, Standing, Verdict};
 use ballast_contract::ErrorKind;
@@ -113,12 +115,14 @@ struct Verifying<'a> {
     options: VerifyOptions,
     progress: Progress,
     told: &'a mut Told<'a>,
+    /// The repository that was last called by its name: findings come repository by repository.
+    called: Option<(RepoKey, String)>,
 }
 
 impl Operator {
     /// Goes over all that is stored. Whoever drops this early has been told what was found so far.
     pub async fn verify_storage<'a>(&'a self, options: VerifyOptions, told: &'a mut Told<'a>) -> Result<Progress> {
-        let mut verifying = Verifying { hub: &self.hub, options, progress: Progress::default(), told };
+        let mut verifying = Verifying { hub: &self.hub, options, progress: Progress::default(), told, called: None };
         verifying.repositories().await?;
         verifying.objects().await?;
         verifying.unplaced().await?;
@@ -193,17 +197,15 @@ impl Verifying<'_> {
     }
 
     async fn names(&mut self, repo: RepoKey) -> Result<()> {
-        let mut after = None;
+        let mut after: Option<String> = None;
         loop {
-            let page = match self.hub.engine().contents(repo, after, PAGE).await {
+            let page = match self.hub.engine().contents(repo, after.clone(), PAGE).await {
                 Err(error) if error.is(ErrorKind::NotFound) => return Ok(()),
                 page => page?,
             };
-            let standing = self.hub.content().standing(repo, &page.items).await?;
-            for (sha256, standing) in page.items.iter().zip(standing) {
-                if standing != Standing::Kept {
-                    self.not_kept(repo, *sha256).await?;
-                }
+            let missing = self.not_kept(repo, &page.items).await?;
+            if !missing.is_empty() {
+                self.unless_let_go(repo, after, missing.into_iter().map(|(sha256, _)| sha256).collect()).await?;
             }
             self.progress.names += page.items.len() as u64;
             self.go_on();
@@ -215,21 +217,37 @@ impl Verifying<'_> {
         Ok(())
     }
 
-    /// A digest that a page of the history named, and that is not kept: unless it was let go of meanwhile, with reason.
-    async fn not_kept(&mut self, repo: RepoKey, sha256: Sha256) -> Result<()> {
-        if !self.hub.names(repo, sha256).await? {
-            return Ok(());
-        }
-        let (what, sentence) = match self.hub.content().standing(repo, &[sha256]).await?.first() {
-            Some(Standing::Absent) => {
-                (What::Absent, "the history names it and it is not stored; upload the same file again")
-            }
-            Some(Standing::Unheld) => {
-                (What::Unheld, "the history names it and the repository does not hold it; a collection may take it")
-            }
-            _ => return Ok(()),
+    /// Those of these digests that are not kept for the repository.
+    async fn not_kept(&self, repo: RepoKey, digests: &[Sha256]) -> Result<Vec<(Sha256, Standing)>> {
+        let standing = self.hub.content().standing(repo, digests).await?;
+        let all = digests.iter().copied().zip(standing);
+        Ok(all.filter(|(_, standing)| *standing != Standing::Kept).collect())
+    }
+
+    /// Digests that the page of the history behind `after` named, and that are not kept: a finding each, unless it was
+    /// let go of meanwhile, with reason. So the page is read once more, and the rest of the history only for what it
+    /// does not name any more.
+    async fn unless_let_go(&mut self, repo: RepoKey, after: Option<String>, digests: Vec<Sha256>) -> Result<()> {
+        let again: HashSet<Sha256> = match self.hub.engine().contents(repo, after, PAGE).await {
+            Err(error) if error.is(ErrorKind::NotFound) => return Ok(()),
+            page => page?.items.into_iter().collect(),
         };
-        self.damage(what, sha256.to_string(), vec![repo], sentence.to_owned()).await
+        for (sha256, standing) in self.not_kept(repo, &digests).await? {
+            if !again.contains(&sha256) && !self.hub.names(repo, sha256).await? {
+                continue;
+            }
+            let (what, sentence) = match standing {
+                Standing::Kept => continue,
+                Standing::Absent => {
+                    (What::Absent, "the history names it and it is not stored; upload the same file again")
+                }
+                Standing::Unheld => {
+                    (What::Unheld, "the history names it and the repository does not hold it; a collection may take it")
+                }
+            };
+            self.damage(what, sha256.to_string(), vec![repo], sentence.to_owned()).await?;
+        }
+        Ok(())
     }
 
     /// What the repository's holdings add up to, what it is counted to hold, and what the quota says are one number.
@@ -358,10 +376,15 @@ impl Verifying<'_> {
         Ok(())
     }
 
-    async fn called(&self, repos: &[RepoKey]) -> Result<Vec<String>> {
+    async fn called(&mut self, repos: &[RepoKey]) -> Result<Vec<String>> {
         let mut names = Vec::with_capacity(repos.len());
         for repo in repos {
-            names.push(self.hub.name_of(*repo).await?);
+            let name = match self.called.take() {
+                Some((last, name)) if last == *repo => name,
+                _ => self.hub.name_of(*repo).await?,
+            };
+            names.push(name.clone());
+            self.called = Some((*repo, name));
         }
         Ok(names)
     }
