@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ballast_services::{Caller, Failure, Hub};
-use poem::http::header;
+use poem::http::{Uri, header};
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
@@ -24,9 +24,8 @@ pub struct Call<const REQUIRED: bool> {
     pub hub: Hub,
     pub caller: Caller,
     pub base: BaseUrl,
-    /// As the client wrote it, with its query.
-    path: String,
-    query: Option<String>,
+    /// As the client wrote it.
+    uri: Uri,
 }
 
 /// A call that anybody may make, as far as the thing itself is public.
@@ -44,14 +43,13 @@ impl<const REQUIRED: bool> Call<REQUIRED> {
             hub: shared.hub.clone(),
             caller,
             base: base_url(request, &shared.options),
-            path: request.original_uri().path().to_owned(),
-            query: request.original_uri().query().map(str::to_owned),
+            uri: request.original_uri().clone(),
         })
     }
 
     /// The `Link` header's value for the next page, where there is one.
     pub fn next(&self, cursor: Option<&str>) -> Option<String> {
-        cursor.map(|cursor| next_link(&self.base, &self.path, self.query.as_deref(), cursor))
+        cursor.map(|cursor| next_link(&self.base, self.uri.path(), self.uri.query(), cursor))
     }
 }
 

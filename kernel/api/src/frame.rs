@@ -38,7 +38,7 @@ impl<E: Endpoint> Endpoint for Frame<E> {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let id = request_id::of(request.headers());
         let method = request.method().clone();
-        let path = request.original_uri().path().to_owned();
+        let path = request.original_uri().path();
         let span = tracing::info_span!("request", %id, %method, path, route = tracing::field::Empty);
         let begun = Instant::now();
         let mut response = self.answer(request).instrument(span.clone()).await;
@@ -84,19 +84,13 @@ impl<E: Endpoint> Frame<E> {
 
 /// What is needed of a request after the routes have consumed it.
 struct Asked {
-    path: String,
-    query: Option<String>,
+    uri: Uri,
     anonymous: bool,
 }
 
 impl Asked {
     fn of(request: &Request) -> Self {
-        let uri = request.original_uri();
-        Self {
-            path: uri.path().to_owned(),
-            query: uri.query().map(str::to_owned),
-            anonymous: !request.headers().contains_key(header::AUTHORIZATION),
-        }
+        Self { uri: request.original_uri().clone(), anonymous: !request.headers().contains_key(header::AUTHORIZATION) }
     }
 }
 
@@ -137,21 +131,21 @@ const NO_VALUE: &str = "expects an input value";
 
 fn refusal(error: &poem::Error, asked: &Asked) -> ApiError {
     if error.is::<NotFoundError>() {
-        return match address::single_segment_id(&asked.path) {
+        return match address::single_segment_id(asked.uri.path()) {
             Some((kind, id)) => {
                 Failure::RepositoryNotFound { kind, id: id.to_owned(), anonymous: asked.anonymous }.into()
             }
-            None => ApiError::no_such_address(&asked.path),
+            None => ApiError::no_such_address(asked.uri.path()),
         };
     }
     if error.is::<MethodNotAllowedError>() {
-        let message = format!("'{}' does not take this method; see /docs for what it takes", asked.path);
+        let message = format!("'{}' does not take this method; see /docs for what it takes", asked.uri.path());
         return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message);
     }
     if let Some(error) = error.downcast_ref::<ParsePathError>() {
         // The first segment of an address is one of three words: another one makes it another address.
         if error.reason.contains(crate::wire::UNKNOWN_KIND) {
-            return ApiError::no_such_address(&asked.path);
+            return ApiError::no_such_address(asked.uri.path());
         }
         // The router drops a segment that is not UTF-8, and the parser misses it.
         let why = match error.reason.contains(NO_VALUE) {
@@ -177,8 +171,8 @@ fn refusal(error: &poem::Error, asked: &Asked) -> ApiError {
 
 /// Where the same thing is under the repository's present name: relative, which every client follows.
 fn moved_to(moved: &Moved, asked: &Asked) -> Option<HeaderValue> {
-    let path = asked.path.replacen(&format!("/{}", moved.from), &format!("/{}", moved.to), 1);
-    let location = match &asked.query {
+    let path = asked.uri.path().replacen(&format!("/{}", moved.from), &format!("/{}", moved.to), 1);
+    let location = match asked.uri.query() {
         Some(query) => format!("{path}?{query}"),
         None => path,
     };
@@ -195,8 +189,9 @@ fn observe(method: &Method, route: &'static str, status: StatusCode, begun: Inst
         Method::DELETE => "DELETE",
         _ => "other",
     };
-    let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.as_str().to_owned())];
-    metrics::counter!("ballast_http_requests_total", &labels).increment(1);
+    let code = status.as_str().to_owned();
+    metrics::counter!("ballast_http_requests_total", "method" => method, "route" => route, "status" => code)
+        .increment(1);
     metrics::histogram!("ballast_http_request_seconds", "method" => method, "route" => route).record(seconds);
     let milliseconds = (seconds * 1000.0).round() as u64;
     tracing::info!(status = status.as_u16(), milliseconds, "answered");
@@ -212,14 +207,10 @@ mod tests {
             from: "acme/old".to_owned(),
             to: ballast_types::RepoId { namespace: "acme".parse().unwrap(), name: "new".parse().unwrap() },
         };
-        let asked = |path: &str, query: Option<&str>| Asked {
-            path: path.to_owned(),
-            query: query.map(str::to_owned),
-            anonymous: true,
-        };
-        let location = moved_to(&moved, &asked("/api/models/acme/old/tree/main", Some("expand=true"))).unwrap();
+        let asked = |target: &str| Asked { uri: target.parse().unwrap(), anonymous: true };
+        let location = moved_to(&moved, &asked("/api/models/acme/old/tree/main?expand=true")).unwrap();
         assert_eq!(location, "/api/models/acme/new/tree/main?expand=true");
-        let location = moved_to(&moved, &asked("/acme/old/resolve/refs%2Fpr%2F1/a%20b", None)).unwrap();
+        let location = moved_to(&moved, &asked("/acme/old/resolve/refs%2Fpr%2F1/a%20b")).unwrap();
         assert_eq!(location, "/acme/new/resolve/refs%2Fpr%2F1/a%20b");
     }
 }

@@ -1,11 +1,13 @@
 //! The name of one request, which stands in the log and in what the client shows of an error.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ballast_types::Timestamp;
 use poem::http::HeaderMap;
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
+static PROCESS: LazyLock<String> = LazyLock::new(|| format!("{:x}-{:x}", Timestamp::now().0, std::process::id()));
 
 /// The id that the client (or a proxy) gave the request, or a fresh one.
 pub fn of(headers: &HeaderMap) -> String {
@@ -18,10 +20,10 @@ fn is_id(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_=;:.".contains(&b))
 }
 
-/// The time, the process and a count: unique without asking anybody.
+/// The process, when it first answered, and a count: unique without asking anybody.
 fn fresh() -> String {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("{:x}-{:x}-{count:x}", Timestamp::now().0, std::process::id())
+    format!("{}-{count:x}", *PROCESS)
 }
 
 #[cfg(test)]

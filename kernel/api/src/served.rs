@@ -66,9 +66,12 @@ fn value(text: impl AsRef<str>) -> HeaderValue {
     HeaderValue::from_str(text.as_ref()).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
+/// How many headers an answer has at most, so that their table is made once.
+const MOST_HEADERS: usize = 24;
+
 /// The headers of every answer about a file's bytes, whoever it is sent by.
 pub fn common_headers(etag: &str) -> HeaderMap {
-    let mut headers = HeaderMap::new();
+    let mut headers = HeaderMap::with_capacity(MOST_HEADERS);
     headers.insert(header::ETAG, value(format!("\"{etag}\"")));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
@@ -127,9 +130,7 @@ impl Served {
                 (if partial { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK }, body)
             }
         };
-        let mut response = Response::builder().status(status).body(body);
-        response.headers_mut().extend(headers);
-        Ok(Self(response))
+        Ok(Self::with(status, headers, body))
     }
 
     /// The way to bytes that the storage serves itself. It says all that the bytes' own answer would.
@@ -137,17 +138,19 @@ impl Served {
         headers.insert(header::LOCATION, value(url));
         headers.insert("x-linked-etag", value(format!("\"{}\"", file.etag())));
         headers.insert("x-linked-size", HeaderValue::from(file.size()));
-        let mut response = Response::builder().status(StatusCode::FOUND).finish();
-        response.headers_mut().extend(headers);
-        Self(response)
+        Self::with(StatusCode::FOUND, headers, Body::empty())
     }
 
     /// A small text that is at hand.
     pub fn text(text: String, mut headers: HeaderMap, head: bool) -> Self {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
-        let mut response = Response::builder().body(if head { Body::empty() } else { Body::from_string(text) });
-        response.headers_mut().extend(headers);
+        Self::with(StatusCode::OK, headers, if head { Body::empty() } else { Body::from_string(text) })
+    }
+
+    fn with(status: StatusCode, headers: HeaderMap, body: Body) -> Self {
+        let mut response = Response::builder().status(status).body(body);
+        *response.headers_mut() = headers;
         Self(response)
     }
 }

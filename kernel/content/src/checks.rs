@@ -11,6 +11,9 @@ use crate::Content;
 use crate::delivery::Place;
 use crate::sums::Sums;
 
+/// About how much of a stream is checked and given out at once, in bytes.
+const STREAMED: u64 = 64 * 1024;
+
 /// The sums of a blob that is being read. All ranges are counted as those of the file or object that it lies in.
 #[derive(Clone)]
 pub struct Checks {
@@ -59,7 +62,7 @@ impl Checks {
         Self { sums: Arc::new(Sums::of(bytes)), start: 0, alarm: Arc::new(Telling) }
     }
 
-    /// What to read so that all of `range` can be checked: at most a piece (64 KiB, of blobs up to 64 GiB) more on
+    /// What to read so that all of `range` can be checked: at most a piece (32 KiB, of blobs up to 32 GiB) more on
     /// either side.
     pub fn cover(&self, range: ByteRange) -> ByteRange {
         self.sums.cover(self.within(range)).shifted(self.start)
@@ -97,7 +100,8 @@ impl Checks {
 
     /// Checks a stream of the cover of `range`; gives out `range`.
     pub(crate) fn stream(self, range: ByteRange, bytes: ByteStream) -> ByteStream {
-        let reading = Reading { bytes, ready: BytesMut::new(), parts: Box::new(self.parts(range, 1)), checks: self };
+        let reading =
+            Reading { bytes, ready: BytesMut::new(), parts: Box::new(self.parts(range, STREAMED)), checks: self };
         stream::try_unfold(reading, Reading::next).boxed()
     }
 

@@ -2,13 +2,13 @@
 //!
 //! A SHA-256 of everything that is read would halve what a core sends, and says nothing before the last byte. A CRC-32
 //! of each piece costs a fiftieth (60 GB/s where the processor multiplies without carries), is kept beside the blob at
-//! 64 bytes a MiB, and is known before the piece goes out, of a range as of the whole. A CRC is no proof against whoever
+//! 128 bytes a MiB, and is known before the piece goes out, of a range as of the whole. A CRC is no proof against whoever
 //! can write to the disk; the SHA-256 is, and `ballast storage verify` asks for it.
 
 use ballast_types::ByteRange;
 
 /// The length of a piece, in bytes: small, because a range is read with the whole of the pieces that it touches.
-const PIECE: u64 = 64 * 1024;
+const PIECE: u64 = 32 * 1024;
 
 /// The most pieces of a blob; those of a larger one are longer. 4 MiB of sums.
 const MOST: u64 = 1 << 20;
@@ -134,25 +134,27 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_is_found_in_its_piece_and_in_no_other() {
-        let mut blob = bytes(3 * 65_536 + 10);
+        let length = PIECE as usize;
+        let mut blob = bytes(3 * length + 10);
         let sums = Sums::of_column(blob.len() as u64, column_of(&blob)).unwrap();
         assert_eq!(sums.differs(0, &blob), None);
-        for at in [0, 65_535, 65_536, 196_607, 196_608, 196_617] {
+        for at in [0, length - 1, length, 3 * length - 1, 3 * length, 3 * length + 9] {
             blob[at] ^= 1 << (at % 8);
-            assert_eq!(sums.differs(0, &blob), Some(at as u64 / 65_536));
+            assert_eq!(sums.differs(0, &blob), Some(at as u64 / PIECE));
             let cover = sums.cover(ByteRange { start: at as u64, end: at as u64 + 1 });
             let piece = cover.start as usize..cover.end as usize;
-            assert_eq!(sums.differs(cover.start, &blob[piece]), Some(at as u64 / 65_536));
+            assert_eq!(sums.differs(cover.start, &blob[piece]), Some(at as u64 / PIECE));
             blob[at] ^= 1 << (at % 8);
         }
-        assert_eq!(sums.differs(65_536, &blob[65_536..131_072]), None);
+        assert_eq!(sums.differs(PIECE, &blob[length..2 * length]), None);
     }
 
     #[test]
     fn sums_do_not_depend_on_the_portions_in_which_bytes_come() {
-        for length in [0, 1, 65_535, 65_536, 65_537, 200_000] {
+        let piece = PIECE as usize;
+        for length in [0, 1, piece - 1, piece, piece + 1, 200_000] {
             let blob = bytes(length);
-            for portion in [1, 1000, 65_536, 100_000] {
+            for portion in [1, 1000, piece, 100_000] {
                 let mut summing = Summing::new(length as u64);
                 blob.chunks(portion).for_each(|some| summing.update(some));
                 assert_eq!(summing.finish(), column_of(&blob), "{length} bytes by {portion}");
@@ -163,7 +165,7 @@ mod tests {
     #[test]
     fn a_cover_is_whole_pieces_within_the_blob_also_of_the_largest() {
         let five_tb = 5_000_000_000_000;
-        for size in [1_u64, 65_536, 100_000, five_tb] {
+        for size in [1, PIECE, 100_000, five_tb] {
             let pieces = size.div_ceil(piece_len(size));
             assert!(pieces <= MOST);
             let sums = Sums::of_column(size, vec![0; pieces as usize * 4]).unwrap();
