@@ -14,8 +14,9 @@ use ballast_contract::Error;
 use ballast_contract::quota::Held;
 use ballast_database::{for_both, read, transaction};
 use ballast_types::{LeaseId, RepoKey, ReservationId, Sha256, Timestamp};
-use diesel::dsl::exists;
+use diesel::dsl::{case_when, exists};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
 use diesel_async::RunQueryDsl;
 
 use crate::Content;
@@ -115,12 +116,14 @@ for_both! {
             }
             let mine = || holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::sha256.eq_any(piece));
             let there: Vec<(Vec<u8>, Option<i64>)> = mine().select((holdings::sha256, holdings::pending)).load(c).await?;
+            if !there.is_empty() {
+                // A blob that is named again is as young as a new one: a walk that began earlier may not have seen it.
+                diesel::update(mine()).set(holdings::since.eq(now.0)).execute(c).await?;
+            }
             let others = there.iter().filter(|(_, pending)| pending.is_some_and(|other| other != lease.0));
             let row = |(sha256, _): &(Vec<u8>, _)| AlsoPendingRow { lease: lease.0, repository, sha256: sha256.clone() };
             let rows: Vec<_> = others.map(row).collect();
             bulk_insert!(c, also_pending::table, rows)?;
-            // A blob that is named again is as young as a new one: a walk that began earlier may not have seen it.
-            diesel::update(mine()).set(holdings::since.eq(now.0)).execute(c).await?;
             let there: HashSet<Vec<u8>> = there.into_iter().map(|(sha256, ..)| sha256).collect();
             let new = piece.iter().filter(|sha256| !there.contains(*sha256)).cloned();
             let row = |sha256| HoldingRow { repository, sha256, pending: Some(lease.0), since: now.0 };
@@ -138,16 +141,17 @@ for_both! {
     ) -> Result<Settlement, Failure> {
         let repository = lock_lease!(c, lease);
         let level = lock_held!(c, repository);
-        let named = lease_blobs::table.filter(lease_blobs::lease.eq(lease.0)).select(lease_blobs::sha256);
-        let again = holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::sha256.eq_any(named));
-        diesel::update(again).set(holdings::since.eq(now.0)).execute(c).await?;
         let shared = also_pending::table.filter(also_pending::lease.eq(lease.0)).select(also_pending::sha256);
         let others = holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::sha256.eq_any(shared));
         let others = others.filter(holdings::pending.is_not_null());
         diesel::update(others).set(holdings::pending.eq(lease.0)).execute(c).await?;
         let pending = holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::pending.eq(lease.0));
         let sizes: Vec<i64> = pending.inner_join(blobs::table).select(blobs::size).load(c).await?;
-        diesel::update(pending).set(holdings::pending.eq(None::<i64>)).execute(c).await?;
+        // All that the lease names is as young as the commit now, and nothing that was pending for it is any more.
+        let named = lease_blobs::table.filter(lease_blobs::lease.eq(lease.0)).select(lease_blobs::sha256);
+        let named = holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::sha256.eq_any(named));
+        let done = case_when(holdings::pending.eq(lease.0), None::<i64>.into_sql::<Nullable<BigInt>>()).otherwise(holdings::pending);
+        diesel::update(named).set((holdings::since.eq(now.0), holdings::pending.eq(done))).execute(c).await?;
         if !sizes.is_empty() {
             move_held!(c, repository, level, sizes.iter().sum::<i64>());
         }

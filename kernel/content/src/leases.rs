@@ -138,6 +138,8 @@ for_both! {
             let rows = blobs::table.filter(blobs::sha256.eq_any(piece));
             diesel::update(rows).set(blobs::idle_since.eq(now.0)).execute(c).await?;
         }
+        // By themselves they go at once, and along with the lease one by one.
+        diesel::delete(lease_blobs::table.filter(lease_blobs::lease.eq(lease.0))).execute(c).await?;
         diesel::delete(leases::table.find(lease.0)).execute(c).await?;
         Ok(reservations.into_iter().map(ReservationId).collect())
     }

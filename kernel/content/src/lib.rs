@@ -88,7 +88,7 @@ pub struct ContentOptions {
     /// its bytes gone.
     pub grace: Duration,
     /// How many places of small blobs are remembered, so that a warm read asks no database; about 300 bytes each, and
-    /// 64 bytes more for each MiB of a large one.
+    /// 128 bytes more for each MiB of a large one.
     pub places: u64,
 }
 

@@ -1,9 +1,10 @@
 //! The protocol of a write that several owners share and no common transaction spans.
 //!
-//! operation row → lease what is there → reserve what is new → bytes → hold → `engine.commit` → confirm the hold, with the
-//! promises that are in it → settle the quota → close the row with its event → drop the lease. Every step is idempotent, so whoever finds a row past its deadline can ask the
-//! engine to conclude the operation and then finish it ([`Hub::finish`]) or give it up ([`Hub::abandon`]). A crash at any
-//! line leaves garbage that is collected, and never a hole or a promise that nobody ends.
+//! operation row → lease what is there → reserve what is new → bytes → hold → `engine.commit` → confirm the hold, with
+//! the promises that are in it → settle the quota → close the row with its event → drop the lease. Every step is
+//! idempotent, so whoever finds a row past its deadline can ask the engine to conclude the operation and then finish it
+//! ([`Hub::finish`]) or give it up ([`Hub::abandon`]). A crash at any line leaves garbage that is collected, and never a
+//! hole or a promise that nobody ends.
 
 use ballast_catalog::{EventKind, NewEvent, Operation};
 use ballast_content::{Settlement, Stored};
