@@ -10,5 +10,6 @@ mod files;
 mod hashes;
 mod plans;
 mod records;
+mod reference;
 mod shards;
 mod xorbs;
