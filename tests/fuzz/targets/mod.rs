@@ -11,12 +11,15 @@ mod lfs;
 mod names;
 mod node;
 mod range;
+mod record;
+mod shard;
+mod xorb;
 
 /// Takes any bytes; panics where a promise is broken.
 type Target = fn(&[u8]);
 
 /// Every target, by the name of its folder of seeds.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("address", address::target),
     ("commit", commit::target),
     ("config", config::target),
@@ -24,6 +27,9 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("names", names::target),
     ("node", node::target),
     ("range", range::target),
+    ("record", record::target),
+    ("shard", shard::target),
+    ("xorb", xorb::target),
 ];
 
 /// Runs one of them.
