@@ -21,7 +21,12 @@ pub fn target(body: &[u8]) {
 
     let (mut reader, mut raw) = (RunReader::new(record, 0..record.len()), vec![]);
     let stored = &body[..usize::try_from(arrived.stored).expect("a length of these bytes")];
-    reader.push(stored, &mut raw).and_then(|()| reader.finish()).expect("what was read is decoded");
+    for mut portion in stored.chunks(1000) {
+        while let Some(chunk) = reader.next(&mut portion).expect("what was read is decoded") {
+            raw.extend_from_slice(chunk);
+        }
+    }
+    reader.finish().expect("all of it");
     assert_eq!(raw.len(), record.raw_start(record.len()) as usize);
 
     let (mut writer, mut written) = (XorbWriter::new(), vec![]);

@@ -7,6 +7,8 @@ use super::{ChunkHeader, HEADER, InvalidXorb, XorbFault};
 pub(super) struct Cutting {
     /// The beginning of the chunk under way.
     open: Vec<u8>,
+    /// It was whole, and was given out.
+    given: bool,
     /// How many are whole.
     pub chunks: usize,
     /// Where the next one begins.
@@ -17,8 +19,17 @@ pub(super) struct Cutting {
 pub(super) struct Cut<'a> {
     /// Which one, counted from 0.
     pub number: usize,
+    /// Where it begins.
+    pub at: u64,
     pub header: ChunkHeader,
     pub stored: &'a [u8],
+}
+
+impl Cut<'_> {
+    /// A fault of this chunk.
+    pub fn wrong(&self, fault: XorbFault) -> InvalidXorb {
+        InvalidXorb { chunk: self.number, at: self.at, fault }
+    }
 }
 
 /// How many bytes must be there to see the next chunk, and its header where that is there.
@@ -29,39 +40,43 @@ fn look(bytes: &[u8]) -> Result<(usize, Option<ChunkHeader>), XorbFault> {
 }
 
 impl Cutting {
-    /// Takes a portion; `each` gets every chunk that is whole by now. Where something begins with a byte that `ends`
-    /// accepts instead of a chunk, it stops and answers the rest of the portion.
-    pub fn push<'a>(
-        &mut self,
-        mut portion: &'a [u8],
+    /// The next chunk that is whole, and what is left of the portion behind it. None where the portion is used up, or
+    /// where something begins with a byte that `ends` accepts instead of a chunk; that is left in the portion.
+    pub fn next<'s, 'p: 's>(
+        &'s mut self,
+        portion: &mut &'p [u8],
         ends: impl Fn(u8) -> bool,
-        mut each: impl FnMut(Cut<'_>) -> Result<(), XorbFault>,
-    ) -> Result<&'a [u8], InvalidXorb> {
+    ) -> Result<Option<Cut<'s>>, InvalidXorb> {
+        if std::mem::take(&mut self.given) {
+            self.open.clear();
+        }
+        let (number, at) = (self.chunks, self.at);
         loop {
             // The chunk under way is completed first; then chunks are read where they lie.
-            let bytes = if self.open.is_empty() { portion } else { &self.open };
+            let direct = self.open.is_empty();
+            let bytes = if direct { *portion } else { &self.open[..] };
             match bytes.first() {
-                None => return Ok(portion),
-                Some(first) if self.open.is_empty() && ends(*first) => return Ok(portion),
+                None => return Ok(None),
+                Some(first) if direct && ends(*first) => return Ok(None),
                 Some(_) => {}
             }
-            let (number, at) = (self.chunks, self.at);
-            let wrong = |fault| InvalidXorb { chunk: number, at, fault };
-            let (needed, header) = look(bytes).map_err(wrong)?;
-            match header.filter(|_| bytes.len() >= needed) {
-                Some(header) => {
-                    each(Cut { number, header, stored: &bytes[HEADER..needed] }).map_err(wrong)?;
-                    self.chunks += 1;
-                    self.at += needed as u64;
-                    if self.open.is_empty() {
-                        portion = &portion[needed..];
-                    } else {
-                        self.open.clear();
-                    }
+            let (needed, header) = look(bytes).map_err(|fault| InvalidXorb { chunk: number, at, fault })?;
+            let Some(header) = header.filter(|_| bytes.len() >= needed) else {
+                if portion.is_empty() {
+                    return Ok(None);
                 }
-                None if portion.is_empty() => return Ok(portion),
-                None => self.fill(&mut portion, needed),
+                self.fill(portion, needed);
+                continue;
+            };
+            self.chunks += 1;
+            self.at += needed as u64;
+            if direct {
+                let (now, later) = portion.split_at(needed);
+                *portion = later;
+                return Ok(Some(Cut { number, at, header, stored: &now[HEADER..] }));
             }
+            self.given = true;
+            return Ok(Some(Cut { number, at, header, stored: &self.open[HEADER..] }));
         }
     }
 
@@ -75,7 +90,7 @@ impl Cutting {
 
     /// Refuses to end inside a chunk.
     pub fn finish(&self) -> Result<(), InvalidXorb> {
-        if self.open.is_empty() { Ok(()) } else { Err(self.wrong(XorbFault::Truncated)) }
+        if self.open.is_empty() || self.given { Ok(()) } else { Err(self.wrong(XorbFault::Truncated)) }
     }
 
     /// A fault of what begins after the last whole chunk.

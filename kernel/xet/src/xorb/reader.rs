@@ -39,16 +39,14 @@ impl XorbReader {
     pub fn push(&mut self, portion: &[u8]) -> Result<(), InvalidXorb> {
         let Self { cutting, decoder, recording, tree, footer } = self;
         let mut rest = portion;
-        if footer.is_none() {
-            rest = cutting.push(portion, footer::begins, |cut| {
-                let room = Room { chunks: recording.len(), stored: recording.stored() };
-                room.admits(&cut.header)?;
-                let raw = decoder.decode(&cut.header, cut.stored)?;
-                let hash = chunk_hash(raw);
-                recording.push(hash, cut.header.whole() as u32, cut.header.raw);
-                tree.push(hash, cut.header.raw.into());
-                Ok(())
-            })?;
+        while footer.is_none()
+            && let Some(cut) = cutting.next(&mut rest, footer::begins)?
+        {
+            let room = Room { chunks: recording.len(), stored: recording.stored() };
+            let admitted = room.admits(&cut.header).and_then(|()| decoder.decode(&cut.header, cut.stored));
+            let hash = admitted.map(chunk_hash).map_err(|fault| cut.wrong(fault))?;
+            recording.push(hash, cut.header.whole() as u32, cut.header.raw);
+            tree.push(hash, cut.header.raw.into());
         }
         if !rest.is_empty() {
             let kept = footer.get_or_insert_default();

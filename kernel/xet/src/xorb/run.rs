@@ -21,38 +21,37 @@ impl<'a> RunReader<'a> {
         Self { record, chunks, cutting: Cutting::default(), decoder: Decoder::new() }
     }
 
-    /// The next stored bytes; the chunks that they complete are appended to `raw`.
-    pub fn push(&mut self, portion: &[u8], raw: &mut Vec<u8>) -> Result<(), InvalidXorb> {
-        let Self { record, chunks, cutting, decoder } = self;
-        let each = |cut: super::cutting::Cut<'_>| {
-            let number = chunks.start + cut.number;
-            if !chunks.contains(&number) || number >= record.len() {
-                return Err(XorbFault::TooManyChunks);
-            }
-            let bytes = decoder.decode(&cut.header, cut.stored)?;
-            let (expected, found) = (record.hash(number), chunk_hash(bytes));
-            if expected != found {
-                return Err(XorbFault::OtherBytes { expected, found });
-            }
-            raw.extend_from_slice(bytes);
-            Ok(())
-        };
-        cutting.push(portion, |_| false, each).map(|_| ()).map_err(|error| self.placed(error))
+    /// The bytes of the next chunk that is whole, out of a portion that is cut down by what was used. None where the
+    /// portion is used up. One chunk at a time: 500 stored bytes may be 128 KiB.
+    pub fn next<'s, 'p: 's>(&'s mut self, portion: &mut &'p [u8]) -> Result<Option<&'s [u8]>, InvalidXorb> {
+        let (record, chunks) = (self.record, self.chunks.clone());
+        let placed = |error| placed(record, chunks.start, error);
+        let Some(cut) = self.cutting.next(portion, |_| false).map_err(placed)? else { return Ok(None) };
+        let number = chunks.start + cut.number;
+        if !chunks.contains(&number) || number >= record.len() {
+            return Err(placed(cut.wrong(XorbFault::TooManyChunks)));
+        }
+        let bytes = self.decoder.decode(&cut.header, cut.stored).map_err(|fault| placed(cut.wrong(fault)))?;
+        let (expected, found) = (record.hash(number), chunk_hash(bytes));
+        if expected != found {
+            return Err(placed(cut.wrong(XorbFault::OtherBytes { expected, found })));
+        }
+        Ok(Some(bytes))
     }
 
     /// The end of the stored bytes: all chunks must have come.
     pub fn finish(self) -> Result<(), InvalidXorb> {
-        self.cutting.finish().map_err(|error| self.placed(error))?;
+        let placed = |error| placed(self.record, self.chunks.start, error);
+        self.cutting.finish().map_err(placed)?;
         match self.chunks.len() - self.cutting.chunks.min(self.chunks.len()) {
             0 => Ok(()),
-            asked => Err(self.placed(self.cutting.wrong(XorbFault::NoSuchChunks { asked }))),
+            asked => Err(placed(self.cutting.wrong(XorbFault::NoSuchChunks { asked }))),
         }
     }
+}
 
-    /// Counted from the beginning of the xorb, not of the run.
-    fn placed(&self, error: InvalidXorb) -> InvalidXorb {
-        let first = self.chunks.start.min(self.record.len());
-        let at = error.at + u64::from(self.record.stored_start(first));
-        InvalidXorb { chunk: self.chunks.start + error.chunk, at, fault: error.fault }
-    }
+/// Counted from the beginning of the xorb, not of the run that begins with chunk `first`.
+fn placed(record: &Record, first: usize, error: InvalidXorb) -> InvalidXorb {
+    let at = error.at + u64::from(record.stored_start(first.min(record.len())));
+    InvalidXorb { chunk: first + error.chunk, at, fault: error.fault }
 }

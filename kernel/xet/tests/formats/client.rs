@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use ballast_types::{Sha256, XetHash};
 use ballast_xet::shard::{Shard, check_file, check_xorb};
-use ballast_xet::xorb::{Record, RunReader, XorbWriter};
+use ballast_xet::xorb::{Record, XorbWriter};
 use ballast_xet::{FileTerms, plan};
 use serde_json::Value;
 use sha2::Digest as _;
 
-use crate::content::{chunks, content, file_id, read_xorb, vector};
+use crate::content::{chunks, content, decode, file_id, read_xorb, vector};
 
 fn vectors() -> Value {
     serde_json::from_slice(&vector("vectors.json")).unwrap()
@@ -106,9 +106,8 @@ fn files_are_put_together_again_out_of_the_xorbs_of_the_client() {
                 let (body, record) = stored[&term.xorb];
                 let run = term.chunks.start as usize..term.chunks.end as usize;
                 let lies = record.stored(run.clone());
-                let mut reader = RunReader::new(record, run);
-                reader.push(&body[lies.start as usize..lies.end as usize], &mut again).unwrap();
-                reader.finish().unwrap();
+                let stored = &body[lies.start as usize..lies.end as usize];
+                decode(record, run, stored, 10_000, &mut again).unwrap();
             }
             assert!(again == *bytes, "{name}: {file} differs");
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ballast_types::XetHash;
-use ballast_xet::xorb::{Arrived, XorbReader, XorbWriter};
+use ballast_xet::xorb::{Arrived, InvalidXorb, Record, RunReader, XorbReader, XorbWriter};
 use ballast_xet::{Cutter, Tree, chunk_hash};
 
 const WORDS: [&str; 8] = ["chunk", "xorb", "shard", "term", "node", "file", "hash", "range"];
@@ -75,9 +75,26 @@ pub fn xorb<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Arrived
 }
 
 /// Reads a whole body.
-pub fn read_xorb(body: &[u8]) -> Result<Arrived, ballast_xet::xorb::InvalidXorb> {
+pub fn read_xorb(body: &[u8]) -> Result<Arrived, InvalidXorb> {
     let mut reader = XorbReader::new();
     reader.push(body)?;
+    reader.finish()
+}
+
+/// Decodes a run of chunks out of its stored bytes, in portions; what came out before a fault is in `raw`.
+pub fn decode(
+    record: &Record,
+    run: std::ops::Range<usize>,
+    stored: &[u8],
+    portion: usize,
+    raw: &mut Vec<u8>,
+) -> Result<(), InvalidXorb> {
+    let mut reader = RunReader::new(record, run);
+    for mut some in stored.chunks(portion) {
+        while let Some(chunk) = reader.next(&mut some)? {
+            raw.extend_from_slice(chunk);
+        }
+    }
     reader.finish()
 }
 

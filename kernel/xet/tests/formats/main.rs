@@ -7,6 +7,7 @@ mod client;
 mod content;
 mod damage;
 mod files;
+mod frames;
 mod hashes;
 mod plans;
 mod records;

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use ballast_types::{ByteRange, XetHash};
-use ballast_xet::xorb::{Record, RunReader};
+use ballast_xet::xorb::Record;
 use ballast_xet::{Fetch, FetchRange, FileTerms, Plan, Term, Unplannable, plan};
 use proptest::prelude::*;
 
-use crate::content::{content, xorb};
+use crate::content::{content, decode, xorb};
 
 /// Some xorbs, each with its stored bytes.
 struct Stored(HashMap<XetHash, (Vec<u8>, Record)>, Vec<XetHash>);
@@ -49,9 +49,9 @@ impl Stored {
                 |range: &&FetchRange| range.chunks.start <= term.chunks.start && range.chunks.end >= term.chunks.end;
             let range = fetch.ranges.iter().find(holds).expect("a range that holds the term");
             let run = range.chunks.start as usize..range.chunks.end as usize;
-            let (mut reader, mut raw) = (RunReader::new(record, run.clone()), vec![]);
-            reader.push(&stored[range.bytes.start as usize..range.bytes.end as usize], &mut raw).unwrap();
-            reader.finish().unwrap();
+            let stored = &stored[range.bytes.start as usize..range.bytes.end as usize];
+            let mut raw = vec![];
+            decode(record, run.clone(), stored, 100, &mut raw).unwrap();
             let before = record.raw_len(run.start..term.chunks.start as usize) as usize;
             bytes.extend_from_slice(&raw[before..][..term.length as usize]);
         }

@@ -1,10 +1,10 @@
 //! Xorbs that are as they should be.
 
-use ballast_xet::xorb::{NotAdded, RunReader, XorbReader, XorbWriter};
+use ballast_xet::xorb::{NotAdded, XorbReader, XorbWriter};
 use ballast_xet::{MAX_CHUNK, MAX_XORB_CHUNKS, chunk_hash};
 use proptest::prelude::*;
 
-use crate::content::{chunks, content, read_xorb, xorb};
+use crate::content::{chunks, content, decode, read_xorb, xorb};
 
 fn chunk() -> impl Strategy<Value = Vec<u8>> {
     let kinds = prop::sample::select(vec!["random", "zeros", "text", "floats"]);
@@ -43,11 +43,8 @@ proptest! {
         let (from, to) = (from.index(chunks.len()), to.index(chunks.len()));
         let run = from.min(to)..from.max(to) + 1;
         let bytes = written.record.stored(run.clone());
-        let (mut reader, mut raw) = (RunReader::new(&written.record, run.clone()), vec![]);
-        for some in stored[bytes.start as usize..bytes.end as usize].chunks(portion) {
-            reader.push(some, &mut raw).unwrap();
-        }
-        reader.finish().unwrap();
+        let (stored, mut raw) = (&stored[bytes.start as usize..bytes.end as usize], vec![]);
+        decode(&written.record, run.clone(), stored, portion, &mut raw).unwrap();
         prop_assert!(raw == chunks[run].concat());
     }
 }
@@ -89,8 +86,7 @@ fn a_file_that_is_cut_stored_and_decoded_is_the_same_file() {
     let file = content("random", 11, 3_000_000);
     let chunks = chunks(&file);
     let (stored, written) = xorb(chunks.iter().map(Vec::as_slice));
-    let (mut reader, mut raw) = (RunReader::new(&written.record, 0..chunks.len()), vec![]);
-    reader.push(&stored, &mut raw).unwrap();
-    reader.finish().unwrap();
+    let mut raw = vec![];
+    decode(&written.record, 0..chunks.len(), &stored, stored.len(), &mut raw).unwrap();
     assert!(raw == file);
 }
