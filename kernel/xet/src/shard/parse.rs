@@ -139,11 +139,14 @@ impl Reader<'_> {
         }
         // Where a section lies is known from having read it; a footer that says otherwise belongs to another shard.
         let [files, xorbs, file_table, file_rows, xorb_table, xorb_rows, chunk_table, chunk_rows] = places;
-        let follows = |table: u64, rows: u64, length: u64| rows.checked_mul(length)?.checked_add(table);
+        // Of a table without rows, huggingface.js says that it begins at 0.
         let tables = [(file_table, file_rows, 12), (xorb_table, xorb_rows, 12), (chunk_table, chunk_rows, 16)];
-        let behind = tables.into_iter().try_fold(tables_at as u64, |place, (table, rows, length)| {
-            if table == place { follows(table, rows, length) } else { None }
-        });
+        let behind = tables.into_iter().filter(|(_, rows, _)| *rows > 0).try_fold(
+            tables_at as u64,
+            |place, (table, rows, length): (u64, u64, u64)| {
+                if table == place { rows.checked_mul(length)?.checked_add(place) } else { None }
+            },
+        );
         let told = files == files_at as u64 && xorbs == xorbs_at as u64;
         if told && behind == Some(at as u64) && end == at as u64 { Ok(footer) } else { wrong(ShardFault::Footer) }
     }

@@ -211,13 +211,28 @@ fn a_footer_that_belongs_to_another_shard_is_refused() {
     let bytes = AnswerWriter::new(FOOTER).finish().bytes;
     let footer = bytes.len() - 200;
     assert!(Shard::parse(&bytes).is_ok());
-    for place in (8..72).step_by(8).chain([192]) {
+    let with = |place: usize, value: u64| {
+        let mut other = bytes.clone();
+        other[footer + place..][..8].copy_from_slice(&value.to_le_bytes());
+        Shard::parse(&other)
+    };
+    let (sections, tables, counts, end) = ([8, 16], [24, 40, 56], [32, 48, 64], 192);
+    for place in sections.into_iter().chain(counts).chain([end]) {
         for value in [1_u64, u64::MAX] {
-            let mut other = bytes.clone();
-            other[footer + place..][..8].copy_from_slice(&value.to_le_bytes());
             let expected = InvalidShard { at: footer, fault: ShardFault::Footer };
-            assert_eq!(Shard::parse(&other), Err(expected), "{value} at {place}");
+            assert_eq!(with(place, value), Err(expected), "{value} at {place}");
         }
+    }
+    for place in tables {
+        assert!(with(place, 0).is_ok(), "a table without rows is nowhere");
+    }
+    let full = vector("several-0.full.shard");
+    for place in tables.into_iter().chain(counts) {
+        let at = full.len() - 200 + place;
+        let mut other = full.clone();
+        other[at] ^= 1;
+        let expected = InvalidShard { at: full.len() - 200, fault: ShardFault::Footer };
+        assert_eq!(Shard::parse(&other), Err(expected), "a table with rows, at {place}");
     }
     let mut other = bytes;
     other[footer] = 2;
