@@ -1,11 +1,11 @@
-//! What hf_xet 1.8 said and sent. `vectors/make.py` asks it again.
+//! What hf_xet 1.8 and huggingface.js 2.17 said and sent. `vectors/make.py` and `vectors/make.mjs` ask them again.
 
 use std::collections::HashMap;
 
 use ballast_types::{Sha256, XetHash};
 use ballast_xet::shard::{Shard, check_file, check_xorb};
 use ballast_xet::xorb::{Record, XorbWriter};
-use ballast_xet::{FileTerms, plan};
+use ballast_xet::{FileTerms, HmacKey, plan};
 use serde_json::Value;
 use sha2::Digest as _;
 
@@ -130,5 +130,26 @@ fn what_came_another_way_makes_the_xorb_that_the_client_would_have_sent() {
         assert_eq!(written.record.len(), record.len(), "{name}");
         let longer = stored.len() as f64 / body.len() as f64;
         assert!(longer < 1.02, "{name}: {} bytes, the client has {}", stored.len(), body.len());
+    }
+}
+
+#[test]
+fn what_huggingface_js_sends_is_read_and_every_file_of_it_passes_the_checks() {
+    let arrived = read_xorb(&vector("js-0.xorb")).unwrap();
+    let shard = Shard::parse(&vector("js-0.shard")).unwrap();
+    // Its footer has neither tables nor a key.
+    assert_eq!(shard.footer.unwrap().key, HmacKey::NONE);
+    let [xorb] = &shard.xorbs[..] else { panic!("{} xorbs", shard.xorbs.len()) };
+    assert_eq!((xorb.xorb, check_xorb(xorb, &arrived.record)), (arrived.xorb, Ok(())));
+    let files = [("random", 101, 3000), ("text", 102, 200_000), ("floats", 103, 12_002), ("zeros", 104, 400_000)];
+    assert_eq!(shard.files.len(), files.len());
+    for (kind, seed, length) in files {
+        let bytes = content(kind, seed, length);
+        let id = file_id(&bytes);
+        let said = shard.files.iter().find(|said| said.file == id).unwrap_or_else(|| panic!("{kind} is not in it"));
+        let known = |name: &XetHash| (*name == arrived.xorb).then_some(&arrived.record);
+        assert_eq!(check_file(said, known).map(|terms| terms.size()), Ok(length as u64), "{kind}");
+        let sha256: [u8; 32] = sha2::Sha256::digest(&bytes).into();
+        assert_eq!(said.sha256, Some(Sha256(sha256)), "{kind}");
     }
 }
