@@ -110,10 +110,15 @@ pub(super) fn decompress(frame: &[u8], raw: &mut [u8]) -> Result<(), FrameFault>
         } else {
             block::decompress_into(bytes, &mut room[..most])
         };
-        filled += written.map_err(|error| match error {
+        let written = written.map_err(|error| match error {
             block::DecompressError::OutputTooSmall { .. } => FrameFault::Length,
             _ => FrameFault::Block,
         })?;
+        // Clients take a block of nothing for the end of the frame.
+        if written == 0 {
+            return Err(FrameFault::Block);
+        }
+        filled += written;
     }
     if filled != raw.len() {
         return Err(FrameFault::Length);
@@ -227,6 +232,18 @@ mod tests {
         let mut other = plain;
         other[6] ^= 1;
         assert_eq!(again(&other, 12), Err(FrameFault::Checksum));
+    }
+
+    #[test]
+    fn a_block_of_nothing_at_which_clients_would_stop_is_refused() {
+        // A compressed block of nothing is a single token.
+        for nothing in [(PLAIN, &b""[..]), (0, &[0])] {
+            let odd = frame(0x60, 0x40, &[], &[(PLAIN, b"hello "), nothing, (PLAIN, b"world!")]);
+            assert_eq!(again(&odd, 12), Err(FrameFault::Block));
+            let mut theirs = vec![];
+            std::io::copy(&mut lz4_flex::frame::FrameDecoder::new(&odd[..]), &mut theirs).unwrap();
+            assert_eq!(theirs, b"hello ");
+        }
     }
 
     #[test]
