@@ -27,6 +27,7 @@ pub struct XorbReader {
     tree: Tree,
     /// What follows the chunks.
     footer: Option<Vec<u8>>,
+    received: u64,
 }
 
 impl XorbReader {
@@ -37,7 +38,8 @@ impl XorbReader {
 
     /// The next bytes. After an error the reader is of no more use.
     pub fn push(&mut self, portion: &[u8]) -> Result<(), InvalidXorb> {
-        let Self { cutting, decoder, recording, tree, footer } = self;
+        self.received += portion.len() as u64;
+        let Self { cutting, decoder, recording, tree, footer, .. } = self;
         let mut rest = portion;
         while footer.is_none()
             && let Some(cut) = cutting.next(&mut rest, footer::begins)?
@@ -58,9 +60,9 @@ impl XorbReader {
         Ok(())
     }
 
-    /// How many bytes of the body are chunks so far, and therefore to store. It never grows again once a footer began.
-    pub fn stored(&self) -> u64 {
-        self.cutting.at
+    /// How many of the bytes that have come so far are to be stored: all, until a footer begins.
+    pub fn to_store(&self) -> u64 {
+        if self.footer.is_some() { self.cutting.at } else { self.received }
     }
 
     /// The end of the body.
