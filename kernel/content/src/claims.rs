@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 
 use crate::failure::Failure;
 use crate::rows::{LeaseBlobRow, PIECE, blob_of, columns};
-use crate::schema::{blobs, holdings, lease_blobs, leases, locations};
+use crate::schema::{blobs, holdings, lease_blobs, leases, locations, xet_files, xet_uses, xorbs};
 use crate::{Blob, Content};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
@@ -75,10 +75,14 @@ for_both! {
         Ok(named)
     }
 
-    /// Those that are damaged wherever they lie.
+    /// Those that are damaged wherever they lie, or in a xorb of theirs.
     async fn damaged_among(c: &mut Connection, digests: &[Vec<u8>]) -> Result<HashSet<Vec<u8>>, Failure> {
         let damaged = locations::table.filter(locations::sha256.eq_any(digests)).filter(locations::damaged.is_not_null());
-        let damaged: Vec<Vec<u8>> = damaged.select(locations::sha256).distinct().load(c).await?;
+        let mut damaged: Vec<Vec<u8>> = damaged.select(locations::sha256).distinct().load(c).await?;
+        let in_xorbs = xet_files::table.inner_join(xet_uses::table.inner_join(xorbs::table));
+        let in_xorbs = in_xorbs.inner_join(locations::table.on(locations::sha256.eq(xorbs::sha256)));
+        let in_xorbs = in_xorbs.filter(xet_files::sha256.eq_any(digests)).filter(locations::damaged.is_not_null());
+        damaged.extend(in_xorbs.select(xet_files::sha256).distinct().load::<Vec<u8>>(c).await?);
         if damaged.is_empty() {
             return Ok(HashSet::new());
         }

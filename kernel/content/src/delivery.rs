@@ -10,6 +10,7 @@ use ballast_contract::storage::{ResponseHeaders, SignedRequest, StorageKey};
 use ballast_contract::{ByteStream, Error, ErrorKind};
 use ballast_database::{for_both, read};
 use ballast_types::{ByteRange, Sha256};
+use ballast_xet::FileTerms;
 use bytes::{Bytes, BytesMut};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -45,10 +46,31 @@ pub(crate) struct Place {
     pub(crate) sums: Arc<Sums>,
 }
 
-impl Place {
+/// How a blob lies.
+#[derive(Clone, Debug)]
+pub(crate) enum Lies {
+    /// In one piece.
+    Whole(Arc<Place>),
+    /// As chunks of xorbs.
+    InXorbs(Arc<FileTerms>),
+}
+
+impl Lies {
     /// How much of the memory for places it takes.
     pub(crate) fn weight(&self) -> u32 {
-        u32::try_from(1 + self.sums.weight() / 300).unwrap_or(u32::MAX)
+        let bytes = match self {
+            Self::Whole(place) => place.sums.weight(),
+            Self::InXorbs(terms) => terms.as_bytes().len(),
+        };
+        u32::try_from(1 + bytes / 300).unwrap_or(u32::MAX)
+    }
+
+    /// In bytes.
+    fn size(&self) -> u64 {
+        match self {
+            Self::Whole(place) => place.size,
+            Self::InXorbs(terms) => terms.size(),
+        }
     }
 }
 
@@ -57,35 +79,45 @@ impl Content {
     /// the blob; `Corrupt` where the blob is not stored, since what is named must be, or is known to be damaged. Bytes
     /// that turn out to be damaged while they are read are an error in their place, and never given out.
     pub async fn open(&self, sha256: Sha256, range: ByteRange) -> Result<Delivery> {
-        let place = self.place(sha256).await?;
-        if range.end > place.size || range.start > range.end {
-            let context = format!("bytes {}..{} of {sha256}, which has {}", range.start, range.end, place.size);
+        let lies = self.lies(sha256).await?;
+        if range.end > lies.size() || range.start > range.end {
+            let context = format!("bytes {}..{} of {sha256}, which has {}", range.start, range.end, lies.size());
             return Err(Error::new(ErrorKind::Invalid, "content.open", context));
         }
         if range.is_empty() {
             return Ok(Delivery::Stream(stream::empty().boxed()));
         }
-        match self.open_at(sha256, &place, range).await {
-            Err(error) if is_elsewhere(&error) => self.open_again(sha256, range).await,
-            other => other,
+        match lies {
+            Lies::Whole(place) => self.open_place(sha256, place, range).await,
+            Lies::InXorbs(terms) => Ok(Delivery::Stream(self.rebuild(terms, range))),
         }
     }
 
-    /// A remembered place may be out of date: the blob was collected by another node and came back, or its pack was
-    /// compacted.
-    async fn open_again(&self, sha256: Sha256, range: ByteRange) -> Result<Delivery> {
-        let mut missing = Ok(());
-        // Twice, because a compaction may come between the place and its file.
-        for _ in 0..2 {
-            self.inner.places.invalidate(&sha256);
-            let place = self.place(sha256).await?;
+    /// Some bytes of a blob that lies in one piece, as xorbs do.
+    pub(crate) async fn open_whole(&self, sha256: Sha256, range: ByteRange) -> Result<Delivery> {
+        match self.lies(sha256).await? {
+            Lies::Whole(place) => self.open_place(sha256, place, range).await,
+            Lies::InXorbs(_) => Err(damaged(sha256, "they lie in xorbs themselves")),
+        }
+    }
+
+    async fn open_place(&self, sha256: Sha256, mut place: Arc<Place>, range: ByteRange) -> Result<Delivery> {
+        let mut missing = String::new();
+        // A remembered place may be out of date: the blob was collected by another node and came back, or its pack was
+        // compacted; and that may come between the place and its file once more.
+        for _ in 0..3 {
             match self.open_at(sha256, &place, range).await {
-                Err(error) if is_elsewhere(&error) => missing = Err(error),
+                Err(error) if is_elsewhere(&error) => missing = error.to_string(),
                 other => return other,
             }
+            self.inner.places.invalidate(&sha256);
+            place = match self.lies(sha256).await? {
+                Lies::Whole(place) => place,
+                Lies::InXorbs(terms) => return Ok(Delivery::Stream(self.rebuild(terms, range))),
+            };
         }
         self.suspect(sha256);
-        Err(missing.err().map_or_else(|| damaged(sha256, "they are gone"), |error| damaged(sha256, &error.to_string())))
+        Err(damaged(sha256, &missing))
     }
 
     async fn open_at(&self, sha256: Sha256, place: &Arc<Place>, range: ByteRange) -> Result<Delivery> {
@@ -113,7 +145,7 @@ impl Content {
         headers: &ResponseHeaders,
         valid: Duration,
     ) -> Result<Option<SignedRequest>> {
-        let place = self.place(sha256).await?;
+        let Lies::Whole(place) = self.lies(sha256).await? else { return Ok(None) };
         match self.store(&place.storage)?.presign().filter(|_| !place.packed) {
             Some(presign) => presign.get(&place.key, headers, valid).await.map(Some),
             None => Ok(None),
@@ -122,7 +154,7 @@ impl Content {
 
     /// A whole small blob. `Invalid` where it has more than `max` bytes.
     pub async fn read_small(&self, sha256: Sha256, max: u64) -> Result<Bytes> {
-        let size = self.place(sha256).await?.size;
+        let size = self.lies(sha256).await?.size();
         if size > max {
             let context = format!("blob {sha256} has {size} bytes, more than the {max} that are read at once");
             return Err(Error::new(ErrorKind::Invalid, "content.read_small", context));
@@ -136,20 +168,30 @@ impl Content {
         }
     }
 
-    async fn place(&self, sha256: Sha256) -> Result<Arc<Place>> {
-        if let Some(place) = self.inner.places.get(&sha256) {
-            return Ok(place);
+    async fn lies(&self, sha256: Sha256) -> Result<Lies> {
+        if let Some(lies) = self.inner.places.get(&sha256) {
+            return Ok(lies);
         }
         let (sha256_column, preferred) = (sha256.0.to_vec(), self.inner.default_store.clone());
         let found: Result<_, Failure> = read!(self.database(), find_place(sha256_column, preferred));
         let found = found.map_err(|failure| failure.during("content.place"))?;
-        let row = found.ok_or_else(|| damaged(sha256, "they are named and not stored"))?;
-        if row.damaged.is_some() {
-            return Err(damaged(
-                sha256,
-                &format!("this was found before; they lie in '{}' as {}", row.storage, row.key),
-            ));
-        }
+        let row = match found {
+            Some(row) if row.damaged.is_none() => row,
+            other => {
+                // Not in one piece, or not whole.
+                if let Some(terms) = self.find_terms(sha256).await? {
+                    let lies = Lies::InXorbs(Arc::new(terms));
+                    self.inner.places.insert(sha256, lies.clone());
+                    return Ok(lies);
+                }
+                return Err(match other {
+                    None => damaged(sha256, "they are named and not stored"),
+                    Some(PlaceRow { storage, key, .. }) => {
+                        damaged(sha256, &format!("this was found before; they lie in '{storage}' as {key}"))
+                    }
+                });
+            }
+        };
         let size = row.size.unsigned_abs();
         let sums = match row.sums.and_then(|column| Sums::of_column(size, column)) {
             Some(sums) => sums,
@@ -157,10 +199,10 @@ impl Content {
             None => self.prove(sha256).await?,
         };
         let (key, start) = (key_of(&row.key)?, row.start.unsigned_abs());
-        let place =
-            Arc::new(Place { storage: row.storage, key, packed: row.packed, start, size, sums: Arc::new(sums) });
-        self.inner.places.insert(sha256, place.clone());
-        Ok(place)
+        let place = Place { storage: row.storage, key, packed: row.packed, start, size, sums: Arc::new(sums) };
+        let lies = Lies::Whole(Arc::new(place));
+        self.inner.places.insert(sha256, lies.clone());
+        Ok(lies)
     }
 }
 

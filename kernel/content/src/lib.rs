@@ -35,6 +35,7 @@ mod small;
 mod sums;
 mod survey;
 mod sweep;
+mod xet;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -43,7 +44,7 @@ use std::time::Duration;
 use ballast_contract::storage::Storage;
 use ballast_contract::{Error, ErrorKind, Result};
 use ballast_database::{Database, migrations};
-use ballast_types::{GitOid, Sha256};
+use ballast_types::{GitOid, Sha256, XetHash};
 
 pub use ballast_contract::downloader::Expected;
 pub use checks::Checks;
@@ -57,6 +58,7 @@ pub use prune::Pruned;
 pub use small::SmallBatch;
 pub use survey::{Counted, Depth, Pack, Standing};
 pub use sweep::Swept;
+pub use xet::{ChunkAnswer, ReceivedXorb, Reconstruction, Scope};
 
 /// Immutable bytes that are stored and verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,6 +83,9 @@ pub struct Stored {
 /// finds the damage itself.
 const PLACE_AGE: Duration = Duration::from_secs(60);
 
+/// How much of what stands in xorbs is remembered, in bytes: of a thousand or so.
+const XORBS: u64 = 48 << 20;
+
 /// How content behaves.
 #[derive(Clone, Debug)]
 pub struct ContentOptions {
@@ -90,11 +95,18 @@ pub struct ContentOptions {
     /// How many places of small blobs are remembered, so that a warm read asks no database; about 300 bytes each, and
     /// 128 bytes more for each MiB of a large one.
     pub places: u64,
+    /// How long a xorb is kept that no file uses: longer than clients remember what they have uploaded and do not send
+    /// it again (21 days, and a week for those that have just looked).
+    pub xorb_grace: Duration,
 }
 
 impl Default for ContentOptions {
     fn default() -> Self {
-        Self { grace: Duration::from_secs(2 * 24 * 60 * 60), places: 100_000 }
+        Self {
+            grace: Duration::from_secs(2 * 24 * 60 * 60),
+            places: 100_000,
+            xorb_grace: Duration::from_secs(30 * 24 * 60 * 60),
+        }
     }
 }
 
@@ -109,7 +121,9 @@ struct Inner {
     stores: BTreeMap<String, Arc<dyn Storage>>,
     default_store: String,
     options: ContentOptions,
-    places: moka::sync::Cache<Sha256, Arc<delivery::Place>>,
+    places: moka::sync::Cache<Sha256, delivery::Lies>,
+    xorbs: moka::sync::Cache<XetHash, Arc<xet::Xorb>>,
+    xet_hashes: moka::sync::Cache<Sha256, Option<XetHash>>,
     /// Blobs that are being looked at because a read of them went wrong.
     suspects: Mutex<HashSet<Sha256>>,
 }
@@ -128,9 +142,13 @@ impl Content {
             return Err(Error::new(ErrorKind::Invalid, "content.new", context));
         }
         let places = moka::sync::Cache::builder().max_capacity(options.places).time_to_live(PLACE_AGE);
-        let places = places.weigher(|_, place: &Arc<delivery::Place>| place.weight()).build();
+        let places = places.weigher(|_, lies: &delivery::Lies| lies.weight()).build();
+        let xorbs = moka::sync::Cache::builder().max_capacity(XORBS).time_to_live(PLACE_AGE);
+        let xorbs = xorbs.weigher(|_, xorb: &Arc<xet::Xorb>| xorb.weight()).build();
+        let xet_hashes = moka::sync::Cache::builder().max_capacity(options.places).time_to_live(PLACE_AGE).build();
         let suspects = Mutex::default();
-        Ok(Self { inner: Arc::new(Inner { database, stores, default_store, options, places, suspects }) })
+        let inner = Inner { database, stores, default_store, options, places, xorbs, xet_hashes, suspects };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Brings this room's tables up to date.

@@ -14,7 +14,9 @@ use diesel_async::RunQueryDsl;
 use crate::Content;
 use crate::failure::Failure;
 use crate::rows::PIECE;
-use crate::schema::{blobs, holdings, lease_blobs, lease_reservations, leases, locations, objects, parts, uploads};
+use crate::schema::{
+    blobs, holdings, lease_blobs, lease_reservations, leases, locations, objects, parts, uploads, xet_uses, xorbs,
+};
 use crate::sweep::Swept;
 
 type Result<T, E = Error> = std::result::Result<T, E>;
@@ -104,7 +106,7 @@ impl Content {
         });
         let kept: HashSet<Vec<u8>> = kept.map(|(sha256, _)| sha256).collect();
         let candidates: Vec<_> = page.into_iter().filter(|sha256| !kept.contains(sha256)).collect();
-        let going: Vec<Going> = read!(self.database(), unleased(candidates, now))?;
+        let going: Vec<Going> = read!(self.database(), unleased(candidates, now, self.xorb_cutoff(now)))?;
         for (_, size, objects) in going {
             swept.blobs += 1;
             swept.bytes += size.unsigned_abs();
@@ -169,12 +171,19 @@ for_both! {
         Ok(query.select((holdings::sha256, holdings::repository)).load(c).await?)
     }
 
-    /// Those that no lease has that goes on.
-    pub async fn unleased(c: &mut Connection, digests: Vec<Vec<u8>>, now: Timestamp) -> Result<Vec<Going>, Failure> {
+    /// Those that no lease has that goes on, and no file in xorbs.
+    pub async fn unleased(
+        c: &mut Connection,
+        digests: Vec<Vec<u8>>,
+        now: Timestamp,
+        xorb_cutoff: Timestamp,
+    ) -> Result<Vec<Going>, Failure> {
         let leased = lease_blobs::table.inner_join(leases::table).filter(leases::expires.gt(now.0));
         let leased = leased.filter(lease_blobs::sha256.eq_any(&digests)).select(lease_blobs::sha256);
         let leased: HashSet<Vec<u8>> = leased.load(c).await?.into_iter().collect();
-        let digests: Vec<_> = digests.into_iter().filter(|sha256| !leased.contains(sha256)).collect();
+        let (used, remembered) = needed_xorbs!(c, &digests, xorb_cutoff);
+        let stays = |sha256: &Vec<u8>| [&leased, &used, &remembered].iter().any(|needed| needed.contains(sha256));
+        let digests: Vec<_> = digests.into_iter().filter(|sha256| !stays(sha256)).collect();
         let rows = blobs::table.filter(blobs::sha256.eq_any(&digests)).select((blobs::sha256, blobs::size));
         let rows: Vec<(Vec<u8>, i64)> = rows.load(c).await?;
         let places = locations::table.filter(locations::sha256.eq_any(&digests));

@@ -172,6 +172,20 @@ macro_rules! thin_out {
     }};
 }
 
+/// Which of these blobs are xorbs that stay although nobody holds them: those that files use, and those that clients
+/// were told of since a time and may rely on.
+macro_rules! needed_xorbs {
+    ($c:expr, $digests:expr, $since:expr) => {{
+        let these = || xorbs::table.filter(xorbs::sha256.eq_any($digests));
+        let uses = xet_uses::table.filter(xet_uses::xorb.eq(xorbs::xorb));
+        let used = these().filter(diesel::dsl::exists(uses)).select(xorbs::sha256);
+        let used: std::collections::HashSet<Vec<u8>> = used.load($c).await?.into_iter().collect();
+        let remembered = these().filter(xorbs::named.gt($since.0)).select(xorbs::sha256);
+        let remembered: std::collections::HashSet<Vec<u8>> = remembered.load($c).await?.into_iter().collect();
+        (used, remembered)
+    }};
+}
+
 /// A column of a digest.
 pub(crate) fn sha256_of(bytes: &[u8]) -> Result<Sha256, Failure> {
     Sha256::from_slice(bytes).ok_or_else(|| ballast_database::Error::corrupt("a sha256 of another length").into())

@@ -13,12 +13,22 @@ diesel::table! { held (repository) { repository -> BigInt, bytes -> BigInt, revi
 diesel::table! { uploads (id) { id -> BigInt, lease -> BigInt, repository -> BigInt, sha256 -> Binary, size -> BigInt, part_size -> BigInt, completed -> Bool, } }
 diesel::table! { parts (upload, number) { upload -> BigInt, number -> Integer, object -> BigInt, size -> BigInt, etag -> Text, } }
 
+diesel::table! { xorbs (xorb) { xorb -> Binary, sha256 -> Binary, record -> Binary, raw -> BigInt, named -> BigInt, } }
+diesel::table! { xet_files (file) { file -> Binary, sha256 -> Binary, terms -> Binary, } }
+diesel::table! { xet_uses (file, xorb) { file -> Binary, xorb -> Binary, } }
+diesel::table! { xet_chunks (chunk, xorb) { chunk -> Binary, xorb -> Binary, } }
+
 diesel::joinable!(locations -> objects (object));
 diesel::joinable!(locations -> blobs (sha256));
 diesel::joinable!(lease_blobs -> leases (lease));
 diesel::joinable!(lease_reservations -> leases (lease));
 diesel::joinable!(holdings -> blobs (sha256));
 diesel::joinable!(parts -> objects (object));
+diesel::joinable!(xorbs -> blobs (sha256));
+diesel::joinable!(xet_files -> blobs (sha256));
+diesel::joinable!(xet_uses -> xet_files (file));
+diesel::joinable!(xet_uses -> xorbs (xorb));
+diesel::joinable!(xet_chunks -> xorbs (xorb));
 diesel::allow_tables_to_appear_in_same_query!(
     blobs,
     objects,
@@ -32,4 +42,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     held,
     uploads,
     parts,
+    xorbs,
+    xet_files,
+    xet_uses,
+    xet_chunks,
 );

@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::holdings::held_of;
 use crate::objects::key_of;
 use crate::rows::{PIECE, columns, sha256_of};
-use crate::schema::{blobs, held, holdings, leases, locations, objects};
+use crate::schema::{blobs, held, holdings, leases, locations, objects, xet_files};
 use crate::sums::column_of;
 use crate::{Content, unblocked};
 
@@ -281,7 +281,8 @@ for_both! {
 
     pub async fn list_unplaced(c: &mut Connection, after: Vec<u8>, limit: i64) -> Result<Vec<Vec<u8>>, Failure> {
         let placed = exists(locations::table.filter(locations::sha256.eq(blobs::sha256)));
-        let query = blobs::table.filter(blobs::sha256.gt(after)).filter(not(placed));
+        let rebuilt = exists(xet_files::table.filter(xet_files::sha256.eq(blobs::sha256)));
+        let query = blobs::table.filter(blobs::sha256.gt(after)).filter(not(placed)).filter(not(rebuilt));
         Ok(query.order(blobs::sha256).limit(limit).select(blobs::sha256).load(c).await?)
     }
 

@@ -18,7 +18,7 @@ use crate::Content;
 use crate::failure::Failure;
 use crate::objects::Object;
 use crate::rows::{PIECE, sha256_of};
-use crate::schema::{blobs, holdings, lease_blobs, leases, locations, objects, parts};
+use crate::schema::{blobs, holdings, lease_blobs, leases, locations, objects, parts, xet_files, xet_uses, xorbs};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -62,13 +62,18 @@ impl Content {
         let during = |failure: Failure| failure.during("content.sweep");
         let (cutoff, mut swept) = (now.before(grace), Swept::default());
         self.sweep_leases(now, &mut swept).await.map_err(during)?;
-        self.sweep_blobs(cutoff, &mut swept).await.map_err(during)?;
+        self.sweep_blobs(now, cutoff, &mut swept).await.map_err(during)?;
         let marked: Result<(), Failure> = ballast_database::write!(self.database(), mark_unfinished(cutoff));
         marked.map_err(during)?;
         let written = self.compact(now, &mut swept).await?;
         self.sweep_objects(&mut swept).await.map_err(during)?;
         swept.freed = swept.freed.saturating_sub(written);
         Ok(swept)
+    }
+
+    /// Since when a xorb must have been named to stay.
+    pub(crate) fn xorb_cutoff(&self, now: Timestamp) -> Timestamp {
+        now.before(self.inner.options.xorb_grace)
     }
 
     async fn sweep_leases(&self, now: Timestamp, swept: &mut Swept) -> Result<(), Failure> {
@@ -84,13 +89,14 @@ impl Content {
         }
     }
 
-    async fn sweep_blobs(&self, cutoff: Timestamp, swept: &mut Swept) -> Result<(), Failure> {
+    async fn sweep_blobs(&self, now: Timestamp, cutoff: Timestamp, swept: &mut Swept) -> Result<(), Failure> {
         let mut after = Vec::new();
         loop {
             let page: Vec<Vec<u8>> = read!(self.database(), list_idle(cutoff, after.clone()))?;
             let Some(last) = page.last() else { return Ok(()) };
             after.clone_from(last);
-            let gone: Vec<(Vec<u8>, i64)> = transaction!(self.database(), remove_idle(page, cutoff))?;
+            let gone: Vec<(Vec<u8>, i64)> =
+                transaction!(self.database(), remove_idle(page, cutoff, now, self.xorb_cutoff(now)))?;
             for (sha256, size) in gone {
                 self.inner.places.invalidate(&sha256_of(&sha256)?);
                 swept.blobs += 1;
@@ -140,27 +146,69 @@ for_both! {
         c: &mut Connection,
         candidates: Vec<Vec<u8>>,
         cutoff: Timestamp,
+        now: Timestamp,
+        xorb_cutoff: Timestamp,
     ) -> Result<Vec<(Vec<u8>, i64)>, Failure> {
-        let query = blobs::table.filter(blobs::sha256.eq_any(&candidates)).filter(blobs::idle_since.le(cutoff.0));
-        let query = query.order(blobs::sha256).select((blobs::sha256, blobs::size));
-        let idle: Vec<(Vec<u8>, i64)> = lock!(query).load(c).await?;
+        // Also the xorbs of files that may go now: all locks in one order.
+        let xorbs = xorbs_of(c, &candidates).await?;
+        let query = blobs::table.filter(blobs::sha256.eq_any(candidates.iter().chain(&xorbs)));
+        let query = query.order(blobs::sha256).select((blobs::sha256, blobs::size, blobs::idle_since));
+        let locked: Vec<(Vec<u8>, i64, Option<i64>)> = lock!(query).load(c).await?;
+        let candidates: HashSet<Vec<u8>> = candidates.into_iter().collect();
+        let is_idle = |sha256: &Vec<u8>, since: Option<i64>| {
+            candidates.contains(sha256) && since.is_some_and(|since| since <= cutoff.0)
+        };
+        let idle = locked.into_iter().filter(|(sha256, _, since)| is_idle(sha256, *since));
+        let idle: Vec<(Vec<u8>, i64)> = idle.map(|(sha256, size, _)| (sha256, size)).collect();
+        let candidates: Vec<Vec<u8>> = idle.iter().map(|(sha256, _)| sha256.clone()).collect();
         let held = holdings::table.filter(holdings::sha256.eq_any(&candidates)).select(holdings::sha256).distinct();
         let held: HashSet<Vec<u8>> = held.load(c).await?.into_iter().collect();
         let leased = lease_blobs::table.filter(lease_blobs::sha256.eq_any(&candidates)).select(lease_blobs::sha256);
         let leased: HashSet<Vec<u8>> = leased.distinct().load(c).await?.into_iter().collect();
-        // Who takes the last holding away sets the mark again; who drops a lease may rely on somebody's holding.
-        let busy: Vec<_> = idle.iter().map(|row| &row.0).filter(|sha256| held.contains(*sha256)).collect();
+        let (used, remembered) = needed_xorbs!(c, &candidates, xorb_cutoff);
+        // Who takes the last holding or use away sets the mark again; who drops a lease may rely on somebody's holding.
+        let is_busy = |sha256: &&Vec<u8>| held.contains(*sha256) || used.contains(*sha256);
+        let busy: Vec<_> = idle.iter().map(|row| &row.0).filter(is_busy).collect();
         let rows = blobs::table.filter(blobs::sha256.eq_any(busy));
         diesel::update(rows).set(blobs::idle_since.eq(None::<i64>)).execute(c).await?;
-        let named = |sha256: &Vec<u8>| held.contains(sha256) || leased.contains(sha256);
+        let named = |sha256: &Vec<u8>| {
+            [&held, &leased, &used, &remembered].iter().any(|named| named.contains(sha256))
+        };
         let gone: Vec<_> = idle.into_iter().filter(|row| !named(&row.0)).collect();
         let digests: Vec<_> = gone.iter().map(|row| &row.0).collect();
+        forget_xet(c, &digests, now).await?;
         let freed = locations::table.inner_join(blobs::table).filter(locations::sha256.eq_any(&digests));
         let freed: Vec<(i64, i64)> = freed.select((locations::object, blobs::size)).load(c).await?;
         diesel::delete(locations::table.filter(locations::sha256.eq_any(&digests))).execute(c).await?;
         diesel::delete(blobs::table.filter(blobs::sha256.eq_any(&digests))).execute(c).await?;
         thin_out!(c, freed);
         Ok(gone)
+    }
+
+    /// The blobs of the xorbs in which these blobs lie.
+    async fn xorbs_of(c: &mut Connection, digests: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, Failure> {
+        let uses = xet_uses::table.inner_join(xet_files::table).inner_join(xorbs::table);
+        let uses = uses.filter(xet_files::sha256.eq_any(digests)).select(xorbs::sha256).distinct();
+        Ok(uses.load(c).await?)
+    }
+
+    /// Takes away what is known of these blobs as Xet files or as xorbs. Xorbs that no file uses any more begin their
+    /// grace.
+    async fn forget_xet(c: &mut Connection, gone: &[&Vec<u8>], now: Timestamp) -> Result<(), Failure> {
+        let uses = xet_uses::table.inner_join(xet_files::table).filter(xet_files::sha256.eq_any(gone));
+        let used: Vec<Vec<u8>> = uses.select(xet_uses::xorb).distinct().load(c).await?;
+        diesel::delete(xet_files::table.filter(xet_files::sha256.eq_any(gone))).execute(c).await?;
+        for piece in used.chunks(PIECE) {
+            let others = exists(xet_uses::table.filter(xet_uses::xorb.eq(xorbs::xorb)));
+            let unused = xorbs::table.filter(xorbs::xorb.eq_any(piece)).filter(not(others));
+            let bytes: Vec<Vec<u8>> = unused.select(xorbs::sha256).load(c).await?;
+            let rows = xorbs::table.filter(xorbs::sha256.eq_any(&bytes));
+            diesel::update(rows).set(xorbs::named.eq(now.0)).execute(c).await?;
+            let rows = blobs::table.filter(blobs::sha256.eq_any(&bytes));
+            diesel::update(rows).set(blobs::idle_since.eq(now.0)).execute(c).await?;
+        }
+        diesel::delete(xorbs::table.filter(xorbs::sha256.eq_any(gone))).execute(c).await?;
+        Ok(())
     }
 
     /// Marks the objects that were begun under a lease that has ended, and that nothing names.
