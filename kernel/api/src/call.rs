@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ballast_contract::auth::Credential;
 use ballast_services::{Caller, Failure, Hub};
 use poem::http::{Uri, header};
 use poem::{Request, RequestBody};
@@ -33,6 +34,14 @@ pub type OpenCall = Call<false>;
 
 /// A call that needs somebody.
 pub type OwnCall = Call<true>;
+
+/// A request with a token of Xet, as far as handlers need to know it.
+pub struct XetCall {
+    pub hub: Hub,
+    pub base: BaseUrl,
+    /// As it came; whether it is one is decided where it is used.
+    pub token: Option<String>,
+}
 
 impl<const REQUIRED: bool> Call<REQUIRED> {
     async fn read(request: &Request) -> Result<Self, ApiError> {
@@ -66,6 +75,7 @@ pub(crate) fn base_url(request: &Request, options: &ApiOptions) -> BaseUrl {
 
 const TOKEN: &str = "token";
 const BASIC: &str = "basic";
+const XET: &str = "xet";
 
 fn scheme(scheme: &'static str, description: &'static str) -> MetaSecurityScheme {
     MetaSecurityScheme {
@@ -105,5 +115,38 @@ impl<'a, const REQUIRED: bool> ApiExtractor<'a> for Call<REQUIRED> {
         _: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
         Ok(Self::read(request).await?)
+    }
+}
+
+impl<'a> ApiExtractor<'a> for XetCall {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        registry.create_security_scheme(XET, scheme("bearer", "A token that xet-read-token or xet-write-token gave"));
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![XET]
+    }
+
+    fn has_security_fallback() -> bool {
+        false
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<Self::ParamType>,
+    ) -> poem::Result<Self> {
+        let shared = shared(request).map_err(ApiError::from)?;
+        let credential = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
+        let token = match credential::read(credential).map_err(ApiError::from)? {
+            Some(Credential::Bearer { token }) => Some(token.expose().to_owned()),
+            _ => None,
+        };
+        Ok(Self { hub: shared.hub.clone(), base: base_url(request, &shared.options), token })
     }
 }

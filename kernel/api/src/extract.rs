@@ -37,6 +37,17 @@ static LARGE: Semaphore = Semaphore::const_new(ROOM as usize);
 /// How long a longer one may wait for its room, and then for its end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// All of a body that is short enough to be in memory: what is longer than `limit` is refused.
+pub async fn limited(bytes: Octets, limit: usize) -> Result<Bytes, ApiError> {
+    let waited = timeout(PATIENCE, LARGE.acquire_many(limit.div_ceil(1024) as u32)).await;
+    let _room = waited.map_err(|_| busy())?.map_err(|_| busy())?;
+    let mut all = BytesMut::new();
+    match gather(&mut std::pin::pin!(bytes.into_pieces()), &mut all, limit).await? {
+        true => Err(Failure::TooLarge(format!("The request's body is longer than {limit} bytes")).into()),
+        false => Ok(all.freeze()),
+    }
+}
+
 /// The body of a request. One that is packed is refused, not unpacked: a few bytes could stand for very many.
 fn taken(request: &Request, body: &mut RequestBody) -> Result<Body, ApiError> {
     let packed = |coding: &&poem::http::HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"identity");

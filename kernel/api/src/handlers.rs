@@ -11,6 +11,7 @@ mod refs;
 mod repositories;
 mod site;
 mod tree;
+mod xet;
 
 pub use account::Account;
 pub use commit::Commits;
@@ -23,6 +24,7 @@ pub use refs::Refs;
 pub use repositories::Repositories;
 pub use site::Site;
 pub use tree::Tree;
+pub use xet::{CAS, Xet};
 
 use ballast_services::Failure;
 use ballast_types::RepoKind;
@@ -43,6 +45,8 @@ pub enum Group {
     History,
     /// git-lfs.
     Lfs,
+    /// Uploads and downloads by chunks.
+    Xet,
     /// Who is calling.
     Account,
     /// The hub itself.

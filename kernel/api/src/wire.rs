@@ -8,6 +8,7 @@ mod repository;
 mod select;
 mod site;
 mod tree;
+mod xet;
 
 pub use commit::{CommitAnswer, HistoryItem, Preupload, PreuploadAnswer, PreuploadAnswers, PreuploadedFile};
 pub use kind::{Kinds, UNKNOWN_KIND};
@@ -22,3 +23,4 @@ pub use repository::{
 pub use select::{Selected, written};
 pub use site::{Card, CardReport, Health, PartHealth, Readiness, SiteConfig, Version, Whoami};
 pub use tree::TreeItem;
+pub use xet::{ShardReceived, XetAccess, XetReconstruction, XetReconstruction2, XorbReceived};

@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::failure::Failure;
-use crate::rows::{PIECE, PromiseRow, sha256_of};
+use crate::rows::{PIECE, PromiseRow, columns, sha256_of};
 use crate::schema::{blobs, holdings, lease_blobs, lease_reservations, leases};
 use crate::{Content, random_key};
 
@@ -54,6 +54,26 @@ impl Content {
         promised.map_err(|failure| failure.during("content.promise"))
     }
 
+    /// Takes the promises for these expected blobs away from a lease; answers them, to be released. `Conflict` where the
+    /// lease has ended.
+    pub async fn take_promises(&self, lease: LeaseId, expected: &[Sha256]) -> Result<Vec<ReservationId>> {
+        let mut taken = Vec::new();
+        for piece in columns(expected).chunks(PIECE) {
+            let piece = piece.to_vec();
+            let some: Result<Vec<i64>, Failure> = transaction!(self.database(), take_promises(lease, piece));
+            taken.extend(some.map_err(|failure| failure.during("content.promise"))?.into_iter().map(ReservationId));
+        }
+        Ok(taken)
+    }
+
+    /// Forgets promises that were released. Idempotent.
+    pub async fn forget_promises(&self, lease: LeaseId, promises: &[ReservationId]) -> Result<()> {
+        let promises = promises.iter().map(|promise| promise.0).collect::<Vec<_>>();
+        let forgotten: Result<(), Failure> =
+            ballast_database::write!(self.database(), forget_promises(lease, promises));
+        forgotten.map_err(|failure| failure.during("content.promise"))
+    }
+
     /// The blobs that a lease has, in order. None of them where the lease has ended.
     pub async fn leased_blobs(&self, lease: LeaseId) -> Result<Vec<Sha256>> {
         let blobs: Result<_, Failure> = read!(self.database(), list_leased(lease));
@@ -95,6 +115,22 @@ for_both! {
     pub async fn insert_promises(c: &mut Connection, lease: LeaseId, rows: Vec<PromiseRow>) -> Result<(), Failure> {
         lock_lease!(c, lease);
         bulk_insert!(c, lease_reservations::table, rows)?;
+        Ok(())
+    }
+
+    pub async fn take_promises(c: &mut Connection, lease: LeaseId, expected: Vec<Vec<u8>>) -> Result<Vec<i64>, Failure> {
+        lock_lease!(c, lease);
+        let of_lease = lease_reservations::table.filter(lease_reservations::lease.eq(lease.0));
+        let these = of_lease.filter(lease_reservations::sha256.eq_any(&expected));
+        let taken = these.select(lease_reservations::reservation).load(c).await?;
+        let of_lease = lease_reservations::table.filter(lease_reservations::lease.eq(lease.0));
+        diesel::delete(of_lease.filter(lease_reservations::sha256.eq_any(&expected))).execute(c).await?;
+        Ok(taken)
+    }
+
+    pub async fn forget_promises(c: &mut Connection, lease: LeaseId, promises: Vec<i64>) -> Result<(), Failure> {
+        let of_lease = lease_reservations::table.filter(lease_reservations::lease.eq(lease.0));
+        diesel::delete(of_lease.filter(lease_reservations::reservation.eq_any(promises))).execute(c).await?;
         Ok(())
     }
 

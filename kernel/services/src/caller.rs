@@ -17,6 +17,9 @@ pub struct Caller {
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub user: Arc<User>,
+    /// The auth instance that proved it, and who it is there.
+    pub instance: String,
+    pub subject: String,
     pub credential: CredentialInfo,
 }
 
@@ -107,6 +110,25 @@ impl Hub {
         if let Some(administrator) = identity.administrator.filter(|said| *said != user.administrator) {
             Arc::make_mut(&mut user).administrator = administrator;
         }
-        Ok(Caller { known: Some(Known { user, credential: identity.credential }) })
+        let Identity { subject, credential, .. } = identity;
+        Ok(Caller { known: Some(Known { user, instance: instance.to_owned(), subject, credential }) })
+    }
+
+    /// The caller of before, of whom only the credential's name is at hand: who shows a signed statement that was made
+    /// for it. A credential that was revoked meanwhile is a wrong one.
+    pub(crate) async fn caller_again(
+        &self,
+        instance: &str,
+        subject: &str,
+        credential: CredentialInfo,
+    ) -> Result<Caller> {
+        let auth = self.0.parts.auth.iter().find(|(name, _)| name == instance);
+        let (instance, auth) = auth.ok_or(Failure::BadCredential)?;
+        if !auth.is_valid(&credential.id).await? {
+            return Err(Failure::BadCredential);
+        }
+        let (subject, administrator) = (subject.to_owned(), None);
+        let identity = Identity { subject, name_hint: None, email_hint: None, administrator, credential };
+        self.identified(instance, identity).await
     }
 }

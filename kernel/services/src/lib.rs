@@ -35,6 +35,7 @@ mod ticket;
 mod validate_card;
 mod verify_storage;
 mod whoami;
+mod xet;
 
 pub use accounts::{CreatedToken, NewAccount, Operator};
 pub use ballast_catalog::{OrgRole, User};
@@ -61,3 +62,4 @@ pub use ticket::{Purpose, Ticket};
 pub use validate_card::CardReport;
 pub use verify_storage::{Finding, Progress, Severity, Told, VerifyOptions, What};
 pub use whoami::{Membership, Whoami};
+pub use xet::{ToFetch, WayToBytes, XetReader, XetToken, XetWriter};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ballast_contract::ErrorKind;
 use ballast_contract::versioning::{CommitInfo, Entry, FileRef, ListRequest, Node};
-use ballast_types::{CommitId, RepoPath, Revision};
+use ballast_types::{CommitId, RepoPath, Revision, Sha256, XetHash};
 
 use crate::paging::page_size;
 use crate::{Failure, Readable, Result};
@@ -27,6 +27,8 @@ pub struct TreeEntry {
     pub node: Node,
     /// In bytes. Of a folder, 0 unless the listing was expanded.
     pub size: u64,
+    /// Of a large file that lies in xorbs.
+    pub xet: Option<XetHash>,
     /// Of expanded listings.
     pub last_commit: Option<Arc<CommitInfo>>,
 }
@@ -112,10 +114,18 @@ impl Readable {
     }
 
     async fn described(&self, commit: CommitId, entries: Vec<Entry>, expand: bool) -> Result<Vec<TreeEntry>> {
-        match expand {
-            false => Ok(entries.into_iter().map(TreeEntry::plain).collect()),
-            true => self.expanded(commit, entries).await,
+        let mut described = match expand {
+            false => entries.into_iter().map(TreeEntry::plain).collect(),
+            true => self.expanded(commit, entries).await?,
+        };
+        let large: Vec<(usize, Sha256)> =
+            described.iter().enumerate().filter_map(|(at, entry)| Some((at, large(entry)?))).collect();
+        if !large.is_empty() {
+            let digests: Vec<Sha256> = large.iter().map(|(_, sha256)| *sha256).collect();
+            let hashes = self.hub.content().xet_hashes(&digests).await?;
+            large.into_iter().zip(hashes).for_each(|((at, _), hash)| described[at].xet = hash);
         }
+        Ok(described)
     }
 
     async fn expanded(&self, commit: CommitId, entries: Vec<Entry>) -> Result<Vec<TreeEntry>> {
@@ -146,8 +156,13 @@ impl Readable {
 
 impl TreeEntry {
     fn plain(Entry { path, node }: Entry) -> Self {
-        Self { path, size: node.file().map_or(0, FileRef::size), last_commit: None, node }
+        Self { path, size: node.file().map_or(0, FileRef::size), xet: None, last_commit: None, node }
     }
+}
+
+/// The digest of a large file.
+fn large(entry: &TreeEntry) -> Option<Sha256> {
+    entry.node.file().filter(|file| file.is_lfs()).map(|file| file.sha256())
 }
 
 fn is_folder(entry: &Entry) -> bool {

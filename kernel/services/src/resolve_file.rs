@@ -6,7 +6,7 @@ use ballast_content::Delivery;
 use ballast_contract::ErrorKind;
 use ballast_contract::storage::ResponseHeaders;
 use ballast_contract::versioning::FileRef;
-use ballast_types::{ByteRange, CommitId, RepoPath, Revision, git};
+use ballast_types::{ByteRange, CommitId, RepoPath, Revision, XetHash, git};
 
 use crate::{Failure, Hub, Readable, Result};
 
@@ -50,6 +50,14 @@ impl ResolvedFile {
         match self.file {
             FileRef::Regular { oid, .. } => oid.to_string(),
             FileRef::Lfs { sha256, .. } => sha256.to_string(),
+        }
+    }
+
+    /// What names the file in Xet; none where it does not lie in xorbs.
+    pub async fn xet_hash(&self) -> Result<Option<XetHash>> {
+        match self.is_lfs() {
+            true => Ok(self.hub.content().xet_hashes(&[self.file.sha256()]).await?.into_iter().next().flatten()),
+            false => Ok(None),
         }
     }
 

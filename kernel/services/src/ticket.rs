@@ -9,9 +9,13 @@ use ballast_types::{LeaseId, RepoKey, Sha256, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::{Failure, Result};
+
+/// What is signed.
+const SEAL: &str = "ticket 1";
 
 /// What a ticket lets its bearer do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +27,8 @@ pub enum Purpose {
     Multipart { lease: LeaseId, upload: i64, part_size: u64 },
     /// Read the object.
     Download,
+    /// Read these bytes of a xorb, which holds chunks of other files too.
+    Xorb { start: u64, end: u64 },
 }
 
 /// The right to one object of one repository.
@@ -53,29 +59,37 @@ impl TicketOffice {
         Self { secret }
     }
 
-    fn signature(&self, body: &str) -> Hmac<sha2::Sha256> {
+    fn signature(&self, what: &str, body: &str) -> Hmac<sha2::Sha256> {
         // A key of any length is taken, so this cannot fail; the fallback keeps a panic out of the request path.
         let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&self.secret).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
-        mac.update(b"ballast ticket 1\n");
-        mac.update(body.as_bytes());
+        mac.update(format!("ballast {what}\n{body}").as_bytes());
         mac
+    }
+
+    /// A statement of some kind as text that nobody else can make.
+    pub fn seal(&self, what: &str, statement: &impl Serialize) -> String {
+        let body = URL_SAFE_NO_PAD.encode(serde_json::to_vec(statement).unwrap_or_default());
+        let signature = URL_SAFE_NO_PAD.encode(self.signature(what, &body).finalize().into_bytes());
+        format!("{body}.{signature}")
+    }
+
+    /// Reads a statement of this kind; none where this deployment did not make it.
+    pub fn unseal<T: DeserializeOwned>(&self, what: &str, text: &str) -> Option<T> {
+        let (body, signature) = text.split_once('.')?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        self.signature(what, body).verify_slice(&signature).ok()?;
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(body).ok()?).ok()
     }
 
     /// The ticket as text.
     pub fn issue(&self, ticket: &Ticket) -> String {
-        let body = URL_SAFE_NO_PAD.encode(serde_json::to_vec(ticket).unwrap_or_default());
-        let signature = URL_SAFE_NO_PAD.encode(self.signature(&body).finalize().into_bytes());
-        format!("{body}.{signature}")
+        self.seal(SEAL, ticket)
     }
 
     /// Reads a ticket for this object. A forged or foreign one is refused, as is one whose time is over.
     pub fn read(&self, text: &str, sha256: Sha256, now: Timestamp) -> Result<Ticket> {
         let refused = || Failure::Forbidden("This upload or download link is not valid for this object".to_owned());
-        let (body, signature) = text.split_once('.').ok_or_else(refused)?;
-        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| refused())?;
-        self.signature(body).verify_slice(&signature).map_err(|_| refused())?;
-        let json = URL_SAFE_NO_PAD.decode(body).map_err(|_| refused())?;
-        let ticket: Ticket = serde_json::from_slice(&json).map_err(|_| refused())?;
+        let ticket: Ticket = self.unseal(SEAL, text).ok_or_else(refused)?;
         if ticket.sha256 != sha256 {
             return Err(refused());
         }

@@ -24,6 +24,11 @@ impl NdJson {
 pub struct Octets(Body);
 
 impl Octets {
+    /// The bytes as they come; that they end too early is the sender's failure.
+    pub fn into_pieces(self) -> impl Stream<Item = Result<Bytes, Failure>> + Send + 'static {
+        pieces(self.0)
+    }
+
     /// The bytes as they come.
     pub fn into_stream(self) -> ByteStream {
         let ended = |error| {

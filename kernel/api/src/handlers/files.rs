@@ -2,10 +2,12 @@ use ballast_contract::storage::ResponseHeaders;
 use ballast_services::ResolvedFile;
 use ballast_types::Revision;
 use poem::Request;
+use poem::http::HeaderMap;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Path;
 
 use super::Group;
+use super::xet::xet_headers;
 use crate::call::OpenCall;
 use crate::content_type;
 use crate::error::Answer;
@@ -39,14 +41,14 @@ impl Files {
         revision: Path<String>,
         path: Path<String>,
     ) -> Answer<Served> {
-        let file = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
+        let (file, headers) = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
         let plan = Wanted::of(request).plan(&file.etag(), file.size());
         if matches!(plan, Plan::Send { .. })
             && let Some(url) = file.redirect(&presented(&file)).await?
         {
-            return Ok(Served::elsewhere(&url, file_headers(&file), &file));
+            return Ok(Served::elsewhere(&url, headers, &file));
         }
-        Served::planned(plan, file.size(), file_headers(&file), false, async |range| file.open(range).await).await
+        Served::planned(plan, file.size(), headers, false, async |range| file.open(range).await).await
     }
 
     /// Look at a file
@@ -72,9 +74,9 @@ impl Files {
         revision: Path<String>,
         path: Path<String>,
     ) -> Answer<Served> {
-        let file = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
+        let (file, headers) = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
         let plan = Wanted::of(request).plan(&file.etag(), file.size());
-        Served::planned(plan, file.size(), file_headers(&file), true, async |range| file.open(range).await).await
+        Served::planned(plan, file.size(), headers, true, async |range| file.open(range).await).await
     }
 
     /// Get a file as git holds it
@@ -93,14 +95,16 @@ impl Files {
         revision: Path<String>,
         path: Path<String>,
     ) -> Answer<Served> {
-        let file = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
+        let (file, headers) = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
         if let Some(text) = file.pointer_text() {
             return Ok(Served::text(text, pointer_headers(&file), false));
         }
         let plan = Wanted::of(request).plan(&file.etag(), file.size());
-        Served::planned(plan, file.size(), file_headers(&file), false, async |range| file.open(range).await).await
+        Served::planned(plan, file.size(), headers, false, async |range| file.open(range).await).await
     }
 }
+
+/// A file, and the headers of every answer about it.
 
 async fn found(
     call: &OpenCall,
@@ -109,9 +113,16 @@ async fn found(
     name: &str,
     revision: String,
     path: &str,
-) -> Answer<ResolvedFile> {
+) -> Answer<(ResolvedFile, HeaderMap)> {
     let repository = call.hub.readable(&call.caller, kinds.into(), namespace, name).await?;
-    Ok(repository.resolve_file(&Revision::new(revision), path).await?)
+    let file = repository.resolve_file(&Revision::new(revision), path).await?;
+    let mut headers = file_headers(&file);
+    if let Some(hash) = file.xet_hash().await? {
+        for (name, value) in xet_headers(&call.base, repository.kind(), repository.id(), file.commit, hash) {
+            headers.insert(name, value);
+        }
+    }
+    Ok((file, headers))
 }
 
 /// How the storage is to present the bytes when it serves them itself.

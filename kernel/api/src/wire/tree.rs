@@ -21,6 +21,9 @@ pub struct TreeItem {
     /// Of a large file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lfs: Option<LfsFile>,
+    /// What names the file in Xet, where it can be had by that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xet_hash: Option<String>,
     /// The commit that last changed it; with `expand`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_commit: Option<LastCommit>,
@@ -65,6 +68,7 @@ impl From<TreeEntry> for TreeItem {
             size: entry.size,
             oid: entry.node.oid().into(),
             lfs: LfsFile::of(&entry.node),
+            xet_hash: entry.xet.map(String::from),
             last_modified: last_commit.as_ref().map(|commit| commit.date.clone()),
             last_commit,
         }

@@ -42,22 +42,19 @@ struct Run {
 }
 
 impl Content {
-    /// What to fetch for a range of a blob, or for all of it. `NotFound` where it does not lie in xorbs. `Invalid` where
-    /// the range begins behind its end.
-    pub async fn reconstruct(&self, sha256: Sha256, range: Option<ByteRange>) -> Result<Reconstruction> {
+    /// What to fetch for a range of a blob, or for all of it; none where the range begins behind its end. `NotFound` where
+    /// it does not lie in xorbs.
+    pub async fn reconstruct(&self, sha256: Sha256, range: Option<ByteRange>) -> Result<Option<Reconstruction>> {
         let absent = || Error::new(ErrorKind::NotFound, "content.reconstruct", format!("blob {sha256} is no Xet file"));
         let terms = self.find_terms(sha256).await?.ok_or_else(absent)?;
         let wanted = range.unwrap_or(ByteRange::whole(terms.size()));
         let touched = terms.touched(ByteRange { start: wanted.start, end: wanted.end.min(terms.size()) });
         let xorbs = self.xorbs(touched.map(|term| terms.term(term).xorb)).await?;
-        let planned = plan(&terms, range, |name| xorbs.get(name).map(|xorb| &xorb.record));
-        let plan = planned.map_err(|unplannable| match unplannable {
-            Unplannable::PastTheEnd { .. } => {
-                Error::new(ErrorKind::Invalid, "content.reconstruct", unplannable.to_string())
-            }
-            _ => damaged(sha256, &unplannable.to_string()),
-        })?;
-        Ok(Reconstruction { plan, xorbs: xorbs.into_iter().map(|(name, xorb)| (name, xorb.sha256)).collect() })
+        let plan = match plan(&terms, range, |name| xorbs.get(name).map(|xorb| &xorb.record)) {
+            Err(Unplannable::PastTheEnd { .. }) => return Ok(None),
+            planned => planned.map_err(|unplannable| damaged(sha256, &unplannable.to_string()))?,
+        };
+        Ok(Some(Reconstruction { plan, xorbs: xorbs.into_iter().map(|(name, xorb)| (name, xorb.sha256)).collect() }))
     }
 
     /// A range of a file, chunk by chunk decoded and held against its hash.
