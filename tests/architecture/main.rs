@@ -21,9 +21,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("content", &["types", "contract", "database", "xet"]),
     ("xet", &["types"]),
     ("landing", &["types", "contract"]),
-    ("services", &["types", "contract", "catalog", "content", "landing"]),
+    ("services", &["types", "contract", "catalog", "content", "landing", "xet"]),
     ("loader", &["types", "contract", "config", "abi", "database"]),
-    ("api", &["types", "services", "contract"]),
+    ("api", &["types", "services", "contract", "xet"]),
     ("git", &["types", "services", "contract"]),
 ];
 

@@ -26,11 +26,11 @@ class Outcome:
 class Client:
     """One long-lived process of one client version. A scenario that hangs costs it, and the next gets a new one."""
 
-    def __init__(self, environment: str, hub: Hub, folder: Path):
+    def __init__(self, environment: str, hub: Hub, folder: Path, xet: bool = False):
         self.hub = hub
         self._python = python_of(environment)
         self._folder = folder
-        self._variables = client_variables(hub.endpoint, hub.token, folder / "home")
+        self._variables = client_variables(hub.endpoint, hub.token, folder / "home", xet)
         self._process: subprocess.Popen | None = None
         self._scenarios_run = 0
 

@@ -27,14 +27,14 @@ def bundled_model() -> Path:
     return model
 
 
-def client_variables(endpoint: str, token: str, home: Path) -> dict[str, str]:
-    """What a user sets to work with our hub: no other setting of this machine may reach the client."""
+def client_variables(endpoint: str, token: str, home: Path, xet: bool = False) -> dict[str, str]:
+    """What a user sets to work with our hub: no other setting of this machine may reach the client. Large files go by
+    LFS unless `xet`, which is what clients do that nobody tells otherwise."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING", "PYTHON"))}
-    return kept | {
+    return kept | ({} if xet else {"HF_HUB_DISABLE_XET": "1"}) | {
         "HF_ENDPOINT": endpoint,
         "HF_TOKEN": token,
         "HF_HOME": str(home),
-        "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_UPDATE_CHECK": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
