@@ -124,7 +124,10 @@ fn decode_now(run: &Run, stored: &[Bytes]) -> Result<Bytes> {
     let mut raw = Vec::with_capacity(record.raw_len(run.chunks.clone()) as usize);
     let mut reader = RunReader::new(record, run.chunks.clone());
     for bytes in stored {
-        reader.push(bytes, &mut raw).map_err(invalid)?;
+        let mut left = &bytes[..];
+        while let Some(chunk) = reader.next(&mut left).map_err(invalid)? {
+            raw.extend_from_slice(chunk);
+        }
     }
     reader.finish().map_err(invalid)?;
     Ok(Bytes::from(raw).slice(run.wanted.clone()))

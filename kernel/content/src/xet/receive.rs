@@ -1,7 +1,5 @@
 //! Xorbs on their way in.
 
-use std::collections::VecDeque;
-
 use ballast_contract::ByteStream;
 use ballast_contract::storage::StorageWriter;
 use ballast_database::{for_both, transaction};
@@ -70,39 +68,26 @@ struct Poured {
     sums: Vec<u8>,
 }
 
-/// A xorb that is arriving. What was not seen to be whole chunks waits: it may be a footer, which is not stored.
+/// A xorb that is arriving.
 struct Pouring {
     reader: XorbReader,
     sha256: sha2::Sha256,
     sums: Summing,
-    waiting: VecDeque<Bytes>,
-    stored: u64,
 }
 
 impl Pouring {
-    /// Takes portions; answers what is to be stored by now.
+    /// Takes portions; answers what of them is to be stored, which a footer is not.
     fn push(mut self, portions: Vec<Bytes>) -> Result<(Self, Vec<Bytes>)> {
-        let mut ready = Vec::new();
-        for portion in portions {
+        let mut to_store = Vec::with_capacity(portions.len());
+        for mut portion in portions {
+            let before = self.reader.to_store();
             self.reader.push(&portion).map_err(|invalid| refused(invalid.to_string()))?;
-            self.waiting.push_back(portion);
-            let mut room = usize::try_from(self.reader.stored() - self.stored).unwrap_or(usize::MAX);
-            while let Some(mut first) = self.waiting.pop_front() {
-                let now = first.split_to(room.min(first.len()));
-                room -= now.len();
-                self.stored += now.len() as u64;
-                self.sha256.update(&now);
-                self.sums.update(&now);
-                if !now.is_empty() {
-                    ready.push(now);
-                }
-                if !first.is_empty() {
-                    self.waiting.push_front(first);
-                    break;
-                }
-            }
+            portion.truncate(usize::try_from(self.reader.to_store() - before).unwrap_or(usize::MAX));
+            self.sha256.update(&portion);
+            self.sums.update(&portion);
+            to_store.push(portion);
         }
-        Ok((self, ready))
+        Ok((self, to_store))
     }
 
     fn finish(self, xorb: XetHash) -> Result<Poured> {
@@ -122,15 +107,15 @@ async fn pour_xorb(
 ) -> Result<Poured> {
     let sums = Summing::new(MAX_XORB as u64);
     let (reader, sha256) = (XorbReader::new(), sha2::Sha256::new());
-    let mut pouring = Pouring { reader, sha256, sums, waiting: VecDeque::new(), stored: 0 };
+    let mut pouring = Pouring { reader, sha256, sums };
     let mut left = MAX_XORB_BODY;
     let mut piece = collect(&mut body, &mut left).await?;
     while !piece.is_empty() {
         let pushed = unblocked("content.receive_xorb", move || pouring.push(piece));
         let (pushed, next) = futures::join!(pushed, collect(&mut body, &mut left));
-        let (checked, ready) = pushed??;
+        let (checked, to_store) = pushed??;
         if let Some(writer) = &mut writer {
-            for bytes in ready {
+            for bytes in to_store {
                 writer.write(bytes).await?;
             }
         }

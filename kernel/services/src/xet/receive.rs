@@ -4,11 +4,14 @@ use ballast_contract::quota::Reservation;
 use ballast_contract::{ByteStream, ErrorKind};
 use ballast_types::{ReservationId, Sha256, XetHash};
 use ballast_xet::MAX_XORB_BODY;
-use ballast_xet::shard::Shard;
+use ballast_xet::shard::{Shard, ShardFile};
 
 use super::XetWriter;
 use crate::operation::random_key;
 use crate::{Failure, Result};
+
+/// The most chunks that the files of a shard name: some 10 TB of ordinary ones, and a minute of work to check.
+const MAX_CHUNKS: u64 = 200_000_000;
 
 impl XetWriter {
     /// Takes a xorb, of so many bytes where that is said; answers whether it was new. There must be room for it as it is
@@ -31,6 +34,11 @@ impl XetWriter {
     /// Makes the files of a shard known, and promises room for them in the place of their xorbs. Answers whether any of
     /// them is new to this repository.
     pub async fn register_shard(&self, shard: &Shard) -> Result<bool> {
+        let chunks: u64 = shard.files.iter().map(ShardFile::chunks).sum();
+        if chunks > MAX_CHUNKS {
+            let why = format!("The files of the shard name {chunks} chunks; at most {MAX_CHUNKS} are taken at once");
+            return Err(Failure::TooLarge(why));
+        }
         let content = self.repository.hub.content();
         let xorbs: Vec<Sha256> = shard.files.iter().flat_map(|file| &file.terms).map(|term| under(term.xorb)).collect();
         let promised = content.take_promises(self.lease, &xorbs).await.map_err(over)?;
