@@ -24,7 +24,7 @@ pub use refs::Refs;
 pub use repositories::Repositories;
 pub use site::Site;
 pub use tree::Tree;
-pub use xet::{CAS, Xet};
+pub use xet::Xet;
 
 use ballast_services::Failure;
 use ballast_types::RepoKind;

@@ -105,7 +105,6 @@ impl Files {
 }
 
 /// A file, and the headers of every answer about it.
-
 async fn found(
     call: &OpenCall,
     kinds: Kinds,

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use ballast_services::{Failure, Hub, Readable, Writable, XetToken};
+use ballast_services::{Failure, Readable, Writable, XetToken};
 use ballast_types::{ByteRange, RepoKind, Revision, Sha256, XetHash};
 use ballast_xet::MAX_SHARD;
 use ballast_xet::shard::Shard;

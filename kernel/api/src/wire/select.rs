@@ -107,11 +107,12 @@ mod tests {
             size: 3,
             oid,
             lfs: Some(large()),
+            xet_hash: Some(text()),
             last_commit: Some(last_commit),
             last_modified: Some(text()),
         };
         said_twice(&item);
-        said_twice(&TreeItem { lfs: None, last_commit: None, last_modified: None, ..item });
+        said_twice(&TreeItem { lfs: None, xet_hash: None, last_commit: None, last_modified: None, ..item });
 
         let sibling = Sibling { rfilename: text(), size: Some(4), blob_id: Some(text()), lfs: Some(large()) };
         let bare = Sibling { rfilename: text(), size: None, blob_id: None, lfs: None };

@@ -30,7 +30,7 @@ impl Content {
         }
         for piece in unknown.chunks(PIECE) {
             let piece = piece.to_vec();
-            let found: Result<Vec<(Vec<u8>, Vec<u8>)>, Failure> = read!(self.database(), list_hashes(piece.clone()));
+            let found: Result<Vec<Named>, Failure> = read!(self.database(), list_hashes(piece.clone()));
             let during = |failure: Failure| failure.during("content.xet_hashes");
             let mut of = HashMap::new();
             for (sha256, file) in found.map_err(during)? {
@@ -89,11 +89,14 @@ impl Content {
 /// Records are asked for so many at once: 40 kB each.
 const XORBS: usize = 64;
 
+/// A blob, and the Xet file that it is.
+type Named = (Vec<u8>, Vec<u8>);
+
 /// Name, blob, record.
 type XorbColumns = (Vec<u8>, Vec<u8>, Vec<u8>);
 
 for_both! {
-    pub async fn list_hashes(c: &mut Connection, digests: Vec<Vec<u8>>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Failure> {
+    pub async fn list_hashes(c: &mut Connection, digests: Vec<Vec<u8>>) -> Result<Vec<Named>, Failure> {
         let query = xet_files::table.filter(xet_files::sha256.eq_any(digests)).order(xet_files::file.desc());
         Ok(query.select((xet_files::sha256, xet_files::file)).load(c).await?)
     }
