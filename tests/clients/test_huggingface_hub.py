@@ -11,7 +11,7 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 MODULES = ["repositories", "uploads", "commits", "downloads", "trees", "refs", "filesystem", "cards"]
 CLIENTS = ["hub-0.20", "hub-0.36", "hub-1.19", "hub-1.29", "hub-2.4"]
 # Those that use Xet by themselves. Older ones that know it ask for it in the LFS batch.
-XET_CLIENTS = ["hub-1.29", "hub-2.4"]
+XET_CLIENTS = ["hub-1.19", "hub-1.29", "hub-2.4"]
 LIMIT = 120
 
 

@@ -13,7 +13,7 @@ use ballast_contract::quota::{Quota, Scope};
 use ballast_contract::storage::Storage;
 use ballast_contract::versioning::Versioning;
 use ballast_database::Database;
-use ballast_services::{Caller, Hub, LfsSettings, NewAccount, Parts, Settings};
+use ballast_services::{Caller, Deduplication, Hub, LfsSettings, NewAccount, Parts, Settings};
 use ballast_storage_opendal::OpendalConfig;
 use ballast_types::{ByteRange, CommitId, RepoKey, RepoKind, Revision, Secret, Timestamp};
 use diesel_async::SimpleAsyncConnection;
@@ -55,6 +55,7 @@ fn settings() -> Settings {
             multipart_threshold: 100_000_000,
             part_size: 50_000_000,
         },
+        deduplication: Deduplication::Namespace,
         lease: Duration::from_secs(2 * 3600),
         operation: Duration::from_secs(3600),
         grace: Duration::ZERO,
@@ -174,6 +175,10 @@ impl World {
             if rows > 0 {
                 unrest.push(format!("{rows} rows in {table}"));
             }
+        }
+        let halves = count(&self.database, "repositories WHERE state <> 'active'").await;
+        if halves > 0 {
+            unrest.push(format!("{halves} repositories half made or half deleted"));
         }
         let pending = count(&self.database, "holdings WHERE pending IS NOT NULL").await;
         if pending > 0 {

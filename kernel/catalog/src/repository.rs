@@ -188,6 +188,11 @@ for_both! {
         Ok(repositories::table.find(id).select(RepositoryRow::as_select()).first(c).await?)
     }
 
+    pub async fn by_keys(c: &mut Connection, keys: Vec<i64>) -> Result<Vec<RepositoryRow>> {
+        let found = repositories::table.filter(repositories::id.eq_any(keys)).order(repositories::id);
+        Ok(found.select(RepositoryRow::as_select()).load(c).await?)
+    }
+
     pub async fn in_states(c: &mut Connection, states: Vec<&'static str>, after: i64, limit: i64)
         -> Result<Vec<RepositoryRow>> {
         let found = repositories::table.filter(repositories::state.eq_any(states)).filter(repositories::id.gt(after));
@@ -252,6 +257,12 @@ impl Catalog {
     /// A repository by its key, in whatever state; `NotFound` when it is gone.
     pub async fn get_repository(&self, key: RepoKey) -> Result<Repository> {
         read!(self.database, by_key(key.0))?.try_into()
+    }
+
+    /// Those of these repositories that there are, by their keys.
+    pub async fn find_repositories(&self, keys: &[RepoKey]) -> Result<Vec<Repository>> {
+        let keys = keys.iter().map(|key| key.0).collect();
+        read!(self.database, by_keys(keys))?.into_iter().map(Repository::try_from).collect()
     }
 
     /// Repositories in any of these states, by their keys: what recovery looks for.

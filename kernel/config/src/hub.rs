@@ -15,8 +15,8 @@ pub use bootstrap::{
 };
 pub use plugin::{PluginConfig, Role};
 pub use sections::{
-    AccountsConfig, DatabaseConfig, LfsConfig, LogConfig, LogFormat, Registration, ServerConfig, StatisticsConfig,
-    UploadsConfig,
+    AccountsConfig, DatabaseConfig, Deduplication, LfsConfig, LogConfig, LogFormat, Registration, ServerConfig,
+    StatisticsConfig, UploadsConfig, XetConfig,
 };
 
 /// The configuration of a hub.
@@ -48,6 +48,7 @@ pub struct HubConfig {
     pub downloader: BTreeMap<String, PluginConfig>,
     /// Which files are large files, and how they travel.
     pub lfs: LfsConfig,
+    pub xet: XetConfig,
     /// How long unfinished uploads live.
     pub uploads: UploadsConfig,
     /// Who may have an account.

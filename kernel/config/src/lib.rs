@@ -24,8 +24,8 @@ mod suggest;
 pub use conform::{Tree, conform};
 pub use hub::{
     AccountsConfig, BootstrapConfig, BootstrapMember, BootstrapOrganization, BootstrapToken, BootstrapUser,
-    DatabaseConfig, HubConfig, LfsConfig, LogConfig, LogFormat, MemberRole, PluginConfig, Registration, Role,
-    ServerConfig, StatisticsConfig, TokenRole, UploadsConfig,
+    DatabaseConfig, Deduplication, HubConfig, LfsConfig, LogConfig, LogFormat, MemberRole, PluginConfig, Registration,
+    Role, ServerConfig, StatisticsConfig, TokenRole, UploadsConfig, XetConfig,
 };
 pub use load::{Layers, Loaded, Mistakes, SYSTEM_FILE};
 pub use origin::{Origin, Origins};

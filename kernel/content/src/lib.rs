@@ -58,7 +58,7 @@ pub use prune::Pruned;
 pub use small::SmallBatch;
 pub use survey::{Counted, Depth, Pack, Standing};
 pub use sweep::Swept;
-pub use xet::{ChunkAnswer, ReceivedXorb, Reconstruction, Scope};
+pub use xet::{ReceivedXorb, Reconstruction, Scope};
 
 /// Immutable bytes that are stored and verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -15,7 +15,7 @@ mod rebuild;
 mod receive;
 mod register;
 
-pub use answer::{ChunkAnswer, Scope};
+pub use answer::Scope;
 pub use rebuild::Reconstruction;
 pub use receive::ReceivedXorb;
 

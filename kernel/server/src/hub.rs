@@ -8,7 +8,7 @@ use ballast_config::{HubConfig, Loaded, Problems};
 use ballast_content::{Content, ContentOptions};
 use ballast_database::{Database, Options};
 use ballast_loader::{Deps, Plugins, Registry};
-use ballast_services::{Hub, LfsSettings, Parts, Settings};
+use ballast_services::{Deduplication, Hub, LfsSettings, Parts, Settings};
 use ballast_types::Timestamp;
 
 use crate::data_dir;
@@ -98,6 +98,12 @@ fn settings(config: &HubConfig) -> Settings {
             keep_versions: lfs.keep_versions,
             multipart_threshold: lfs.multipart_threshold,
             part_size: lfs.part_size,
+        },
+        deduplication: match config.xet.deduplication {
+            ballast_config::Deduplication::Hub => Deduplication::Hub,
+            ballast_config::Deduplication::Namespace => Deduplication::Namespace,
+            ballast_config::Deduplication::Repository => Deduplication::Repository,
+            ballast_config::Deduplication::Off => Deduplication::Off,
         },
         lease: config.uploads.lease(),
         operation: config.uploads.operation(),

@@ -29,11 +29,21 @@ pub struct LfsSettings {
     pub part_size: u64,
 }
 
+/// Of whose files a client may learn that the hub has a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deduplication {
+    Hub,
+    Namespace,
+    Repository,
+    Off,
+}
+
 /// What the operator chose, as far as the verbs need it.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub site_name: String,
     pub lfs: LfsSettings,
+    pub deduplication: Deduplication,
     /// How long an uploaded object waits for the commit that names it.
     pub lease: Duration,
     /// How long a commit may take from its first byte to its end.

@@ -27,6 +27,8 @@ pub enum LfsUpload {
     Whole { ticket: String, expires: Timestamp },
     /// Send it in parts of `part_size` bytes, the last one shorter, and say when all are there.
     Parts { ticket: String, part_size: u64, parts: u32, expires: Timestamp },
+    /// Send it by Xet, which has a token of its own.
+    Xet,
     /// It is there with another size: the client is mistaken.
     WrongSize { size: u64 },
 }
@@ -84,6 +86,19 @@ impl Writable {
             Some(blob) if blob.size == object.size => LfsUpload::Stored,
             Some(blob) => LfsUpload::WrongSize { size: blob.size },
             None => issued.get(&object.sha256).cloned().unwrap_or(LfsUpload::Stored),
+        };
+        Ok(objects.iter().zip(known).map(answer).collect())
+    }
+
+    /// Answers for each object, in order, for a client that sends by Xet. What it takes is reserved as it comes.
+    pub async fn lfs_upload_by_xet(&self, objects: &[LfsObject]) -> Result<Vec<LfsUpload>> {
+        check_count(objects)?;
+        let digests: Vec<Sha256> = objects.iter().map(|object| object.sha256).collect();
+        let known = self.hub.content().find_known(self.key(), &digests).await?;
+        let answer = |(object, known): (&LfsObject, Option<ballast_content::Blob>)| match known {
+            Some(blob) if blob.size == object.size => LfsUpload::Stored,
+            Some(blob) => LfsUpload::WrongSize { size: blob.size },
+            None => LfsUpload::Xet,
         };
         Ok(objects.iter().zip(known).map(answer).collect())
     }

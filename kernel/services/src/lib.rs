@@ -49,7 +49,7 @@ pub use create_commit::{CommitHeader, CommitOperation, CommitOutcome};
 pub use create_repository::{NewRepository, RepositoryName};
 pub use failure::{Failure, Result};
 pub use grant::{Administering, Readable, Writable};
-pub use hub::{Clock, Hub, LfsSettings, Parts, Settings};
+pub use hub::{Clock, Deduplication, Hub, LfsSettings, Parts, Settings};
 pub use lfs_batch::{LfsDownload, LfsObject, LfsUpload};
 pub use list_repositories::{ListQuery, Sort};
 pub use plan_collection::{Explained, Holder, Outlook, Plan};

@@ -41,7 +41,8 @@ def the_cache_is_named_by_commit_and_digest(world: World) -> None:
     for name, etag in {"config.json": git_blob_id(small), "model.safetensors": sha256(large)}.items():
         path = Path(world.download_path(repo_id, name))
         assert path.parent.name == head
-        assert path.resolve().name == etag
+        # One step: where clients share blobs between repositories, these are links as well.
+        assert path.readlink().name == etag
 
 
 def a_second_download_is_answered_from_the_cache(world: World) -> None:
@@ -72,6 +73,7 @@ def metadata_of_a_file_say_commit_digest_and_size(world: World) -> None:
 
 
 def a_download_goes_on_where_the_connection_fell_silent(world: World) -> None:
+    world.need_http()
     content = noise(MORE_THAN_TWO_PIECES)
     repo_id = world.repository("resumed", {"model.safetensors": content})
     with Proxy(world.endpoint, break_after=BETWEEN_THE_PIECES, silently=True) as proxy:

@@ -69,6 +69,11 @@ class World:
     def head(self, repo_id: str, **options) -> str:
         return self.api.repo_info(repo_id, **options).sha
 
+    def need_http(self) -> None:
+        """Where large files come by Xet, they come by a client of its own, with its own patience."""
+        if "HF_HUB_DISABLE_XET" not in os.environ:
+            raise Skip("this client goes by Xet")
+
     def need(self, method: str) -> None:
         if not hasattr(self.api, method):
             raise Skip(f"this client has no {method}")

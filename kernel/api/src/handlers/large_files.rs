@@ -7,6 +7,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::Path;
 
 use super::Group;
+use super::xet::access;
 use crate::base_url::BaseUrl;
 use crate::call::OpenCall;
 use crate::error::ApiError;
@@ -14,6 +15,7 @@ use crate::extract::LfsBody;
 use crate::lfs_answer::{LfsAnswer, LfsJson};
 use crate::wire::{
     Kinds, LfsAction, LfsActions, LfsBatch, LfsBatchAnswer, LfsMessage, LfsObjectAnswer, LfsObjectError, LfsVerify,
+    XetAccess,
 };
 
 pub struct LargeFiles;
@@ -22,7 +24,8 @@ pub struct LargeFiles;
 impl LargeFiles {
     /// Ask how to send or get large files
     ///
-    /// The git-lfs batch API, with `multipart` besides `basic`: then an upload's `header` has `chunk_size` and a URL
+    /// The git-lfs batch API, with `xet` and `multipart` besides `basic`. For `xet`, `header` has what the routes for Xet
+    /// tokens answer. For `multipart`, an upload's `header` has `chunk_size` and a URL
     /// for each part, and `href` takes the list of parts. The name may end in `.git`; without `/{kinds}` the
     /// repository is a model.
     #[oai(path = "/:kinds/:namespace/:name/info/lfs/objects/batch", method = "post", operation_id = "lfs_batch")]
@@ -40,18 +43,27 @@ impl LargeFiles {
             let refusal = ApiError::new(StatusCode::CONFLICT, "BadRequest", "hash_algo: only sha256 is known");
             return Err(refusal.into());
         }
-        let links = Links { base: call.base.clone() };
+        let links = Links { base: call.base.clone(), xet: None };
         let known: Vec<Option<LfsObject>> =
             batch.objects.iter().map(|object| named(&object.oid, object.size)).collect();
         let objects: Vec<LfsObject> = known.iter().flatten().copied().collect();
         let (transfer, mut answers) = match batch.operation.as_str() {
             "upload" => {
                 let repository = call.hub.writable(&call.caller, kind, &namespace, &name).await?;
-                let parts = batch.transfers.iter().flatten().any(|transfer| transfer == "multipart");
-                let uploads = repository.lfs_upload(&objects, parts).await?;
-                let transfer = if uploads.iter().any(is_in_parts) { "multipart" } else { "basic" };
+                let knows = |way: &str| batch.transfers.iter().flatten().any(|transfer| transfer == way);
+                let (transfer, uploads, xet) = match knows("xet") {
+                    true => {
+                        let uploads = repository.lfs_upload_by_xet(&objects).await?;
+                        ("xet", uploads, Some(repository.xet_write_token(None).await?))
+                    }
+                    false => {
+                        let uploads = repository.lfs_upload(&objects, knows("multipart")).await?;
+                        (if uploads.iter().any(is_in_parts) { "multipart" } else { "basic" }, uploads, None)
+                    }
+                };
                 let verify =
                     call.base.join(&format!("/{}{}.git/info/lfs/objects/verify", kind.url_prefix(), repository.id()));
+                let links = Links { xet: xet.map(|token| access(&call.base, token)), ..links };
                 let answer = |(object, upload): (&LfsObject, LfsUpload)| links.upload(object, upload, &verify);
                 (transfer, objects.iter().zip(uploads).map(answer).collect::<Vec<_>>())
             }
@@ -127,6 +139,8 @@ fn unnamed(oid: &str, size: u64) -> LfsObjectAnswer {
 /// The URLs under which objects go in and out.
 struct Links {
     base: BaseUrl,
+    /// For those that go by Xet.
+    xet: Option<XetAccess>,
 }
 
 impl Links {
@@ -144,6 +158,7 @@ impl Links {
                 let message = format!("The object is here with {there} bytes, not {size}");
                 return refused(oid, size, 422, message);
             }
+            LfsUpload::Xet => self.by_xet(),
             LfsUpload::Whole { ticket, expires } => LfsAction {
                 href: self.object(object, "", &ticket),
                 header: None,
@@ -162,6 +177,19 @@ impl Links {
         let actions = LfsActions { upload: Some(action), verify: Some(verify), download: None };
         // Not "authenticated": git-lfs would then send no credentials to `verify` either, which needs them.
         LfsObjectAnswer { oid, size, authenticated: None, actions: Some(actions), error: None }
+    }
+
+    fn by_xet(&self) -> LfsAction {
+        let header = self.xet.as_ref().map(|access| {
+            let pairs = [
+                ("X-Xet-Cas-Url", access.cas_url.clone()),
+                ("X-Xet-Access-Token", access.access_token.clone()),
+                ("X-Xet-Token-Expiration", access.exp.to_string()),
+            ];
+            pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        });
+        let href = self.xet.as_ref().map_or_else(String::new, |access| access.cas_url.clone());
+        LfsAction { href, header, expires_at: None }
     }
 
     fn download(&self, object: &LfsObject, download: LfsDownload) -> LfsObjectAnswer {
@@ -191,7 +219,7 @@ mod tests {
     use super::*;
 
     fn links() -> Links {
-        Links { base: BaseUrl::of(Some("http://h"), &poem::http::HeaderMap::new(), None) }
+        Links { base: BaseUrl::of(Some("http://h"), &poem::http::HeaderMap::new(), None), xet: None }
     }
 
     const OBJECT: LfsObject = LfsObject { sha256: Sha256([0xab; 32]), size: 12 };

@@ -21,7 +21,7 @@ use crate::served::{Served, Wanted, common_headers};
 use crate::wire::{Kinds, ShardReceived, XetAccess, XetReconstruction, XetReconstruction2, XorbReceived};
 
 /// Under which address Xet is served.
-pub const CAS: &str = "/xet";
+const CAS: &str = "/xet";
 
 /// How often a client that waits for its shard is told that work goes on. It gives up after 20 seconds of silence.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
@@ -44,10 +44,16 @@ enum Access {
 
 impl Access {
     fn to(base: &BaseUrl, token: XetToken) -> Self {
-        let (cas_url, exp) = (base.join(CAS), token.expires.0 / 1000);
-        let body = XetAccess { cas_url: cas_url.clone(), exp, access_token: token.value.clone() };
-        Self::Granted(Json(body), cas_url, token.value, exp.to_string())
+        let access = access(base, token);
+        let (cas_url, token) = (access.cas_url.clone(), access.access_token.clone());
+        let exp = access.exp.to_string();
+        Self::Granted(Json(access), cas_url, token, exp)
     }
+}
+
+/// What a client needs to go by Xet.
+pub fn access(base: &BaseUrl, token: XetToken) -> XetAccess {
+    XetAccess { cas_url: base.join(CAS), exp: token.expires.0 / 1000, access_token: token.value }
 }
 
 #[OpenApi(tag = "Group::Xet")]

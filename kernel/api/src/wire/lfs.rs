@@ -9,7 +9,7 @@ use serde_json::Value;
 pub struct LfsBatch {
     /// `upload` or `download`.
     pub operation: String,
-    /// What the client can do, of `basic` and `multipart`; by default `basic`.
+    /// What the client can do, of `basic`, `multipart` and `xet`; by default `basic`.
     pub transfers: Option<Vec<String>>,
     /// Only `sha256`, the default.
     pub hash_algo: Option<String>,
@@ -32,7 +32,7 @@ pub struct LfsBatchObject {
 /// What to do for each object, in order.
 #[derive(Object)]
 pub struct LfsBatchAnswer {
-    /// `basic` or `multipart`
+    /// `basic`, `multipart` or `xet`
     pub transfer: String,
     pub objects: Vec<LfsObjectAnswer>,
     pub hash_algo: String,

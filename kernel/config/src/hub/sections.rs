@@ -121,6 +121,30 @@ impl Default for LfsConfig {
     }
 }
 
+/// How large files deduplicate by their chunks.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct XetConfig {
+    /// Of whose files a client may learn that the hub has a chunk which it is about to send. Files that the client has
+    /// sent itself deduplicate in any case.
+    pub deduplication: Deduplication,
+}
+
+/// Whose files a client's new ones are compared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Deduplication {
+    /// Those of the whole hub: saves the most, and tells everybody what the hub has.
+    Hub,
+    /// Those of the repository's namespace.
+    #[default]
+    Namespace,
+    /// Those of the repository.
+    Repository,
+    /// Nobody's.
+    Off,
+}
+
 #[rustfmt::skip]
 const SUFFIXES: [&str; 32] = [
     // Models.

@@ -37,12 +37,6 @@ pub enum Scope {
     Repositories(HashSet<RepoKey>),
 }
 
-/// A shard without files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChunkAnswer {
-    pub bytes: Vec<u8>,
-}
-
 impl Content {
     /// The repositories that hold a file which begins with this chunk, or has it as one of those that may be asked for:
     /// what to choose a scope from.
@@ -52,8 +46,8 @@ impl Content {
         Ok(found.into_iter().map(RepoKey).collect())
     }
 
-    /// The xorbs of a file in this scope that has the chunk; none where there is none.
-    pub async fn answer_chunk(&self, chunk: XetHash, scope: &Scope) -> Result<Option<ChunkAnswer>> {
+    /// A shard with the xorbs of a file in this scope that has the chunk; none where there is none.
+    pub async fn answer_chunk(&self, chunk: XetHash, scope: &Scope) -> Result<Option<Vec<u8>>> {
         let during = |failure: Failure| failure.during("content.chunk");
         let found: Result<Vec<(Vec<u8>, i64)>, Failure> = read!(self.database(), list_files(chunk));
         let allowed = |repo: i64| match scope {
@@ -81,7 +75,7 @@ impl Content {
                 answer.push(name, &xorb.record, |number| xorb.record.hash(number) == chunk);
             }
         }
-        Ok(Some(ChunkAnswer { bytes: answer.finish().bytes }))
+        Ok(Some(answer.finish().bytes))
     }
 }
 

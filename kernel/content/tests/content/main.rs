@@ -14,3 +14,4 @@ mod plan;
 mod receive;
 mod small;
 mod sweep;
+mod xet;

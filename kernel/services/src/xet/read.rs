@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use ballast_content::{Delivery, Scope};
-use ballast_types::{ByteRange, Sha256, XetHash};
+use ballast_types::{ByteRange, RepoKey, Sha256, XetHash};
 use ballast_xet::Plan;
 
 use super::XetReader;
-use crate::{Failure, Hub, Purpose, Result, Ticket};
+use crate::{Deduplication, Failure, Hub, Purpose, Result, Ticket};
 
 /// How long an address of bytes is good for. Clients ask again when it is over.
 const VALID: Duration = Duration::from_secs(3600);
@@ -52,8 +52,19 @@ impl XetReader {
     /// A shard that tells of a file with this chunk; none where there is none that this reader may be told of.
     pub async fn find_chunk(&self, chunk: XetHash) -> Result<Option<Vec<u8>>> {
         let hub = &self.repository.hub;
-        let scope = Scope::Repositories([self.repository.key()].into());
-        Ok(hub.content().answer_chunk(chunk, &scope).await?.map(|answer| answer.bytes))
+        let scope = match hub.settings().deduplication {
+            Deduplication::Off => return Ok(None),
+            Deduplication::Repository => Scope::Repositories([self.repository.key()].into()),
+            Deduplication::Namespace => {
+                let holders: Vec<RepoKey> = hub.content().holders_of_chunk(chunk).await?.into_iter().collect();
+                let namespace = self.repository.repository.namespace;
+                let holders = hub.catalog().find_repositories(&holders).await?;
+                let ours = holders.into_iter().filter(|repository| repository.namespace == namespace);
+                Scope::Repositories(ours.map(|repository| repository.key).collect())
+            }
+            Deduplication::Hub => Scope::Hub,
+        };
+        Ok(hub.content().answer_chunk(chunk, &scope).await?)
     }
 }
 
