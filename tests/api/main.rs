@@ -27,3 +27,4 @@ mod statements;
 mod trees;
 mod uploads;
 mod visibility;
+mod xet;

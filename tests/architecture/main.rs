@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["types"]),
     ("abi", &[]),
     ("sdk", &["types", "contract", "abi"]),
-    ("testkit", &["types", "contract"]),
+    ("testkit", &["types", "contract", "xet"]),
     ("plugins", &["types", "contract", "database"]),
     ("catalog", &["types", "database"]),
     ("content", &["types", "contract", "database", "xet"]),

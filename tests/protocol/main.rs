@@ -56,7 +56,43 @@ async fn pause(world: &World, polls: usize, late: bool) -> (bool, Outcome) {
     (through, outcome)
 }
 
+/// Cuts a fresh journey off after `polls` polls, lets a recovery begin and wait after `met` of its own, and another one
+/// run beside it. Answers whether the journey, and whether the recovery, got through before.
+async fn two_recoveries(world: &World, polls: usize, met: usize) -> (bool, bool) {
+    world.at_present();
+    let journey = Journey::new(&format!("met-{polls}-{met}"));
+    let through = polled::at_most(&mut Box::pin(journey.run(world)), polls).await.is_some();
+    world.later(LATE);
+    let mut recovery = Box::pin(world.hub.recover());
+    let recovered = match polled::at_most(&mut recovery, met).await {
+        Some(recovered) => (true, recovered),
+        None => {
+            world.other.collect().await.unwrap();
+            (false, recovery.await)
+        }
+    };
+    assert!(recovered.1.is_ok(), "met after {met} polls, a journey of {polls}: {:?}", recovered.1);
+    world.comes_to_rest(&journey).await;
+    (through, recovered.0)
+}
+
 on_both! {
+    async fn a_recovery_gets_through_though_another_one_runs_at_any_moment(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        let mut polls = 2;
+        loop {
+            let mut met = 1;
+            let (through, _) = loop {
+                let (journey, recovery) = two_recoveries(&world, polls, met).await;
+                if recovery || met > 40 { break (journey, recovery) }
+                met += 1;
+            };
+            if through { break }
+            // Each cut is tried by itself above; here every third one is enough to meet every step of recovery.
+            polls += 3;
+        }
+    }
+
     async fn a_journey_that_is_cut_off_anywhere_leaves_nothing_and_loses_nothing(scratch: &Scratch) {
         let world = World::new(&scratch.database, world::Kind::Sound).await;
         let mut polls = 1;

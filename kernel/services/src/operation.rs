@@ -68,12 +68,20 @@ impl Hub {
 
     /// The end of an operation that the engine committed.
     pub(crate) async fn finish(&self, operation: &Operation, commit: CommitId) -> Result<()> {
-        let settlement = self.content().confirm(operation.lease, &operation.reservations).await?;
+        let settlement = match self.content().confirm(operation.lease, &operation.reservations).await {
+            // The lease goes last: another node, or a collection beside this recovery, has finished it meanwhile.
+            Err(error) if error.is(ErrorKind::Conflict) && self.is_closed(operation).await? => return Ok(()),
+            confirmed => confirmed?,
+        };
         self.settle(operation.repo, &settlement).await?;
         let event = self.committed(operation.repo, commit).await?;
         self.catalog().close_operation(operation.id, Some(event)).await?;
         self.content().drop_lease(operation.lease).await?;
         Ok(())
+    }
+
+    async fn is_closed(&self, operation: &Operation) -> Result<bool> {
+        Ok(self.catalog().find_operation(operation.id).await?.is_none())
     }
 
     /// Tells the quota what a repository holds. One that is not placed any more was deleted meanwhile, and holds nothing.

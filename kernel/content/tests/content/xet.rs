@@ -4,51 +4,21 @@ use std::time::Duration;
 
 use ballast_content::{Content, Scope};
 use ballast_contract::{ErrorKind, Result};
+use ballast_testkit::XetUpload;
 use ballast_types::{ByteRange, LeaseId, RepoKey, Sha256, Timestamp, XetHash};
 use ballast_xet::shard::{Shard, ShardFile};
-use ballast_xet::xorb::XorbWriter;
-use ballast_xet::{Cutter, Term, file_id, term_hash};
 use bytes::Bytes;
 
 use crate::world::{ALICE, BOB, World, body, pattern, sha256};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A file as a client has it that is about to send it.
-struct Made {
-    bytes: Bytes,
-    xorb: XetHash,
-    stored: Bytes,
-    file: ShardFile,
-    chunks: Vec<XetHash>,
-}
-
-/// Cuts a file in chunks and puts all of them in one xorb.
-fn made(bytes: &Bytes) -> Made {
-    let (mut writer, mut stored, mut chunks) = (XorbWriter::new(), Vec::new(), Vec::new());
-    let mut push = |chunk: &[u8]| {
-        chunks.push((writer.push(chunk, &mut stored).unwrap(), chunk.len() as u64));
-        Ok::<(), ()>(())
-    };
-    let mut cutter = Cutter::new();
-    cutter.push(bytes, &mut push).unwrap();
-    if let Some(last) = cutter.finish() {
-        push(&last).unwrap();
-    }
-    let xorb = writer.finish().unwrap().xorb;
-    let term = Term { xorb, chunks: 0..chunks.len() as u32, length: bytes.len() as u32 };
-    let names: Vec<XetHash> = chunks.iter().map(|(name, _)| *name).collect();
-    let term_hashes = vec![term_hash(names.iter().copied())];
-    let file = ShardFile { file: file_id(chunks), terms: vec![term], term_hashes, sha256: Some(sha256(bytes)) };
-    Made { bytes: bytes.clone(), xorb, stored: stored.into(), file, chunks: names }
-}
-
-async fn send_xorb(content: &Content, lease: LeaseId, made: &Made) -> Result<bool> {
+async fn send_xorb(content: &Content, lease: LeaseId, made: &XetUpload) -> Result<bool> {
     Ok(content.receive_xorb(lease, made.xorb, body(&made.stored)).await?.inserted)
 }
 
 /// Uploads a file and commits it.
-async fn commit(world: &World, repo: RepoKey, made: &Made) -> Sha256 {
+async fn commit(world: &World, repo: RepoKey, made: &XetUpload) -> Sha256 {
     let lease = world.lease(repo).await;
     send_xorb(&world.content, lease, made).await.unwrap();
     let blob = world.content.register_file(lease, &made.file).await.unwrap();
@@ -78,7 +48,7 @@ async fn nothing_is_stored(world: &World) {
 
 in_each_world! {
     async fn a_file_in_xorbs_reads_as_what_it_is_by_any_range(world: &World) {
-        let made = made(&pattern(3_000_000, 1));
+        let made = XetUpload::of(&pattern(3_000_000, 1));
         let digest = commit(world, ALICE, &made).await;
         assert_eq!(digest, sha256(&made.bytes));
         for (start, end) in [(0, 3_000_000), (0, 1), (2_999_999, 3_000_000), (1_048_575, 1_048_577), (65_000, 2_000_001)] {
@@ -95,14 +65,14 @@ in_each_world! {
         let text: Bytes = (0..400_000).flat_map(|number| format!("{number}\n").into_bytes()).collect();
         let twice: Bytes = [pattern(500_000, 2), pattern(500_000, 2)].concat().into();
         for bytes in [text, Bytes::from(vec![0; 2_000_000]), twice] {
-            let made = made(&bytes);
+            let made = XetUpload::of(&bytes);
             let digest = commit(world, ALICE, &made).await;
             assert!(world.read(digest, ByteRange::whole(bytes.len() as u64)).await.unwrap() == bytes);
         }
     }
 
     async fn a_xorb_that_is_not_what_its_name_says_is_refused_and_leaves_nothing(world: &World) {
-        let (made, other) = (made(&pattern(300_000, 1)), made(&pattern(300_000, 2)));
+        let (made, other) = (XetUpload::of(&pattern(300_000, 1)), XetUpload::of(&pattern(300_000, 2)));
         let lease = world.lease(ALICE).await;
         let receive = async |body_bytes: Bytes| world.content.receive_xorb(lease, made.xorb, body(&body_bytes)).await;
         is_invalid(receive(other.stored.clone()).await).await;
@@ -117,7 +87,7 @@ in_each_world! {
     }
 
     async fn a_xorb_that_is_here_is_not_stored_twice(world: &World) {
-        let made = made(&pattern(300_000, 1));
+        let made = XetUpload::of(&pattern(300_000, 1));
         let (alice, bob) = (world.lease(ALICE).await, world.lease(BOB).await);
         assert!(send_xorb(&world.content, alice, &made).await.unwrap());
         assert!(!send_xorb(&world.content, bob, &made).await.unwrap());
@@ -126,7 +96,7 @@ in_each_world! {
     }
 
     async fn a_file_whose_terms_are_not_true_is_refused(world: &World) {
-        let (made, other) = (made(&pattern(900_000, 1)), made(&pattern(900_000, 2)));
+        let (made, other) = (XetUpload::of(&pattern(900_000, 1)), XetUpload::of(&pattern(900_000, 2)));
         let lease = world.lease(ALICE).await;
         is_invalid(world.content.register_file(lease, &made.file).await).await;
         send_xorb(&world.content, lease, &made).await.unwrap();
@@ -158,7 +128,7 @@ in_each_world! {
     }
 
     async fn to_know_the_names_of_a_file_is_not_to_have_it(world: &World) {
-        let made = made(&pattern(300_000, 1));
+        let made = XetUpload::of(&pattern(300_000, 1));
         let digest = commit(world, ALICE, &made).await;
         let bob = world.lease(BOB).await;
         assert_eq!(world.content.find_known(BOB, &[digest]).await.unwrap(), [None]);
@@ -173,7 +143,7 @@ in_each_world! {
     }
 
     async fn a_xorb_stays_while_a_file_uses_it_and_a_month_longer(world: &World) {
-        let made = made(&pattern(300_000, 1));
+        let made = XetUpload::of(&pattern(300_000, 1));
         let digest = commit(world, ALICE, &made).await;
         sweep_in(world, 400).await;
         assert!(world.read(digest, ByteRange::whole(300_000)).await.unwrap() == made.bytes);
@@ -193,7 +163,7 @@ in_each_world! {
     }
 
     async fn a_xorb_that_no_shard_named_goes_in_time(world: &World) {
-        let made = made(&pattern(300_000, 1));
+        let made = XetUpload::of(&pattern(300_000, 1));
         let lease = world.lease(ALICE).await;
         send_xorb(&world.content, lease, &made).await.unwrap();
         sweep_in(world, 20).await;
@@ -203,14 +173,13 @@ in_each_world! {
     }
 
     async fn a_file_keeps_the_xorb_that_it_shares_with_one_that_goes(world: &World) {
-        let one = made(&pattern(900_000, 1));
+        let one = XetUpload::of(&pattern(900_000, 1));
         let digest = commit(world, ALICE, &one).await;
         // All but the first two chunks, and these once more.
         let count = one.chunks.len() as u32;
         let lease = world.lease(BOB).await;
-        let bytes = world.read(digest, ByteRange::whole(900_000)).await.unwrap();
-        let other = rearranged(&one, &bytes, &[2..count, 0..2]);
-        let second = world.content.register_file(lease, &other.0).await.unwrap();
+        let other = one.rearranged(&[2..count, 0..2]);
+        let second = world.content.register_file(lease, &other.file).await.unwrap();
         world.content.hold(lease, &[second.sha256]).await.unwrap();
         world.content.confirm(lease, &[]).await.unwrap();
         world.content.drop_lease(lease).await.unwrap();
@@ -218,12 +187,12 @@ in_each_world! {
         world.content.forget(ALICE).await.unwrap();
         sweep_in(world, 100).await;
         assert_eq!(world.content.find_known(ALICE, &[digest]).await.unwrap(), [None]);
-        assert!(world.read(second.sha256, ByteRange::whole(900_000)).await.unwrap() == other.1);
+        assert!(world.read(second.sha256, ByteRange::whole(900_000)).await.unwrap() == other.bytes);
         assert_eq!(world.keys().await.len(), 1);
     }
 
     async fn a_flipped_bit_of_a_xorb_is_not_given_out_and_an_upload_heals_it(world: &World) {
-        let made = made(&pattern(900_000, 1));
+        let made = XetUpload::of(&pattern(900_000, 1));
         let digest = commit(world, ALICE, &made).await;
         world.flip(&world.keys().await[0], 500_000).await;
         let read = world.read(digest, ByteRange::whole(900_000)).await;
@@ -242,7 +211,7 @@ in_each_world! {
     }
 
     async fn a_chunk_is_answered_with_keyed_names_and_only_within_bounds(world: &World) {
-        let made = made(&pattern(900_000, 1));
+        let made = XetUpload::of(&pattern(900_000, 1));
         commit(world, ALICE, &made).await;
         let (first, second) = (made.chunks[0], made.chunks[1]);
         assert_eq!(world.content.holders_of_chunk(first).await.unwrap(), [ALICE].into());
@@ -264,7 +233,7 @@ in_each_world! {
     }
 
     async fn what_to_fetch_covers_the_range_that_is_asked_for(world: &World) {
-        let made = made(&pattern(900_000, 1));
+        let made = XetUpload::of(&pattern(900_000, 1));
         let digest = commit(world, ALICE, &made).await;
         let planned = world.content.reconstruct(digest, Some(ByteRange { start: 400_000, end: 400_001 })).await.unwrap();
         let planned = planned.unwrap();
@@ -276,29 +245,4 @@ in_each_world! {
         let absent = world.content.reconstruct(Sha256([1; 32]), None).await;
         assert!(absent.is_err_and(|error| error.is(ErrorKind::NotFound)));
     }
-}
-
-/// Another file of the same xorb: these runs of its chunks, in this order; and its bytes.
-fn rearranged(made: &Made, bytes: &[u8], runs: &[std::ops::Range<u32>]) -> (ShardFile, Vec<u8>) {
-    let mut lengths = Vec::new();
-    let mut cutter = Cutter::new();
-    let mut push = |chunk: &[u8]| {
-        lengths.push(chunk.len());
-        Ok::<(), ()>(())
-    };
-    cutter.push(bytes, &mut push).unwrap();
-    if let Some(last) = cutter.finish() {
-        push(&last).unwrap();
-    }
-    let start = |chunk: u32| lengths[..chunk as usize].iter().sum::<usize>();
-    let (mut terms, mut term_hashes, mut all, mut content) = (vec![], vec![], vec![], vec![]);
-    for run in runs {
-        let names = &made.chunks[run.start as usize..run.end as usize];
-        let length = (start(run.end) - start(run.start)) as u32;
-        terms.push(Term { xorb: made.xorb, chunks: run.clone(), length });
-        term_hashes.push(term_hash(names.iter().copied()));
-        all.extend(run.clone().map(|chunk| (made.chunks[chunk as usize], lengths[chunk as usize] as u64)));
-        content.extend_from_slice(&bytes[start(run.start)..start(run.end)]);
-    }
-    (ShardFile { file: file_id(all), terms, term_hashes, sha256: Some(sha256(&content)) }, content)
 }

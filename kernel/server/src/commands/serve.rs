@@ -85,7 +85,6 @@ fn welcome(first: &FirstStart, endpoint: &str) -> String {
          Paste this to use the hub:\n\
          \n    export HF_ENDPOINT={endpoint}\
          \n    export HF_TOKEN={token}\
-         \n    export HF_HUB_DISABLE_XET=1\
          \n    hf upload {name}/my-model ./my-model\n\n"
     )
 }

@@ -1,0 +1,267 @@
+//! Xet as it is on the wire: tokens, and what is refused.
+
+use ballast_testkit::XetUpload;
+use ballast_tests::{Answer, Client, Deployment, Hub, Repository, lines, sha256};
+use bytes::Bytes;
+use serde_json::Value;
+
+/// Bytes that do not repeat within a file, and differ by their number.
+fn noise(length: usize, number: u64) -> Bytes {
+    let random = ballast_tests::Random::new(number);
+    (0..length).map(|_| random.below(256) as u8).collect()
+}
+
+/// Somebody with a token of Xet.
+struct Session {
+    client: Client,
+}
+
+impl Session {
+    #[track_caller]
+    fn to_write(repository: &Repository) -> Self {
+        Self::with(repository, "xet-write-token")
+    }
+
+    #[track_caller]
+    fn to_read(repository: &Repository) -> Self {
+        Self::with(repository, "xet-read-token")
+    }
+
+    #[track_caller]
+    fn with(repository: &Repository, what: &str) -> Self {
+        let access = repository.client.get(repository.api(&format!("/{what}/main"))).send().ok();
+        assert_eq!(access["casUrl"], format!("{}/xet", repository.client.base()));
+        Self { client: repository.client.with_token(access["accessToken"].as_str().unwrap()) }
+    }
+
+    fn send_xorb(&self, name: impl std::fmt::Display, body: &[u8]) -> Answer {
+        self.client.post(format!("/xet/v1/xorbs/default/{name}")).body(body).send()
+    }
+
+    fn send_shard(&self, shard: &[u8]) -> Answer {
+        self.client.post("/xet/v1/shards").body(shard).send()
+    }
+
+    fn reconstruct(&self, upload: &XetUpload) -> Answer {
+        self.client.get(format!("/xet/v1/reconstructions/{}", upload.file.file)).send()
+    }
+
+    /// Everything that a client sends before it commits.
+    #[track_caller]
+    fn upload(&self, upload: &XetUpload) {
+        self.send_xorb(upload.xorb, &upload.stored).expect(200);
+        self.send_shard(&upload.shard()).expect(200);
+    }
+}
+
+#[track_caller]
+fn committed(repository: &Repository, path: &str, upload: &XetUpload) {
+    Session::to_write(repository).upload(upload);
+    let line = lines::large_file(path, &sha256(&upload.bytes), upload.bytes.len());
+    repository.commit(&[line]).expect(200);
+}
+
+/// How much lies in storage.
+fn objects(hub: &Hub) -> usize {
+    fn below(folder: &std::path::Path) -> usize {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| if entry.path().is_dir() { below(&entry.path()) } else { 1 }).sum()
+    }
+    below(&hub.deployment.data().join("storage"))
+}
+
+#[test]
+fn a_token_is_told_in_the_body_and_in_headers() {
+    let hub = Hub::shared();
+    let repository = hub.model();
+    let answer = repository.client.get(repository.api("/xet-write-token/main")).send();
+    let (body, header) = (answer.json(), |name: &str| answer.header(name).unwrap().to_owned());
+    assert_eq!(header("x-xet-cas-url"), body["casUrl"].as_str().unwrap());
+    assert_eq!(header("x-xet-access-token"), body["accessToken"].as_str().unwrap());
+    assert_eq!(header("x-xet-token-expiration"), body["exp"].to_string());
+    repository.client.get(repository.api("/xet-write-token/None?create_pr=1")).send().expect(200);
+    repository.client.get(repository.api("/xet-write-token/nowhere")).send().refused(404, "RevisionNotFound");
+    repository.client.get(repository.api("/xet-read-token/nowhere")).send().refused(404, "RevisionNotFound");
+}
+
+#[test]
+fn who_may_not_write_gets_no_token_to_write_and_who_may_not_read_none_at_all() {
+    let hub = Hub::shared();
+    let (open, closed) = (hub.model(), hub.private_model());
+    let (_, stranger) = hub.user("write");
+    let get = |client: &Client, repository: &Repository, what: &str| client.get(repository.api(what)).send();
+    get(&stranger, &open, "/xet-read-token/main").expect(200);
+    get(&stranger, &open, "/xet-write-token/main").expect(403);
+    get(&stranger, &closed, "/xet-read-token/main").refused(404, "RepoNotFound");
+    get(&stranger, &closed, "/xet-write-token/main").refused(404, "RepoNotFound");
+    get(&hub.client(), &open, "/xet-read-token/main").expect(200);
+    get(&hub.client(), &open, "/xet-write-token/main").expect(401);
+}
+
+#[test]
+fn without_a_token_of_xet_nothing_is_taken_and_nothing_told() {
+    let hub = Hub::shared();
+    let repository = hub.model();
+    let upload = XetUpload::of(&noise(50_000, 11));
+    committed(&repository, "a.bin", &upload);
+    for client in [hub.client(), repository.client.clone(), repository.client.with_token("a.b")] {
+        let session = Session { client };
+        session.send_xorb(upload.xorb, &upload.stored).expect(401);
+        session.send_shard(&upload.shard()).expect(401);
+        session.reconstruct(&upload).expect(401);
+    }
+    let reader = Session::to_read(&repository);
+    reader.reconstruct(&upload).expect(200);
+    reader.send_xorb(upload.xorb, &upload.stored).expect(403);
+    reader.send_shard(&upload.shard()).expect(403);
+}
+
+#[test]
+fn a_token_of_xet_ends_with_the_token_that_it_was_made_from() {
+    let hub = Hub::shared();
+    let (name, client) = hub.user("write");
+    let repository = Repository::create(&client, &name, false);
+    let session = Session::to_write(&repository);
+    let upload = XetUpload::of(&noise(50_000, 12));
+    session.send_xorb(upload.xorb, &upload.stored).expect(200);
+    let listed = hub.deployment.run(["token", "list", &name]).ok();
+    let id = listed.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    hub.deployment.run(["token", "revoke", &name, &id]).ok();
+    let begun = std::time::Instant::now();
+    while session.send_shard(&upload.shard()).status != 401 {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "it is still good");
+    }
+}
+
+#[test]
+fn a_file_of_another_repository_is_not_told_of() {
+    let hub = Hub::shared();
+    let (secret, open) = (hub.private_model(), hub.model());
+    let upload = XetUpload::of(&noise(50_000, 13));
+    committed(&secret, "a.bin", &upload);
+    Session::to_read(&secret).reconstruct(&upload).expect(200);
+    Session::to_read(&open).reconstruct(&upload).refused(404, "NotFound");
+    let (_, stranger) = hub.user("write");
+    Session::to_read(&open.seen_by(&stranger)).reconstruct(&upload).refused(404, "NotFound");
+}
+
+#[test]
+fn an_address_of_bytes_opens_these_bytes_and_no_others() {
+    let hub = Hub::shared();
+    let repository = hub.model();
+    let upload = XetUpload::of(&noise(400_000, 14));
+    committed(&repository, "a.bin", &upload);
+    let reader = Session::to_read(&repository);
+    let part = reader
+        .client
+        .get(format!("/xet/v1/reconstructions/{}", upload.file.file))
+        .header("Range", "bytes=200000-200000");
+    let fetch: Value = part.send().ok()["fetch_info"][upload.xorb.to_string()][0].clone();
+    let (first, last) = (fetch["url_range"]["start"].as_u64().unwrap(), fetch["url_range"]["end"].as_u64().unwrap());
+    let target = hub.client().target(fetch["url"].as_str().unwrap()).to_owned();
+    let get = |range: String| hub.client().get(&target).header("Range", range).send();
+    assert_eq!(get(format!("bytes={first}-{last}")).expect(206).body, upload.stored[first as usize..=last as usize]);
+    get(format!("bytes={}-{last}", first - 1)).expect(403);
+    get(format!("bytes={first}-{last}")).expect(206);
+    hub.client().get(&target).send().expect(403);
+    let forged = target.replace("ticket=", "ticket=x");
+    hub.client().get(&forged).header("Range", format!("bytes={first}-{last}")).send().expect(403);
+}
+
+#[test]
+fn a_xorb_that_is_not_what_it_says_is_refused_and_leaves_nothing() {
+    let hub = Deployment::new().start();
+    let repository = hub.model();
+    let before = objects(&hub);
+    let session = Session::to_write(&repository);
+    let upload = XetUpload::of(&noise(200_000, 15));
+    for cut in [0, 1, 8, 9, 100_000, upload.stored.len() - 1] {
+        session.send_xorb(upload.xorb, &upload.stored[..cut]).refused(400, "BadRequest");
+    }
+    let other = XetUpload::of(&noise(200_000, 16));
+    let why = session.send_xorb(upload.xorb, &other.stored).refused(400, "BadRequest");
+    assert!(why.contains(&other.xorb.to_string()), "{why}");
+    session.send_xorb("xyz", &upload.stored).refused(400, "BadRequest");
+    // 128 KiB of zeros in 500 bytes are a chunk; what says 16 MiB is none.
+    let mut bomb = XetUpload::of(&Bytes::from(vec![0; 131_072])).stored.to_vec();
+    bomb[5..8].copy_from_slice(&[0xff; 3]);
+    session.send_xorb(upload.xorb, &bomb).refused(400, "BadRequest");
+    assert_eq!(objects(&hub), before);
+}
+
+#[test]
+fn a_shard_that_is_none_or_not_true_is_refused() {
+    let hub = Hub::shared();
+    let repository = hub.model();
+    let session = Session::to_write(&repository);
+    let upload = XetUpload::of(&noise(200_000, 17));
+    let why = session.send_shard(&upload.shard()).refused(400, "BadRequest");
+    assert!(why.contains(&upload.xorb.to_string()), "its xorb is not here: {why}");
+    session.send_xorb(upload.xorb, &upload.stored).expect(200);
+    let shard = upload.shard();
+    for cut in [0, 1, 47, 48, 100, shard.len() - 1] {
+        session.send_shard(&shard[..cut]).refused(400, "BadRequest");
+    }
+    for at in [0, 50, 80, 100, 130, 150] {
+        let mut flipped = shard.clone();
+        flipped[at] ^= 1;
+        session.send_shard(&flipped).refused(400, "BadRequest");
+    }
+    session.send_shard(&shard).expect(200);
+    assert_eq!(session.send_shard(&shard).ok()["result"], 0, "all of it is known by now");
+}
+
+#[test]
+fn a_shard_is_answered_line_by_line_and_a_mistake_in_it_too() {
+    let hub = Hub::shared();
+    let repository = hub.model();
+    let session = Session::to_write(&repository);
+    let upload = XetUpload::of(&noise(200_000, 18));
+    let send = |shard: Vec<u8>| session.client.post("/xet/v2/shards").body(shard).send();
+    let last =
+        |answer: Answer| -> Value { serde_json::from_str(answer.expect(200).text().lines().last().unwrap()).unwrap() };
+    let told = last(send(upload.shard()));
+    assert_eq!((&told["type"], &told["retryable"]), (&"error".into(), &false.into()), "{told}");
+    session.send_xorb(upload.xorb, &upload.stored).expect(200);
+    assert_eq!(last(send(upload.shard())), serde_json::json!({ "type": "result" }));
+    send(b"no shard".to_vec()).refused(400, "BadRequest");
+}
+
+#[test]
+fn a_range_behind_the_end_is_told_from_a_file_that_is_not_there() {
+    let hub = Hub::shared();
+    let repository = hub.model();
+    let upload = XetUpload::of(&noise(50_000, 19));
+    committed(&repository, "a.bin", &upload);
+    let reader = Session::to_read(&repository);
+    for version in ["v1", "v2"] {
+        let ask = |range: &str| {
+            let address = format!("/xet/{version}/reconstructions/{}", upload.file.file);
+            reader.client.get(address).header("Range", range).send()
+        };
+        ask("bytes=49999-60000").expect(200);
+        ask("bytes=50000-").refused(416, "RangeNotSatisfiable");
+        let absent = format!("/xet/{version}/reconstructions/{}", "ab".repeat(32));
+        reader.client.get(absent).send().refused(404, "NotFound");
+    }
+    for address in ["/xet/v1/xorb-grants/default/x", "/xet/v9/anything", "/xet/v1/unknown"] {
+        reader.client.post(address).send().refused(404, "NotFound");
+    }
+    hub.client().post("/v1/telemetry").body("{}").send().expect(200);
+}
+
+#[test]
+fn what_comes_by_xet_counts_as_what_it_is_and_no_more_than_there_is_room_for() {
+    let deployment = Deployment::new().set("quota.main.plugin", "quota.ledger");
+    let hub = deployment.set("quota.main.config.default_private_bytes", "300000").start();
+    let repository = hub.private_model();
+    let session = Session::to_write(&repository);
+    let large = XetUpload::of(&noise(400_000, 20));
+    session.send_xorb(large.xorb, &large.stored).refused(413, "QuotaExceeded");
+    let fitting = XetUpload::of(&noise(250_000, 21));
+    committed(&repository, "a.bin", &fitting);
+    // Sent again under another name it takes no more room.
+    committed(&repository, "b.bin", &fitting);
+    let twice = fitting.rearranged(&[0..fitting.chunks.len() as u32, 0..fitting.chunks.len() as u32]);
+    session.send_shard(&twice.shard()).refused(413, "QuotaExceeded");
+}
