@@ -265,3 +265,22 @@ fn what_comes_by_xet_counts_as_what_it_is_and_no_more_than_there_is_room_for() {
     let twice = fitting.rearranged(&[0..fitting.chunks.len() as u32, 0..fitting.chunks.len() as u32]);
     session.send_shard(&twice.shard()).refused(413, "QuotaExceeded");
 }
+
+#[test]
+fn what_deduplication_saves_is_told_on_the_command_line() {
+    let hub = Deployment::new().start();
+    let repository = hub.model();
+    let upload = XetUpload::of(&noise(1_000_000, 30));
+    let count = upload.chunks.len() as u32;
+    committed(&repository, "a.bin", &upload);
+    let turned = upload.rearranged(&[count / 2..count, 0..count / 2]);
+    committed(&repository, "b.bin", &turned);
+    let stats: Value = serde_json::from_str(&hub.deployment.run(["storage", "stats", "--json"]).ok()).unwrap();
+    let xet = |field: &str| stats["xet"][field].as_u64().unwrap();
+    assert_eq!((xet("files"), xet("file_bytes"), xet("xorbs")), (2, 2_000_000, 1), "{stats}");
+    assert_eq!((xet("raw_bytes"), xet("stored_bytes")), (1_000_000, upload.stored.len() as u64));
+    assert!(stats["logical_bytes"].as_u64().unwrap() >= 2_000_000);
+    assert!(stats["stored_bytes"].as_u64().unwrap() < 1_100_000);
+    let shown = hub.deployment.run(["storage", "stats"]).ok();
+    assert!(shown.contains("deduplication leaves 50 % of them"), "{shown}");
+}

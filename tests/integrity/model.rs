@@ -277,7 +277,7 @@ impl<'a> Model<'a> {
             let file = repository.resolve_file(revision, path).await.unwrap();
             let read = match file.open(ByteRange::whole(file.size())).await.unwrap() {
                 Delivery::Stream(stream) => stream.try_collect::<Vec<_>>().await.unwrap().concat(),
-                Delivery::File { .. } => unreachable!("the store of this test is memory"),
+                Delivery::File { .. } | Delivery::Chunks(_) => unreachable!("the store of this test is memory"),
             };
             assert_eq!(read, content(*number), "{path} at {revision}");
         }

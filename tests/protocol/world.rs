@@ -231,7 +231,7 @@ impl World {
             let range = ByteRange::whole(file.size());
             let read = match file.open(range).await.unwrap() {
                 Delivery::Stream(stream) => stream.try_collect::<Vec<_>>().await.unwrap().concat(),
-                Delivery::File { .. } => unreachable!("the store of this test is memory"),
+                Delivery::File { .. } | Delivery::Chunks(_) => unreachable!("the store of this test is memory"),
             };
             assert_eq!(read, &bytes[..], "{}: {path} of {id}", journey.name);
         }

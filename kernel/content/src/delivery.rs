@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::objects::key_of;
 use crate::schema::{blobs, locations, objects};
 use crate::sums::Sums;
-use crate::{Content, unblocked};
+use crate::{Content, Rebuilding, unblocked};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -32,6 +32,8 @@ pub enum Delivery {
     File { file: File, range: ByteRange, checks: Checks },
     /// They are checked as they come.
     Stream(ByteStream),
+    /// They lie in xorbs, and are decoded and checked as they are asked for.
+    Chunks(Rebuilding),
 }
 
 /// Where a blob lies.
@@ -89,7 +91,7 @@ impl Content {
         }
         match lies {
             Lies::Whole(place) => self.open_place(sha256, place, range).await,
-            Lies::InXorbs(terms) => Ok(Delivery::Stream(self.rebuild(terms, range))),
+            Lies::InXorbs(terms) => Ok(Delivery::Chunks(Rebuilding::new(self.clone(), terms, range))),
         }
     }
 
@@ -113,7 +115,9 @@ impl Content {
             self.inner.places.invalidate(&sha256);
             place = match self.lies(sha256).await? {
                 Lies::Whole(place) => place,
-                Lies::InXorbs(terms) => return Ok(Delivery::Stream(self.rebuild(terms, range))),
+                Lies::InXorbs(terms) => {
+                    return Ok(Delivery::Chunks(Rebuilding::new(self.clone(), terms, range)));
+                }
             };
         }
         self.suspect(sha256);
@@ -161,6 +165,7 @@ impl Content {
         }
         match self.open(sha256, ByteRange::whole(size)).await? {
             Delivery::Stream(stream) => collect(stream).await,
+            Delivery::Chunks(chunks) => collect(chunks.into_stream()).await,
             Delivery::File { file, range, checks } => {
                 unblocked("content.read_small", move || checks.check(range, read_range(&file, checks.cover(range))?))
                     .await?

@@ -32,6 +32,7 @@ mod prune;
 mod receive;
 mod schema;
 mod small;
+mod stats;
 mod sums;
 mod survey;
 mod sweep;
@@ -56,9 +57,10 @@ pub use multipart::{NewUpload, Upload, UploadId};
 pub use orphans::Orphan;
 pub use prune::Pruned;
 pub use small::SmallBatch;
+pub use stats::{StorageStats, XetStats};
 pub use survey::{Counted, Depth, Pack, Standing};
 pub use sweep::Swept;
-pub use xet::{ReceivedXorb, Reconstruction, Scope};
+pub use xet::{Rebuilding, ReceivedXorb, Reconstruction, Scope};
 
 /// Immutable bytes that are stored and verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -16,7 +16,7 @@ mod receive;
 mod register;
 
 pub use answer::Scope;
-pub use rebuild::Reconstruction;
+pub use rebuild::{Rebuilding, Reconstruction};
 pub use receive::ReceivedXorb;
 
 use ballast_contract::Error;

@@ -150,6 +150,12 @@ pub enum Storage {
         #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
         side_by_side: u8,
     },
+    /// Say how much is stored, for whom, and what deduplication and compression save
+    Stats {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,24 +7,18 @@ use std::sync::Arc;
 use ballast_contract::{ByteStream, Error, ErrorKind};
 use ballast_types::{ByteRange, Sha256, XetHash};
 use ballast_xet::xorb::RunReader;
-use ballast_xet::{FileTerms, Plan, Unplannable, plan};
+use ballast_xet::{FileTerms, Plan, Term, Unplannable, plan};
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::stream::try_unfold;
+use futures::{StreamExt, TryStreamExt};
 
 use super::{Result, Xorb};
 use crate::checks::damaged;
 use crate::delivery::read_range;
 use crate::{Content, Delivery, unblocked};
 
-/// How much is decoded at once, in bytes before compression: enough that a hop to the blocking pool costs little, and
-/// little enough to be sent before it leaves the processor's cache.
-const RUN: u32 = 1 << 20;
-
-/// How many runs are decoded ahead of the one that is sent.
-const AHEAD: usize = 2;
-
-/// Terms whose xorbs are looked up together.
-const TERMS: usize = 64;
+/// How much of a file is decoded at once where the hub itself is the reader, in bytes before compression.
+const RUN: u64 = 1 << 20;
 
 /// What a reader has to fetch.
 #[derive(Clone, Debug)]
@@ -57,46 +51,9 @@ impl Content {
         Ok(Some(Reconstruction { plan, xorbs: xorbs.into_iter().map(|(name, xorb)| (name, xorb.sha256)).collect() }))
     }
 
-    /// A range of a file, chunk by chunk decoded and held against its hash.
+    /// A range of a file, for whoever reads all of it at once.
     pub(crate) fn rebuild(&self, terms: Arc<FileTerms>, range: ByteRange) -> ByteStream {
-        let touched = terms.touched(range);
-        let some: Vec<Range<usize>> =
-            touched.clone().step_by(TERMS).map(|first| first..touched.end.min(first + TERMS)).collect();
-        let (looking, decoding) = (self.clone(), self.clone());
-        let runs = stream::iter(some).then(move |some| {
-            let (content, terms) = (looking.clone(), terms.clone());
-            async move { content.runs(&terms, some, range).await.map(|runs| stream::iter(runs).map(Ok)) }
-        });
-        let decoded = runs.try_flatten().map_ok(move |run| {
-            let content = decoding.clone();
-            async move { content.decode(run).await }
-        });
-        decoded.try_buffered(AHEAD).boxed()
-    }
-
-    /// The runs of some terms, as far as they are in the range.
-    async fn runs(&self, terms: &FileTerms, some: Range<usize>, range: ByteRange) -> Result<Vec<Run>> {
-        let xorbs = self.xorbs(some.clone().map(|number| terms.term(number).xorb)).await?;
-        let mut runs = Vec::new();
-        for number in some {
-            let term = terms.term(number);
-            let gone = || Error::new(ErrorKind::Corrupt, "content.rebuild", format!("xorb {} is gone", term.xorb));
-            let xorb = xorbs.get(&term.xorb).ok_or_else(gone)?;
-            let record = &xorb.record;
-            let (start, base) = (terms.start(number), record.raw_start(term.chunks.start as usize));
-            // A term is shorter than 4 GiB.
-            let at = |offset: u64| base + u32::try_from(offset.saturating_sub(start)).unwrap_or(u32::MAX);
-            let (from, to) = (at(range.start), at(range.end.min(start + u64::from(term.length))));
-            let (mut chunk, after) = (record.chunk_at(from), record.chunk_at(to - 1) + 1);
-            while chunk < after {
-                let first = record.raw_start(chunk);
-                let last = record.chunk_at(first.saturating_add(RUN)).clamp(chunk + 1, after);
-                let cut = |raw: u32| raw.clamp(first, record.raw_start(last)) as usize - first as usize;
-                runs.push(Run { xorb: xorb.clone(), chunks: chunk..last, wanted: cut(from)..cut(to) });
-                chunk = last;
-            }
-        }
-        Ok(runs)
+        Rebuilding::new(self.clone(), terms, range).into_stream()
     }
 
     async fn decode(&self, run: Run) -> Result<Bytes> {
@@ -110,11 +67,60 @@ impl Content {
                 let bytes: Vec<Bytes> = bytes.try_collect().await?;
                 unblocked("content.rebuild", move || decode_now(&run, &bytes)).await?
             }
+            Delivery::Chunks(_) => Err(damaged(sha256, "they lie in xorbs themselves")),
         };
         if decoded.is_err() {
             self.suspect(sha256);
         }
         decoded
+    }
+}
+
+/// A range of a file that lies in xorbs, of which some has been read.
+pub struct Rebuilding {
+    content: Content,
+    terms: Arc<FileTerms>,
+    left: ByteRange,
+}
+
+impl Rebuilding {
+    pub(crate) fn new(content: Content, terms: Arc<FileTerms>, range: ByteRange) -> Self {
+        Self { content, terms, left: range }
+    }
+
+    /// All of it, for whoever reads it at once.
+    pub fn into_stream(self) -> ByteStream {
+        try_unfold(self, |rebuilding| rebuilding.next(RUN)).boxed()
+    }
+
+    /// The next bytes: about `most` of them, at least what is wanted of a chunk, and none at the end. Each chunk is held
+    /// against its hash; one that differs is an error in its place.
+    pub async fn next(mut self, most: u64) -> Result<Option<(Bytes, Self)>> {
+        let Some(number) = self.terms.touched(self.left).next() else { return Ok(None) };
+        let term = self.terms.term(number);
+        let gone = || Error::new(ErrorKind::Corrupt, "content.rebuild", format!("xorb {} is gone", term.xorb));
+        let xorb = self.content.xorbs([term.xorb]).await?.remove(&term.xorb).ok_or_else(gone)?;
+        let run = Run::first(xorb, &term, self.terms.start(number), self.left, most);
+        let bytes = self.content.decode(run).await?;
+        self.left.start += bytes.len() as u64;
+        Ok(Some((bytes, self)))
+    }
+}
+
+impl Run {
+    /// The first of what is wanted of a term that begins at `start` in its file: whole chunks of about `most` bytes.
+    fn first(xorb: Arc<Xorb>, term: &Term, start: u64, wanted: ByteRange, most: u64) -> Self {
+        let record = &xorb.record;
+        let base = record.raw_start(term.chunks.start as usize);
+        // A term is shorter than 4 GiB.
+        let at = |offset: u64| base + u32::try_from(offset.saturating_sub(start)).unwrap_or(u32::MAX - base);
+        let (from, to) = (at(wanted.start), at(wanted.end.min(start + u64::from(term.length))));
+        let (first, after) = (record.chunk_at(from), record.chunk_at(to - 1) + 1);
+        let full = record.raw_start(first).saturating_add(u32::try_from(most).unwrap_or(u32::MAX));
+        let last = record.chunk_at(full).clamp(first + 1, after);
+        let (begin, end) = (record.raw_start(first), record.raw_start(last));
+        let wanted = (from - begin) as usize..(to.min(end) - begin) as usize;
+        Self { xorb, chunks: first..last, wanted }
     }
 }
 

@@ -151,6 +151,7 @@ pub async fn read_from(content: &Content, sha256: Sha256, range: ByteRange) -> R
     use std::io::{Read, Seek, SeekFrom};
     match content.open(sha256, range).await? {
         Delivery::Stream(bytes) => Ok(bytes.try_collect::<Vec<Bytes>>().await?.concat()),
+        Delivery::Chunks(chunks) => Ok(chunks.into_stream().try_collect::<Vec<Bytes>>().await?.concat()),
         Delivery::File { mut file, range, checks } => {
             let cover = checks.cover(range);
             let mut bytes = vec![0; usize::try_from(cover.len()).unwrap()];

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use ballast_services::{Depth, Finding, Progress, Severity, VerifyOptions};
+use ballast_services::{Depth, Finding, Progress, Severity, Stats, VerifyOptions, XetStats};
 use serde_json::json;
 
 use super::with_hub;
@@ -13,7 +13,13 @@ use crate::{output, shutdown};
 
 /// Does what is asked of the storage.
 pub fn run(options: &Options, command: Storage) -> Result<(), Exit> {
-    let Storage::Verify { quick, json, side_by_side } = command;
+    match command {
+        Storage::Verify { quick, json, side_by_side } => verify(options, quick, json, side_by_side),
+        Storage::Stats { json } => stats(options, json),
+    }
+}
+
+fn verify(options: &Options, quick: bool, json: bool, side_by_side: u8) -> Result<(), Exit> {
     let depth = if quick { Depth::Sizes } else { Depth::Bytes };
     let verify = VerifyOptions { depth, side_by_side: side_by_side.into() };
     with_hub(options, async |hub| {
@@ -30,6 +36,68 @@ pub fn run(options: &Options, command: Storage) -> Result<(), Exit> {
             None => teller.stopped(),
         }
     })
+}
+
+fn stats(options: &Options, json: bool) -> Result<(), Exit> {
+    with_hub(options, async |hub| {
+        let stats = hub.operator().storage_stats().await.map_err(Exit::failure)?;
+        output::print(&if json { machine_stats(&stats) } else { shown_stats(&stats) })
+    })
+}
+
+fn shown_stats(stats: &Stats) -> String {
+    let size = output::size;
+    let mut text = format!("held by repositories  {}\n", size(stats.logical()));
+    for ((namespace, kind), (repositories, bytes)) in &stats.held {
+        text += &format!("  {namespace}, {repositories} {kind}s: {}\n", size(*bytes));
+    }
+    text += &format!("stored                {}\n", size(stats.stored()));
+    for (instance, (objects, bytes)) in &stats.storage.stored {
+        text += &format!("  {instance}, {objects} objects: {}\n", size(*bytes));
+    }
+    let XetStats { files, file_bytes, xorbs, raw, stored, unused } = stats.storage.xet;
+    text += &format!(
+        "in chunks             {files} files of {} in {xorbs} xorbs of {}\n  deduplication leaves {} of them, compression {} of that; {} wait unused\n",
+        size(file_bytes),
+        size(stored),
+        share(raw, file_bytes),
+        share(stored, raw),
+        size(unused),
+    );
+    text
+}
+
+/// `37 %`
+fn share(part: u64, whole: u64) -> String {
+    match whole {
+        0 => "all".to_owned(),
+        _ => format!("{:.0} %", part as f64 * 100.0 / whole as f64),
+    }
+}
+
+fn machine_stats(stats: &Stats) -> String {
+    let held = stats.held.iter().map(|((namespace, kind), (repositories, bytes))| {
+        json!({ "namespace": namespace, "kind": kind, "repositories": repositories, "bytes": bytes })
+    });
+    let stored = stats.storage.stored.iter();
+    let stored =
+        stored.map(|(storage, (objects, bytes))| json!({ "storage": storage, "objects": objects, "bytes": bytes }));
+    let XetStats { files, file_bytes, xorbs, raw, stored: xorb_bytes, unused } = stats.storage.xet;
+    let document = json!({
+        "logical_bytes": stats.logical(),
+        "stored_bytes": stats.stored(),
+        "held": held.collect::<Vec<_>>(),
+        "stored": stored.collect::<Vec<_>>(),
+        "xet": {
+            "files": files,
+            "file_bytes": file_bytes,
+            "xorbs": xorbs,
+            "raw_bytes": raw,
+            "stored_bytes": xorb_bytes,
+            "unused_bytes": unused,
+        },
+    });
+    format!("{document}\n")
 }
 
 /// Says what is found, as it is found.
