@@ -7,8 +7,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use ballast_testkit::XetUpload;
 use ballast_tests::{Answer, Client, Deployment, Hub, PartUpload, Repository, Request, lines, sha256, unique};
 use serde_json::{Value, json};
+
+use crate::xet::{Session, noise};
 
 use crate::databases::Postgres;
 use crate::document::{Operation, operations};
@@ -81,6 +84,9 @@ const CASES: &[Case] = &[
     case("get_paths_info", "plain", FILES, LIST, |w, n| w.paths_info("dir", n, false)),
     case("get_paths_info", "expanded", FILES, LIST, |w, n| w.paths_info("dir", n, true)),
     case("get_paths_info", "expanded, each row of another commit", ROWS, LIST, |w, n| w.paths_info("aged", n, true)),
+    case("get_xet_reconstruction", "terms", ROWS, Some("/terms"), |w, n| w.reconstruction("v1", n)),
+    case("get_xet_reconstruction_v2", "terms", ROWS, Some("/terms"), |w, n| w.reconstruction("v2", n)),
+    case("put_shard_v2", "terms", ROWS, None, |w, n| w.shard(n)),
     case("list_commits", "history", ROWS, LIST, |w, n| w.wide("GET", &format!("/commits/main?limit={n}"))),
     case("list_refs", "branches", ROWS, Some("/branches"), |w, n| w.sized(n, "/refs")),
     deep(case("get_repository", "siblings", FILES, Some("/siblings"), |w, n| w.sized(n, ""))),
@@ -171,6 +177,25 @@ impl World {
             self.narrow.add(&format!("{number}.txt"), "x");
             self.narrow.client.post(self.narrow.api(&format!("/branch/b{number}"))).send().expect(200);
         }
+    }
+
+    /// A file of so many terms, whose xorb is sent.
+    fn in_terms(&self, terms: usize) -> (Session, XetUpload) {
+        let session = Session::to_write(&self.wide);
+        let chunk = XetUpload::of(&noise(1_000, 40));
+        session.send_xorb(chunk.xorb, &chunk.stored).expect(200);
+        (session, chunk.rearranged(&vec![0..1; terms]))
+    }
+
+    fn shard(&self, terms: usize) -> Request {
+        let (session, upload) = self.in_terms(terms);
+        session.client.post("/xet/v2/shards").body(upload.shard())
+    }
+
+    fn reconstruction(&self, version: &str, terms: usize) -> Request {
+        let (session, upload) = self.in_terms(terms);
+        session.send_shard(&upload.shard()).expect(200);
+        session.client.get(format!("/xet/{version}/reconstructions/{}", upload.file.file))
     }
 
     fn get(&self, target: &str) -> Request {

@@ -52,6 +52,11 @@ impl Content {
         found.map_err(|failure| failure.during("content.find_xet_file"))
     }
 
+    /// Whether a xorb of this name is stored.
+    pub async fn has_xorb(&self, xorb: XetHash) -> Result<bool> {
+        Ok(!self.xorbs([xorb]).await?.is_empty())
+    }
+
     /// The terms of a blob that lies in xorbs.
     pub(crate) async fn find_terms(&self, sha256: Sha256) -> Result<Option<FileTerms>> {
         let found: Result<Option<Vec<u8>>, Failure> = read!(self.database(), find_terms(sha256));

@@ -21,8 +21,13 @@ impl XetWriter {
         if length.is_some_and(|length| length > most) {
             return Err(Failure::TooLarge(format!("A xorb has at most {most} bytes")));
         }
+        let content = self.repository.hub.content();
+        if content.has_xorb(xorb).await? {
+            let received = content.receive_xorb(self.lease, xorb, body).await.map_err(over)?;
+            return Ok(received.inserted);
+        }
         let promise = self.reserve(under(xorb), length.unwrap_or(most)).await?;
-        match self.repository.hub.content().receive_xorb(self.lease, xorb, body).await {
+        match content.receive_xorb(self.lease, xorb, body).await {
             Ok(received) if received.inserted => Ok(true),
             other => {
                 self.take_back(vec![promise]).await?;
