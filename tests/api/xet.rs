@@ -284,3 +284,22 @@ fn what_deduplication_saves_is_told_on_the_command_line() {
     let shown = hub.deployment.run(["storage", "stats"]).ok();
     assert!(shown.contains("deduplication leaves 50 % of them"), "{shown}");
 }
+
+#[test]
+fn why_a_xorb_stays_is_told_on_the_command_line() {
+    let hub = Deployment::new().start();
+    let repository = hub.model();
+    let upload = XetUpload::of(&noise(100_000, 31));
+    committed(&repository, "a.bin", &upload);
+    let explain = |digest: String| hub.deployment.run(["gc", "explain", &digest]).ok();
+    let file = explain(sha256(&upload.bytes));
+    assert!(file.contains("lies as chunks of 1 xorbs") && file.contains("kept: a history names it"), "{file}");
+    let xorb = explain(sha256(&upload.stored));
+    assert!(
+        xorb.contains(&upload.xorb.to_string()) && xorb.contains("files that are kept have chunks in it"),
+        "{xorb}"
+    );
+    let idle = XetUpload::of(&noise(100_000, 32));
+    Session::to_write(&repository).send_xorb(idle.xorb, &idle.stored).expect(200);
+    assert!(explain(sha256(&idle.stored)).contains("leased until"));
+}

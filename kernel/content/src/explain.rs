@@ -1,14 +1,18 @@
 //! Why something is stored: who holds it, who has leased it, and since when nobody does.
 
+use std::time::Duration;
+
 use ballast_contract::Error;
 use ballast_database::{for_both, read};
-use ballast_types::{LeaseId, RepoKey, Sha256, Timestamp};
+use ballast_types::{LeaseId, RepoKey, Sha256, Timestamp, XetHash};
+use diesel::dsl::count;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::failure::Failure;
 use crate::rows::{ObjectRow, blob_of, sha256_of};
-use crate::schema::{blobs, holdings, lease_blobs, leases, locations, objects};
+use crate::schema::{blobs, holdings, lease_blobs, leases, locations, objects, xet_files, xet_uses, xorbs};
+use crate::xet::xet_hash_of;
 use crate::{Blob, Content};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
@@ -23,6 +27,10 @@ pub struct BlobStory {
     /// When somebody last let go of it; a hint, and none where nobody has.
     pub idle_since: Option<Timestamp>,
     pub places: Vec<PlaceStory>,
+    /// Where it lies as chunks of xorbs: of how many.
+    pub in_xorbs: u64,
+    /// Where it is a xorb itself.
+    pub xorb: Option<XorbStory>,
     /// The first of them.
     pub holders: Vec<HolderStory>,
     /// The first of them.
@@ -38,6 +46,16 @@ pub struct PlaceStory {
     pub packed: bool,
     /// When its bytes were found to be others.
     pub damaged: Option<Timestamp>,
+}
+
+/// What keeps a xorb, which no repository holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct XorbStory {
+    pub xorb: XetHash,
+    /// How many files have chunks in it.
+    pub files: u64,
+    /// Until when it stays without any: clients were told that it is here.
+    pub until: Timestamp,
 }
 
 /// A repository that holds it.
@@ -81,7 +99,8 @@ pub struct ObjectStory {
 impl Content {
     /// The story of a blob; none where it is not stored.
     pub async fn find_blob_story(&self, sha256: Sha256) -> Result<Option<BlobStory>> {
-        let told: Result<_, Failure> = read!(self.database(), tell_blob(sha256.0.to_vec()));
+        let (sha256, grace) = (sha256.0.to_vec(), self.inner.options.xorb_grace);
+        let told: Result<_, Failure> = read!(self.database(), tell_blob(sha256, grace));
         told.map_err(|failure| failure.during("content.explain"))
     }
 
@@ -96,7 +115,7 @@ impl Content {
 type BlobColumns = (Vec<u8>, i64, Option<Vec<u8>>, Option<i64>);
 
 for_both! {
-    pub async fn tell_blob(c: &mut Connection, sha256: Vec<u8>) -> Result<Option<BlobStory>, Failure> {
+    pub async fn tell_blob(c: &mut Connection, sha256: Vec<u8>, grace: Duration) -> Result<Option<BlobStory>, Failure> {
         let row = blobs::table.find(&sha256).select((blobs::sha256, blobs::size, blobs::oid, blobs::idle_since));
         let row: Option<BlobColumns> = row.first(c).await.optional()?;
         let Some((digest, size, oid, idle_since)) = row else { return Ok(None) };
@@ -118,8 +137,20 @@ for_both! {
             LeaseStory { lease: LeaseId(lease), repo: RepoKey(repo), expires: Timestamp(expires) }
         };
         let leases: Vec<_> = leased.load(c).await?.into_iter().map(lease).collect();
-        let idle_since = idle_since.map(Timestamp);
-        Ok(Some(BlobStory { blob: blob_of((digest, size, oid))?, idle_since, places, holders, leases }))
+        let uses = xet_uses::table.inner_join(xet_files::table).filter(xet_files::sha256.eq(&sha256));
+        let in_xorbs: i64 = uses.select(count(xet_uses::xorb).aggregate_distinct()).first(c).await?;
+        let xorb = xorbs::table.filter(xorbs::sha256.eq(&sha256)).select((xorbs::xorb, xorbs::named));
+        let xorb: Option<(Vec<u8>, i64)> = xorb.first(c).await.optional()?;
+        let xorb = match xorb {
+            Some((name, named)) => {
+                let files: i64 = xet_uses::table.filter(xet_uses::xorb.eq(&name)).count().get_result(c).await?;
+                let until = Timestamp(named).after(grace);
+                Some(XorbStory { xorb: xet_hash_of(&name)?, files: files.unsigned_abs(), until })
+            }
+            None => None,
+        };
+        let (blob, idle_since, in_xorbs) = (blob_of((digest, size, oid))?, idle_since.map(Timestamp), in_xorbs.unsigned_abs());
+        Ok(Some(BlobStory { blob, idle_since, places, in_xorbs, xorb, holders, leases }))
     }
 
     pub async fn tell_objects(c: &mut Connection, key: String) -> Result<Vec<ObjectStory>, Failure> {

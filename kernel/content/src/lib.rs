@@ -51,7 +51,7 @@ pub use ballast_contract::downloader::Expected;
 pub use checks::Checks;
 pub use damage::{Examined, Verdict};
 pub use delivery::Delivery;
-pub use explain::{BlobStory, HolderStory, LeaseStory, ObjectStory, PlaceStory};
+pub use explain::{BlobStory, HolderStory, LeaseStory, ObjectStory, PlaceStory, XorbStory};
 pub use holdings::Settlement;
 pub use multipart::{NewUpload, Upload, UploadId};
 pub use orphans::Orphan;

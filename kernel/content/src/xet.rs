@@ -43,7 +43,7 @@ impl Xorb {
 }
 
 /// A column of a Xet hash.
-fn xet_hash_of(bytes: &[u8]) -> Result<XetHash, Failure> {
+pub(crate) fn xet_hash_of(bytes: &[u8]) -> Result<XetHash, Failure> {
     XetHash::from_slice(bytes).ok_or_else(|| ballast_database::Error::corrupt("a Xet hash of another length").into())
 }
 

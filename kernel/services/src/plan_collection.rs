@@ -41,6 +41,10 @@ pub struct Holder {
 pub enum Outlook {
     /// A repository's history names it.
     Kept,
+    /// Files that are kept have chunks in it.
+    Used,
+    /// Clients remember it until then.
+    Remembered { until: Timestamp },
     /// A lease keeps it until then at least.
     Leased { until: Timestamp },
     /// A repository holds it without need: the next collection lets go, and its grace begins.
@@ -94,10 +98,14 @@ impl Operator {
             (true, _) => Outlook::Kept,
             (false, Some(until)) => Outlook::Leased { until },
             (false, None) if !holders.is_empty() => Outlook::Released,
-            (false, None) => {
-                let since = story.idle_since.unwrap_or_else(|| self.hub.now());
-                Outlook::Going { after: since.after(self.hub.settings().grace) }
-            }
+            (false, None) => match story.xorb {
+                Some(xorb) if xorb.files > 0 => Outlook::Used,
+                Some(xorb) if xorb.until > self.hub.now() => Outlook::Remembered { until: xorb.until },
+                _ => {
+                    let since = story.idle_since.unwrap_or_else(|| self.hub.now());
+                    Outlook::Going { after: since.after(self.hub.settings().grace) }
+                }
+            },
         }
     }
 

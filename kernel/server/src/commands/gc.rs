@@ -111,6 +111,12 @@ fn blob_text(explained: &Explained) -> String {
         text +=
             &format!("  lies in storage '{}' as {}{pack}{}\n", place.storage, place.key, damaged.unwrap_or_default());
     }
+    if story.in_xorbs > 0 {
+        text += &format!("  lies as chunks of {} xorbs\n", story.in_xorbs);
+    }
+    if let Some(xorb) = &story.xorb {
+        text += &format!("  is the xorb {}, of which {} files have chunks\n", xorb.xorb, xorb.files);
+    }
     for holder in &explained.holders {
         let named = if holder.named { "its history names it" } else { "its history names it no more" };
         let pending = if holder.story.pending.is_some() { ", by a commit that is not confirmed yet" } else { "" };
@@ -121,6 +127,8 @@ fn blob_text(explained: &Explained) -> String {
     }
     let outlook = match explained.outlook {
         Outlook::Kept => "kept: a history names it".to_owned(),
+        Outlook::Used => "kept: files that are kept have chunks in it".to_owned(),
+        Outlook::Remembered { until } => format!("kept until {until} at least: clients were told that it is here"),
         Outlook::Leased { until } => format!("kept until {until} at least: an upload or a commit has leased it"),
         Outlook::Released => "held without need: the next collection lets go of it, and its grace begins".to_owned(),
         Outlook::Going { after } => format!("goes: nobody names it, and the first collection after {after} removes it"),
