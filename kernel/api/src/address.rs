@@ -8,6 +8,7 @@
 //! | `/acme/bert/resolve/main/x` | `/models/acme/bert/resolve/main/x` |
 //! | `/acme/bert.git/info/lfs/…`, `/api/acme/bert.git/info/lfs/…` | `/models/acme/bert/info/lfs/…` |
 //! | `…/info/lfs/verify` | `…/info/lfs/objects/verify` |
+//! | `/xet/v1/chunk/default/…` | `/xet/v1/chunks/default/…` |
 //!
 //! Nothing is decoded here, so `refs%2Fpr%2F1` stays one segment.
 
@@ -62,6 +63,7 @@ fn routed(path: &str) -> Cow<'_, str> {
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     match segments.as_slice() {
         [] => Cow::Borrowed("/"),
+        ["xet", "v1", "chunk", prefix, chunk] => Cow::Owned(format!("/xet/v1/chunks/{prefix}/{chunk}")),
         ["api", rest @ ..] if large_files(rest).is_some() => Cow::Owned(large_files(rest).unwrap_or_default()),
         rest if large_files(rest).is_some() => Cow::Owned(large_files(rest).unwrap_or_default()),
         [kind, _, _, verb, ..] if is_kind(kind) && WITHOUT_API.contains(verb) => {
@@ -139,6 +141,7 @@ mod tests {
             ("/api/a/b.git/info/lfs/verify", "/models/a/b/info/lfs/objects/verify"),
             ("/a/b.git/info/lfs/locks/verify", "/models/a/b/info/lfs/locks/verify"),
             ("/api/lfs/objects/0a/parts/1", "/api/lfs/objects/0a/parts/1"),
+            ("/xet/v1/chunk/default/ab", "/xet/v1/chunks/default/ab"),
             ("/api/whoami-v2/", "/api/whoami-v2"),
             ("/a/b", "/a/b"),
         ] {

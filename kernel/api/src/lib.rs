@@ -113,7 +113,12 @@ fn parts() -> Vec<Part> {
             .also(VERIFY, "post", "/{namespace}/{name}.git/info/lfs/objects/verify", "lfs_verify_model")
             .also(VERIFY, "post", "/api/{namespace}/{name}.git/info/lfs/verify", "lfs_verify_under_api"),
         Part::new("objects", handlers::Objects),
-        Part::new("xet", handlers::Xet),
+        Part::new("xet", handlers::Xet).also(
+            "/xet/v1/chunks/{prefix}/{chunk}",
+            "get",
+            "/xet/v1/chunk/{prefix}/{chunk}",
+            "find_xet_chunk_of_one",
+        ),
         Part::new("account", handlers::Account),
         Part::new("site", handlers::Site),
     ]
