@@ -96,10 +96,10 @@ impl Operator {
         let until = story.leases.iter().map(|lease| lease.expires).max();
         match (holders.iter().any(|holder| holder.named), until) {
             (true, _) => Outlook::Kept,
+            _ if story.xorb.is_some_and(|xorb| xorb.files > 0) => Outlook::Used,
             (false, Some(until)) => Outlook::Leased { until },
             (false, None) if !holders.is_empty() => Outlook::Released,
             (false, None) => match story.xorb {
-                Some(xorb) if xorb.files > 0 => Outlook::Used,
                 Some(xorb) if xorb.until > self.hub.now() => Outlook::Remembered { until: xorb.until },
                 _ => {
                     let since = story.idle_since.unwrap_or_else(|| self.hub.now());
