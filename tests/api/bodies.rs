@@ -1,6 +1,8 @@
 //! Requests that cannot be read: bodies, queries, methods and addresses.
 
-use ballast_tests::Hub;
+use std::io::Write;
+
+use ballast_tests::{Hub, read_answer};
 use serde_json::json;
 
 #[test]
@@ -244,7 +246,8 @@ fn a_method_that_is_not_taken_is_refused_in_the_form_of_all_refusals() {
         ("DELETE", repository.api("/tree/main")),
         ("PUT", repository.resolve("a")),
         ("POST", repository.resolve("a")),
-        ("GET", repository.api("/commit/main")),
+        ("PUT", repository.api("/commit/main")),
+        ("GET", repository.api("/super-squash/main")),
         ("DELETE", "/health".to_owned()),
         ("TRACE", "/health".to_owned()),
         ("GET", repository.page(".git/info/lfs/objects/batch")),
@@ -265,7 +268,7 @@ fn an_address_at_which_there_is_nothing_is_refused_in_the_form_of_all_refusals()
         "/api/nothing/a/b".to_owned(),
         repository.api("/nothing"),
         repository.api("/tree/main").replace("/models/", "/modelz/"),
-        "/api/kernels/a/b".to_owned(),
+        "/api/notkinds/a/b".to_owned(),
         "/%2e%2e/%2e%2e/etc/passwd".to_owned(),
         "/../etc/passwd".to_owned(),
         "/api/models/a/b/c/d/e".to_owned(),
@@ -325,4 +328,26 @@ fn a_request_id_comes_back_and_one_that_could_do_harm_does_not() {
     }
     let first = hub.client().get("/nothing").send();
     assert_ne!(first.header("x-request-id"), hub.client().get("/nothing").send().header("x-request-id"));
+}
+
+#[test]
+fn a_refusal_that_needs_no_body_takes_a_short_one_and_keeps_the_connection() {
+    let hub = Hub::shared();
+    let mut stream = hub.connect();
+    for _ in 0..100 {
+        // The body comes behind its head, as clients send it.
+        stream.write_all(b"POST /api/nothing HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n").unwrap();
+        stream.write_all(b"0123456789").unwrap();
+        let answer = read_answer(&mut stream, false).unwrap();
+        assert_eq!((answer.status, answer.header("connection")), (405, None));
+    }
+}
+
+#[test]
+fn a_refusal_that_leaves_a_long_body_unread_says_that_the_connection_ends() {
+    let hub = Hub::shared();
+    let mut stream = hub.connect();
+    stream.write_all(b"POST /api/nothing HTTP/1.1\r\nHost: h\r\nContent-Length: 10000000\r\n\r\n").unwrap();
+    let answer = read_answer(&mut stream, false).unwrap();
+    assert_eq!((answer.status, answer.header("connection")), (405, Some("close")));
 }

@@ -359,21 +359,6 @@ fn a_commit_that_breaks_off_leaves_nothing() {
 }
 
 #[test]
-fn a_pull_request_is_not_offered_yet_and_nothing_is_committed_in_its_place() {
-    let hub = Hub::shared();
-    let repository = hub.model();
-    repository.unchanged(|| {
-        let target = repository.api("/commit/main?create_pr=1");
-        repository
-            .client
-            .post(target)
-            .lines(&[lines::header("x"), lines::file("a", "a")])
-            .send()
-            .refused(501, "NotImplemented");
-    });
-}
-
-#[test]
 fn every_fact_about_a_file_belongs_to_its_revision() {
     let hub = Hub::shared();
     let repository = hub.model();

@@ -267,7 +267,7 @@ fn a_commit_goes_to_a_branch_that_is_there() {
             ("nothing", 404),
             (first.as_str(), 404),
             (second.as_str(), 404),
-            ("refs%2Fpr%2F1", 400),
+            ("refs%2Fpr%2F1", 404),
             ("HEAD", 404),
             ("", 404),
             ("main.lock", 404),

@@ -56,7 +56,6 @@ fn what_clients_of_every_age_send_is_understood() {
         json!({ "visibility": "protected" }),
         json!({ "visibility": "secret" }),
         json!({ "visibility": "public", "private": true }),
-        json!({ "type": "kernel" }),
         json!({ "type": "nonsense" }),
         json!({ "type": "" }),
     ] {
@@ -64,6 +63,9 @@ fn what_clients_of_every_age_send_is_understood() {
         body["name"] = name.clone().into();
         create(&admin, &body).refused(400, "BadRequest");
         admin.get(format!("/api/models/admin/{name}")).send().refused(404, "RepoNotFound");
+    }
+    for kind in ["kernel", "bucket"] {
+        create(&admin, &json!({ "name": unique("age"), "type": kind })).refused(501, "NotImplemented");
     }
 }
 
@@ -175,4 +177,21 @@ fn lists_are_searched_and_sorted() {
     let nobody = user.get("/api/models?author=nobody-of-this-name").send().ok();
     assert_eq!(nobody, json!([]));
     assert_eq!(user.get(format!("/api/datasets?author={name}")).send().ok(), json!([]));
+}
+
+#[test]
+fn somebodys_repositories_are_told_by_kind_as_far_as_the_caller_may_see_them() {
+    let hub = Hub::shared();
+    let (name, user) = hub.user("write");
+    let (public, private) = (Repository::create(&user, &name, false), Repository::create(&user, &name, true));
+    let dataset = Repository::create_kind(&user, "datasets", &name, false);
+    let told = |client: &Client, kinds: &str| -> Vec<String> {
+        let list = client.get(format!("/api/users/{name}/repos?sort=createdAt")).send().ok();
+        list[kinds].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(told(&user, "models"), [private.id.clone(), public.id.clone()]);
+    assert_eq!(told(&hub.client(), "models"), std::slice::from_ref(&public.id));
+    assert_eq!(told(&hub.client(), "datasets"), std::slice::from_ref(&dataset.id));
+    assert!(told(&hub.client(), "spaces").is_empty());
+    hub.client().get("/api/users/is-not-there/repos").send().refused(404, "NotFound");
 }

@@ -32,7 +32,10 @@ fn the_site_says_what_a_page_must_know() {
     let told = hub.client().get("/api/site-config").send().ok();
     assert_eq!(
         told,
-        json!({ "site_name": "The Lab's hub", "invitation_only": false, "require_email_verification": false })
+        json!({
+            "site_name": "The Lab's hub", "invitation_only": false, "require_email_verification": false,
+            "registration": "closed",
+        })
     );
     assert_eq!(hub.client().get("/api/version").send().ok()["name"], "The Lab's hub");
 }

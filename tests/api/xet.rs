@@ -55,7 +55,7 @@ impl Session {
 }
 
 #[track_caller]
-fn committed(repository: &Repository, path: &str, upload: &XetUpload) {
+pub fn committed(repository: &Repository, path: &str, upload: &XetUpload) {
     Session::to_write(repository).upload(upload);
     let line = lines::large_file(path, &sha256(&upload.bytes), upload.bytes.len());
     repository.commit(&[line]).expect(200);
@@ -67,7 +67,7 @@ fn objects(hub: &Hub) -> usize {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         entries.map(|entry| if entry.path().is_dir() { below(&entry.path()) } else { 1 }).sum()
     }
-    below(&hub.deployment.data().join("storage"))
+    below(&hub.deployment.storage())
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn a_range_behind_the_end_is_told_from_a_file_that_is_not_there() {
         let absent = format!("/xet/{version}/reconstructions/{}", "ab".repeat(32));
         reader.client.get(absent).send().refused(404, "NotFound");
     }
-    for address in ["/xet/v1/xorb-grants/default/x", "/xet/v9/anything", "/xet/v1/unknown"] {
+    for address in ["/xet/v9/anything", "/xet/v1/unknown"] {
         reader.client.post(address).send().refused(404, "NotFound");
     }
     hub.client().post("/v1/telemetry").body("{}").send().expect(200);
@@ -281,8 +281,112 @@ fn what_deduplication_saves_is_told_on_the_command_line() {
     assert_eq!((xet("raw_bytes"), xet("stored_bytes")), (1_000_000, upload.stored.len() as u64));
     assert!(stats["logical_bytes"].as_u64().unwrap() >= 2_000_000);
     assert!(stats["stored_bytes"].as_u64().unwrap() < 1_100_000);
+    let held = &stats["held"][0];
+    assert_eq!((held["namespace"].as_str(), held["kind"].as_str()), (Some("admin"), Some("model")), "{stats}");
+    let of_namespace = |field: &str| held[field].as_u64().unwrap();
+    assert!((1_000_000..1_001_000).contains(&of_namespace("saved_by_deduplication")), "{stats}");
+    assert!((1_000_000..1_010_000).contains(&of_namespace("stored_bytes")), "{stats}");
     let shown = hub.deployment.run(["storage", "stats"]).ok();
     assert!(shown.contains("deduplication leaves 50 % of them"), "{shown}");
+}
+
+#[test]
+fn who_asks_for_the_facts_of_a_file_in_chunks_gets_them_and_not_its_bytes() {
+    let hub = Hub::shared();
+    let repository = hub.private_model();
+    let upload = XetUpload::of(&noise(300_000, 33));
+    committed(&repository, "a.bin", &upload);
+    repository.add_large("b.bin", b"not in chunks");
+    let ask = |path: &str, accept: &str| {
+        let request = repository.client.get(repository.resolve(path)).header("range", "bytes=0-0");
+        request.header("accept", accept).send()
+    };
+    let facts = "application/vnd.xet-fileinfo+json, */*";
+    let answer = ask("a.bin", facts).expect(200);
+    assert_eq!(answer.header("content-type"), Some("application/vnd.xet-fileinfo+json"));
+    assert_eq!(answer.header("x-linked-size"), Some("300000"));
+    assert_eq!(answer.header("vary"), Some("Accept"));
+    assert_eq!(answer.header("x-xet-hash"), answer.json()["xetHash"].as_str());
+    assert!(answer.header("link").unwrap().contains("rel=\"xet-auth\""));
+    assert_eq!(ask("a.bin", "*/*").expect(206).body, upload.bytes[..1]);
+    assert_eq!(ask("b.bin", facts).expect(206).body, b"n");
+}
+
+fn xet_files(deployment: &Deployment) -> u64 {
+    let stats: Value = serde_json::from_str(&deployment.run(["storage", "stats", "--json"]).ok()).unwrap();
+    stats["xet"]["files"].as_u64().unwrap()
+}
+
+#[test]
+fn what_came_by_lfs_is_cut_by_a_command_and_reads_the_same() {
+    let hub = Deployment::new().start();
+    let repository = hub.private_model();
+    let bytes = noise(2_000_000, 40);
+    repository.add_large("a.bin", &bytes);
+    let read =
+        |range: &str| repository.client.get(repository.resolve("a.bin")).header("range", range).send().expect(206).body;
+    assert_eq!(read("bytes=5-9"), bytes[5..10]);
+    let said = hub.deployment.run(["storage", "chunk"]).ok();
+    assert!(said.starts_with("1 files lie in chunks now"), "{said}");
+    assert!(hub.deployment.run(["storage", "chunk"]).ok().starts_with("0 files"));
+    assert_eq!(xet_files(&hub.deployment), 1);
+    assert_eq!(objects(&hub), 3, "the piece, the xorb, and the small files of the first commit");
+    let explained = hub.deployment.run(["gc", "explain", &sha256(&bytes)]).ok();
+    assert!(explained.contains("set aside at"), "{explained}");
+
+    hub.deployment.run(["gc", "run", "--grace", "0s", "--shorten-grace"]).ok();
+    assert_eq!(objects(&hub), 2);
+    assert_eq!(repository.read("a.bin"), bytes);
+    assert_eq!(read("bytes=1000000-1999998"), bytes[1_000_000..1_999_999]);
+    let verified = hub.deployment.run(["storage", "verify"]).ok();
+    assert!(verified.contains("everything is there and as it was stored"), "{verified}");
+}
+
+#[test]
+fn a_hub_that_is_told_to_cuts_by_itself_what_came_by_lfs() {
+    let deployment = Deployment::new();
+    let hub = deployment.start();
+    let (mine, other) = (hub.model(), hub.model());
+    let bytes = noise(1_000_000, 41);
+    mine.add_large("a.bin", &bytes);
+    other.add_large("b.bin", &[&bytes[..], b"and more"].concat());
+    hub.stop();
+    let hub = deployment.set("xet.chunk_uploads", "true").start();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while xet_files(&hub.deployment) < 2 {
+        assert!(std::time::Instant::now() < deadline, "nothing was cut");
+    }
+    let mine = mine.seen_by(&hub.admin());
+    assert!(mine.client.head(mine.resolve("a.bin")).send().expect(200).header("x-xet-hash").is_some());
+    assert_eq!(mine.read("a.bin"), bytes);
+}
+
+/// The one object below a folder of the storage.
+fn only_file(folder: &std::path::Path) -> std::path::PathBuf {
+    let mut entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (only, more) = (entries.next().unwrap(), entries.next());
+    assert_eq!(more, None);
+    if only.is_dir() { only_file(&only) } else { only }
+}
+
+#[test]
+fn a_damaged_xorb_is_told_with_the_repositories_whose_files_lie_in_it() {
+    let hub = Deployment::new().start();
+    let (one, other) = (hub.model(), hub.private_model());
+    let upload = XetUpload::of(&noise(300_000, 42));
+    committed(&one, "a.bin", &upload);
+    committed(&other, "b.bin", &upload);
+    let xorb = only_file(&hub.deployment.storage().join("xorbs"));
+    let mut bytes = std::fs::read(&xorb).unwrap();
+    bytes[150_000] ^= 1;
+    std::fs::write(&xorb, bytes).unwrap();
+    let said = hub.deployment.run(["storage", "verify", "--json"]).ended(1);
+    let finding: Value = serde_json::from_str(said.output.lines().next().unwrap()).unwrap();
+    assert_eq!(finding["subject"], sha256(&upload.stored), "{finding}");
+    let whose = finding["repositories"].as_array().unwrap();
+    assert_eq!(whose.len(), 2, "{finding}");
+    let explained = hub.deployment.run(["gc", "explain", &sha256(&upload.stored)]).ok();
+    assert!(explained.contains("these files are held by"), "{explained}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ import pytest
 
 from harness.hub import Hub
 from harness.postgres import new_database
+from harness.s3 import Provider
 
 # Low enough that a file of 21 MB goes up in parts.
 SETTINGS = {"lfs.multipart_threshold": 20_000_000, "lfs.part_size": 5_000_000}
@@ -45,3 +46,13 @@ def hub(tmp_path_factory):
 @pytest.fixture(scope="session")
 def hub_on_postgres(tmp_path_factory):
     yield from start(tmp_path_factory, "postgres", {"database.url": new_database()})
+
+
+@pytest.fixture(scope="session")
+def hub_on_s3(tmp_path_factory):
+    """A hub on PostgreSQL and S3, whose clients send and get past it."""
+    provider = Provider(tmp_path_factory.mktemp("provider") / "data")
+    # Providers take no shorter parts.
+    settings = provider.settings("on") | {"database.url": new_database(), "lfs.part_size": 5_242_880}
+    yield from start(tmp_path_factory, "s3", settings)
+    provider.stop()

@@ -1,4 +1,4 @@
-"""A Parquet dataset goes up and is loaded whole and as a stream."""
+"""A Parquet dataset goes up, by LFS and by Xet, and is loaded whole and as a stream."""
 
 import secrets
 
@@ -10,12 +10,9 @@ PROGRAMS = TESTS / "clients" / "programs"
 LIMIT = 300
 
 
-@pytest.fixture
-def variables(hub, tmp_path):
-    return client_variables(hub.endpoint, hub.token, tmp_path / "home")
-
-
+@pytest.mark.parametrize("way", ["lfs", "xet"])
 @pytest.mark.parametrize("program", ["parquet_dataset.py", "push_dataset.py"])
-def test_dataset(hub, variables, tmp_path, program):
+def test_dataset(hub, tmp_path, program, way):
     name = f"{hub.user}/table-{secrets.token_hex(4)}"
-    run([python_of("datasets"), PROGRAMS / program, name], variables, LIMIT, cwd=tmp_path)
+    variables = client_variables(hub.endpoint, hub.token, tmp_path / "home", xet=way == "xet")
+    run([python_of("datasets"), PROGRAMS / program, name, way], variables, LIMIT, cwd=tmp_path)

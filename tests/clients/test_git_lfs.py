@@ -11,7 +11,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from harness.environments import client_variables, environment, run
+
 LIMIT = 60
+# A client that sends large files by Xet and fetches by it what the hub has in that form.
+HF = environment("hub-2.4") / "bin" / "hf"
 
 
 class Clone:
@@ -122,3 +126,60 @@ def test_git_lfs_without_credentials_neither_pushes_nor_fetches_what_is_private(
     stranger = Clone(tmp_path / "stranger", hub, repository, token=None)
     assert stranger.try_git("lfs", "smudge", stdin=pointer(content)).returncode != 0
     assert stranger.try_git("lfs", "push", "--object-id", "origin", stranger.store(b"new")).returncode != 0
+
+
+def test_what_came_by_xet_is_fetched_by_git_lfs_and_by_curl(hub, tmp_path):
+    repository = new_repository(hub, private=True)
+    content = random.randbytes(25_000_000)
+    (tmp_path / "model.safetensors").write_bytes(content)
+    variables = client_variables(hub.endpoint, hub.token, tmp_path / "home", xet=True)
+    run([HF, "upload", repository, tmp_path / "model.safetensors"], variables, LIMIT)
+    assert "xetHash" in described(hub, repository, "model.safetensors")
+
+    receiver = Clone(tmp_path / "receiver", hub, repository, hub.token)
+    assert receiver.git("lfs", "smudge", stdin=pointer(content)) == content
+    url = f"{hub.endpoint}/{repository}/resolve/main/model.safetensors"
+    for first, last in ((0, 0), (4_000_000, 9_200_001), (24_999_990, 24_999_999), (0, 24_999_999)):
+        curl = ["curl", "--silent", "--fail", "--location", "--oauth2-bearer", hub.token, "--range", f"{first}-{last}"]
+        assert subprocess.check_output([*curl, url], timeout=LIMIT) == content[first : last + 1], (first, last)
+
+
+def test_what_came_by_git_lfs_is_fetched_by_a_client_that_knows_xet(hub, tmp_path):
+    repository = new_repository(hub, private=True)
+    content = random.randbytes(25_000_000)
+    sender = Clone(tmp_path / "sender", hub, repository, hub.token)
+    sender.git("lfs", "push", "--object-id", "origin", sender.store(content))
+    commit_pointers(hub, repository, [content])
+    assert "xetHash" not in described(hub, repository, "0.bin")
+
+    variables = client_variables(hub.endpoint, hub.token, tmp_path / "home", xet=True)
+    run([HF, "download", repository, "0.bin", "--local-dir", tmp_path], variables, LIMIT)
+    assert (tmp_path / "0.bin").read_bytes() == content
+
+
+def test_what_came_by_git_lfs_is_cut_into_chunks_that_a_client_does_not_send_again(hub, tmp_path):
+    repository = new_repository(hub)
+    content = random.randbytes(25_000_000)
+    sender = Clone(tmp_path / "sender", hub, repository, hub.token)
+    sender.git("lfs", "push", "--object-id", "origin", sender.store(content))
+    commit_pointers(hub, repository, [content])
+    hub.command("storage", "chunk")
+
+    assert "xetHash" in described(hub, repository, "0.bin")
+    before = hub.storage_stats()["xet"]
+    edited = content[:10_000_000] + b"something else" + content[10_000_000:]
+    (tmp_path / "1.bin").write_bytes(edited)
+    variables = client_variables(hub.endpoint, hub.token, tmp_path / "home", xet=True)
+    run([HF, "upload", repository, tmp_path / "1.bin"], variables, LIMIT)
+    assert hub.storage_stats()["xet"]["stored_bytes"] - before["stored_bytes"] < 1_000_000
+
+    run([HF, "download", repository, "--local-dir", tmp_path / "down"], variables, LIMIT)
+    receiver = Clone(tmp_path / "receiver", hub, repository, hub.token)
+    for path, expected in (("0.bin", content), ("1.bin", edited)):
+        assert (tmp_path / "down" / path).read_bytes() == expected
+        assert receiver.git("lfs", "smudge", stdin=pointer(expected)) == expected
+
+
+def described(hub, repository: str, path: str) -> dict:
+    (found,) = call(hub, "POST", f"/api/models/{repository}/paths-info/main", json.dumps({"paths": [path]}).encode())
+    return found

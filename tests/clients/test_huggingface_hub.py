@@ -1,4 +1,4 @@
-"""Every scenario with every supported huggingface_hub, and with the newest one also on PostgreSQL and by Xet."""
+"""Every scenario with every supported huggingface_hub, and with the newest one also on PostgreSQL, on S3 and by Xet."""
 
 import ast
 from pathlib import Path
@@ -8,10 +8,13 @@ import pytest
 from harness.client import Client, Outcome
 
 SCENARIOS = Path(__file__).parent / "scenarios"
-MODULES = ["repositories", "uploads", "commits", "downloads", "trees", "refs", "filesystem", "cards"]
+MODULES = [
+    "repositories", "uploads", "commits", "downloads", "trees", "refs", "discussions", "filesystem", "cards", "settings",
+    "people",
+]
 CLIENTS = ["hub-0.20", "hub-0.36", "hub-1.19", "hub-1.29", "hub-2.4"]
-# Those that use Xet by themselves. Older ones that know it ask for it in the LFS batch.
-XET_CLIENTS = ["hub-1.19", "hub-1.29", "hub-2.4"]
+# Those that know Xet: the first two ask for it in the LFS batch, the others take it for granted.
+XET_CLIENTS = ["hub-0.36", "hub-1.19", "hub-1.29", "hub-2.4"]
 LIMIT = 120
 
 
@@ -47,6 +50,7 @@ def of(modules: list[str]):
     "client",
     on("hub", CLIENTS, "")
     + on("hub_on_postgres", CLIENTS[-1:], "-on-postgres")
+    + on("hub_on_s3", CLIENTS[-1:], "-on-s3")
     + on("hub", CLIENTS[-1:], "-by-xet", xet=True),
     indirect=True,
 )
@@ -56,7 +60,11 @@ def test_client(client, module, scenario):
 
 
 @pytest.mark.parametrize(
-    "client", on("hub", XET_CLIENTS, "", xet=True) + on("hub_on_postgres", XET_CLIENTS[-1:], "-on-postgres", xet=True), indirect=True
+    "client",
+    on("hub", XET_CLIENTS, "", xet=True)
+    + on("hub_on_postgres", XET_CLIENTS[-1:], "-on-postgres", xet=True)
+    + on("hub_on_s3", XET_CLIENTS[-1:], "-on-s3", xet=True),
+    indirect=True,
 )
 @of(["xet"])
 def test_xet(client, module, scenario):

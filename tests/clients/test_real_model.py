@@ -11,9 +11,10 @@ NEWEST = "hub-2.4"
 LIMIT = 300
 
 
-@pytest.fixture(scope="module")
-def variables(hub, tmp_path_factory):
-    return client_variables(hub.endpoint, hub.token, tmp_path_factory.mktemp("home"))
+@pytest.fixture(scope="module", params=["lfs", "xet"])
+def variables(request, hub, tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    return client_variables(hub.endpoint, hub.token, home, xet=request.param == "xet")
 
 
 @pytest.fixture(scope="module")

@@ -91,10 +91,11 @@ impl<'a> Actor<'a> {
         self.run.goes_on()
     }
 
-    /// Every other half second. Who commits on a parent waits for those who take any; without a pause of theirs it
-    /// would always be too late.
+    /// Every other half second, and once its time is up until enough has happened. Who commits on a parent waits for
+    /// those who take any; without a pause of theirs, as long as what they wait for, it would always be too late.
     pub fn is_calm(&self) -> bool {
-        self.run.begun.elapsed().as_millis() / 500 % 2 == 1
+        let elapsed = self.run.begun.elapsed();
+        elapsed > self.run.lasts[0] || elapsed.as_millis() / 500 % 2 == 1
     }
 
     /// A text that no other commit of this run has.

@@ -31,6 +31,7 @@ class Client:
         self._python = python_of(environment)
         self._folder = folder
         self._variables = client_variables(hub.endpoint, hub.token, folder / "home", xet)
+        self._variables |= {"BALLAST_TEST_SIGNED": "1"} if hub.signed else {}
         self._process: subprocess.Popen | None = None
         self._scenarios_run = 0
 

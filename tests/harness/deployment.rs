@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use crate::bucket::{ACCESS_KEY, Bucket, SECRET_KEY};
 use crate::{Hub, Outcome};
 
 /// Where a hub keeps its data and what it is told; removed with the last of its clones.
@@ -15,6 +16,8 @@ pub struct Deployment {
     folder: Arc<TempDir>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    /// Where the bytes lie, if not in the folder.
+    bucket: Option<Bucket>,
 }
 
 impl Default for Deployment {
@@ -24,10 +27,36 @@ impl Default for Deployment {
 }
 
 impl Deployment {
-    /// An empty folder and the default settings.
+    /// An empty folder and the default settings; with `BALLAST_TEST_PRESIGN` in the environment (`on`, `downloads` or
+    /// `off`), over a bucket of its own, and otherwise the same.
     pub fn new() -> Self {
+        match std::env::var("BALLAST_TEST_PRESIGN") {
+            Ok(presign) => Self::in_folder().over(&Bucket::new(), &presign),
+            Err(_) => Self::in_folder(),
+        }
+    }
+
+    fn in_folder() -> Self {
         let folder = tempfile::Builder::new().prefix("ballast-api-").tempdir_in(scratch()).expect("a temporary folder");
-        Self { folder: Arc::new(folder), arguments: vec![], environment: vec![] }
+        Self { folder: Arc::new(folder), arguments: vec![], environment: vec![], bucket: None }
+    }
+
+    /// The same with its bytes in a bucket, and nothing else changed. `presign` is `on`, `downloads` or `off`.
+    pub fn over(self, bucket: &Bucket, presign: &str) -> Self {
+        let deployment = Self { bucket: Some(bucket.clone()), ..self };
+        let settings = [
+            ("SCHEME", "s3"),
+            ("ENDPOINT", &bucket.provider.endpoint()),
+            ("BUCKET", &bucket.name),
+            ("ROOT", "hub"),
+            ("ACCESS_KEY_ID", ACCESS_KEY),
+            ("SECRET_ACCESS_KEY", SECRET_KEY),
+            ("PRESIGN", presign),
+        ];
+        let plugin = deployment.environment("BALLAST_STORAGE__MAIN__PLUGIN", "storage.opendal");
+        settings
+            .iter()
+            .fold(plugin, |all, (key, value)| all.environment(&format!("BALLAST_STORAGE__MAIN__CONFIG__{key}"), value))
     }
 
     /// The same with one key set, as `--set key=value`.
@@ -61,6 +90,14 @@ impl Deployment {
     /// The folder that the hub calls its own.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// Where the bytes lie, each object a file.
+    pub fn storage(&self) -> PathBuf {
+        match &self.bucket {
+            Some(bucket) => bucket.folder().join("hub"),
+            None => self.data().join("storage"),
+        }
     }
 
     /// A hub on a free port. Panics with its log where it does not come up.

@@ -13,6 +13,7 @@ from harness.environments import ROOT
 
 START_LIMIT = 60
 STOP_LIMIT = 30
+COMMAND_LIMIT = 120
 LISTENING = re.compile(r"listening on (http://127\.0\.0\.1:\d+)")
 
 
@@ -25,10 +26,11 @@ class Hub:
         self._endpoint: str | None = None
         self._said_where_or_ended = threading.Event()
 
-        binary = os.environ.get("BALLAST_BIN", ROOT / "target" / "debug" / "ballast")
-        command = [str(binary), "serve", "--data-dir", str(data_dir), "--listen", "127.0.0.1:0"]
-        for key, value in settings.items():
-            command += ["--set", f"{key}={value}"]
+        self._binary = str(os.environ.get("BALLAST_BIN", ROOT / "target" / "debug" / "ballast"))
+        # Whether clients send bytes to the storage, and get them from it, by signed URLs.
+        self.signed = settings.get("storage.main.config.presign") == "on"
+        self._settings = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+        command = [self._binary, "serve", "--data-dir", str(data_dir), "--listen", "127.0.0.1:0", *self._settings]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -67,6 +69,15 @@ class Hub:
         )
         with urllib.request.urlopen(request, timeout=START_LIMIT) as answer:
             return json.load(answer)["name"]
+
+    def storage_stats(self) -> dict:
+        return json.loads(self.command("storage", "stats", "--json"))
+
+    def command(self, *words: str) -> str:
+        """What another command of the same binary prints, beside the running hub."""
+        command = [self._binary, *words, "--data-dir", str(self.data_dir), *self._settings]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=COMMAND_LIMIT, text=True)
+        return done.stdout
 
     def log(self, last: int = 200) -> str:
         """The last lines that the hub printed."""

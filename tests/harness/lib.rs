@@ -4,17 +4,21 @@
 //! Nothing here is clever on the server's behalf. The client opens a connection for each request, does not follow
 //! redirects and does not tidy up addresses, so that a test sees what is on the wire.
 
+pub mod bucket;
 mod command;
 mod deployment;
 mod faults;
 mod http;
 mod hub;
 pub mod lines;
+mod mailbox;
 mod part_upload;
 mod platters;
+mod receiver;
 mod repository;
 mod rows;
 mod session;
+pub mod unruly;
 
 pub use ballast_testkit::Random;
 pub use command::Outcome;
@@ -22,8 +26,10 @@ pub use deployment::Deployment;
 pub use faults::{DiskError, Faults, Moment, Synced};
 pub use http::{Answer, Client, Request, encoded, read_answer};
 pub use hub::Hub;
+pub use mailbox::{Mailbox, Received};
 pub use part_upload::PartUpload;
 pub use platters::Platters;
+pub use receiver::{Delivered, Receiver};
 pub use repository::{Repository, sha256, unique};
 pub use rows::{Postgres, Rows};
 pub use session::Session;

@@ -57,20 +57,20 @@ impl PartUpload {
 
     /// Sends bytes as a part.
     pub fn send(&self, number: usize, bytes: &[u8]) -> Answer {
-        self.client.put(self.link(number)).body(bytes).send()
+        let (anybody, target) = Client::at(self.action["header"][format!("{number:05}")].as_str().expect("a link"));
+        anybody.put(target).body(bytes).send()
     }
 
     /// Sends a part as it is meant to be; what the list of parts says of it.
     #[track_caller]
     pub fn send_right(&self, number: usize) -> Value {
-        self.send_right_to(&self.client, number)
+        listed(number, &self.send(number, self.piece(number)))
     }
 
     /// The same to another hub.
     #[track_caller]
     pub fn send_right_to(&self, hub: &Client, number: usize) -> Value {
-        let answer = hub.anonymous().put(self.link(number)).body(self.piece(number)).send().expect(200);
-        json!({ "partNumber": number, "etag": answer.header("etag").expect("an etag") })
+        listed(number, &hub.anonymous().put(self.link(number)).body(self.piece(number)).send())
     }
 
     /// A request that ends it with this list of parts.
@@ -78,4 +78,11 @@ impl PartUpload {
         let body = json!({ "oid": self.oid, "parts": parts });
         self.client.post(self.target(&self.action["href"])).json(&body)
     }
+}
+
+/// What the list of parts says of one that was answered so.
+#[track_caller]
+fn listed(number: usize, answer: &Answer) -> Value {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    json!({ "partNumber": number, "etag": answer.header("etag").expect("an etag") })
 }

@@ -87,10 +87,17 @@ impl Repository {
         id(&self.commit(&[lines::file(path, content)]).ok())
     }
 
-    /// The bytes of a file of the default branch.
+    /// The bytes of a file of the default branch, wherever the hub sends who asks for them.
     #[track_caller]
     pub fn read(&self, path: &str) -> Vec<u8> {
-        self.client.get(self.resolve(path)).send().expect(200).body
+        let answer = self.client.get(self.resolve(path)).send();
+        match (answer.status, answer.header("location")) {
+            (302, Some(link)) => {
+                let (storage, target) = Client::at(link);
+                storage.get(target).send().expect(200).body
+            }
+            _ => answer.expect(200).body,
+        }
     }
 
     #[track_caller]
@@ -149,6 +156,13 @@ impl Repository {
         self.batch(&asked).ok()["objects"][0].clone()
     }
 
+    /// Says that an object was sent.
+    #[track_caller]
+    pub fn verify(&self, oid: &str, size: usize) -> Answer {
+        let target = self.page(".git/info/lfs/objects/verify");
+        self.client.post(target).json(&json!({ "oid": oid, "size": size })).send()
+    }
+
     /// Where the bytes of an object are to be put.
     #[track_caller]
     pub fn upload_target(&self, oid: &str, size: usize) -> String {
@@ -163,7 +177,9 @@ impl Repository {
         let oid = sha256(bytes);
         let object = self.upload_action(&oid, bytes.len());
         if let Some(link) = object["actions"]["upload"]["href"].as_str() {
-            self.client.anonymous().put(self.client.target(link)).body(bytes).send().expect(200);
+            let (anybody, target) = Client::at(link);
+            anybody.put(target).body(bytes).send().expect(200);
+            self.verify(&oid, bytes.len()).expect(200);
         }
         oid
     }

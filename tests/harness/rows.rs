@@ -3,7 +3,7 @@
 use ballast_database::testing::{self, Scratch};
 use ballast_database::{Connections, Database, Options};
 use diesel::QueryableByName;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Integer};
 use diesel_async::RunQueryDsl;
 use tokio::runtime::Runtime;
 
@@ -19,6 +19,12 @@ pub struct Rows {
 struct Number {
     #[diesel(sql_type = BigInt)]
     number: i64,
+}
+
+#[derive(QueryableByName)]
+struct LogState {
+    #[diesel(sql_type = Integer)]
+    busy: i32,
 }
 
 impl Rows {
@@ -46,6 +52,23 @@ impl Rows {
             };
             changed.unwrap_or_else(|error| panic!("{sql}: {error}"))
         })
+    }
+
+    /// Empties SQLite's log down to its file: what was written there before leaves no room that a full disk would still
+    /// have. Waits for those who read.
+    pub fn cut_log(&self) {
+        let Connections::Sqlite { write, .. } = self.database.connections() else { return };
+        self.runtime.block_on(async {
+            loop {
+                let query = diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)");
+                let state: LogState =
+                    query.get_result(&mut write.get().await.expect("a connection")).await.expect("a log");
+                if state.busy == 0 {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        });
     }
 
     /// The one number that a query answers.

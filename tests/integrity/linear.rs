@@ -167,11 +167,12 @@ impl Filling {
     }
 }
 
-/// The second doubling adds no more than twice what the first did: what grows faster than its cause adds four times.
+/// The second doubling adds about twice what the first did: what grows with the square of its cause adds four times. How
+/// nodes lie in their leaves differs from run to run, and where pages end with it: that has moved it by a quarter.
 #[track_caller]
 fn is_linear(what: &str, [once, twice, four_times]: [u64; 3]) {
     let (first, second) = (twice.saturating_sub(once), four_times.saturating_sub(twice));
-    assert!(second <= first * 9 / 4 + 8, "{what}: {once}, {twice} and {four_times}");
+    assert!(second <= first * 3, "{what}: {once}, {twice} and {four_times}");
 }
 
 async fn looks_at_everything_once(scratch: Scratch, statements: Statements) {

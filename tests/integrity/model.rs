@@ -272,7 +272,7 @@ impl<'a> Model<'a> {
     async fn reads_back(&self, repo: usize, revision: &Revision, tree: &Tree) {
         let caller = self.world.caller().await;
         let repository =
-            self.world.hub.readable(&caller, RepoKind::Model, "alice", &repository_name(repo)).await.unwrap();
+            self.world.hub.downloadable(&caller, RepoKind::Model, "alice", &repository_name(repo)).await.unwrap();
         for (path, number) in tree {
             let file = repository.resolve_file(revision, path).await.unwrap();
             let read = match file.open(ByteRange::whole(file.size())).await.unwrap() {

@@ -1,6 +1,6 @@
 //! The protocol of a write, cut off and paused at every await.
 //!
-//! A journey (make a repository, upload, commit, branch, delete) is polled a number of times and then dropped, as a crash
+//! A journey (make a repository, upload, commit, branch, delete; merge and squash; hide and move) is polled a number of times and then dropped, as a crash
 //! or a client that goes away would, or left waiting while recovery and collection run beside it; for every number of
 //! polls until the journey gets through. Afterwards nothing may dangle, the books must be exact, and every commit that
 //! was acknowledged must read back right. Whoever cleans up is another node, so that it waits for nobody.
@@ -22,12 +22,47 @@ use world::World;
 /// Longer than any deadline of the tests' hub.
 const LATE: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// What of a journey is cut off or paused.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    /// All of it.
+    Whole,
+    /// Commits made of commits; what they begin from is there.
+    Remake,
+    /// Pull requests: opened with a commit and without, committed to, and merged; the repository is there.
+    Propose,
+    /// What the repository counts for; it is there, with commits.
+    Place,
+}
+
+impl Part {
+    /// A fresh journey, up to where it is to be watched.
+    async fn begun(self, world: &World, name: &str) -> Journey {
+        let journey = Journey::new(name);
+        match self {
+            Self::Whole => {}
+            Self::Remake | Self::Place => journey.fork(world).await.unwrap(),
+            Self::Propose => journey.prepare_to_propose(world).await.unwrap(),
+        }
+        journey
+    }
+
+    async fn run(self, journey: &Journey, world: &World) -> Outcome {
+        match self {
+            Self::Whole => journey.run(world).await,
+            Self::Remake => journey.remake(world).await,
+            Self::Propose => journey.propose(world).await,
+            Self::Place => journey.place(world).await,
+        }
+    }
+}
+
 /// Cuts a fresh journey off after `polls` polls; answers whether it got through before.
-async fn cut(world: &World, polls: usize) -> bool {
+async fn cut(world: &World, part: Part, polls: usize) -> bool {
     world.at_present();
-    let journey = Journey::new(&format!("cut-{polls}"));
+    let journey = part.begun(world, &format!("cut-{polls}")).await;
     let through = {
-        let mut run = Box::pin(journey.run(world));
+        let mut run = Box::pin(part.run(&journey, world));
         polled::at_most(&mut run, polls).await.inspect(|outcome| assert!(outcome.is_ok(), "{outcome:?}")).is_some()
     };
     world.later(LATE);
@@ -37,10 +72,10 @@ async fn cut(world: &World, polls: usize) -> bool {
 
 /// Lets a journey wait after `polls` polls while others clean up, then go on; answers whether it got through before,
 /// and how it ended.
-async fn pause(world: &World, polls: usize, late: bool) -> (bool, Outcome) {
+async fn pause(world: &World, part: Part, polls: usize, late: bool) -> (bool, Outcome) {
     world.at_present();
-    let journey = Journey::new(&format!("pause-{late}-{polls}"));
-    let mut run = Box::pin(journey.run(world));
+    let journey = part.begun(world, &format!("pause-{late}-{polls}")).await;
+    let mut run = Box::pin(part.run(&journey, world));
     let (through, outcome) = match polled::at_most(&mut run, polls).await {
         Some(outcome) => (true, outcome),
         None => {
@@ -94,7 +129,7 @@ on_both! {
     async fn a_journey_that_is_cut_off_anywhere_leaves_nothing_and_loses_nothing(scratch: &Scratch) {
         let world = World::new(&scratch.database, world::Kind::Sound).await;
         let mut polls = 1;
-        while !cut(&world, polls).await {
+        while !cut(&world, Part::Whole, polls).await {
             polls += 1;
         }
         assert!(polls > 40, "a journey has more awaits than {polls}");
@@ -105,7 +140,7 @@ on_both! {
         let world = World::new(&scratch.database, world::Kind::Sound).await;
         let mut polls = 1;
         loop {
-            let (through, outcome) = pause(&world, polls, false).await;
+            let (through, outcome) = pause(&world, Part::Whole, polls, false).await;
             assert!(outcome.is_ok(), "after {polls} polls: {outcome:?}");
             if through { break }
             polls += 1;
@@ -113,10 +148,93 @@ on_both! {
         world.is_empty_once_everything_is_deleted().await;
     }
 
+    async fn commits_made_of_commits_that_are_cut_off_anywhere_leave_nothing_and_lose_nothing(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        let mut polls = 1;
+        while !cut(&world, Part::Remake, polls).await {
+            polls += 1;
+        }
+        assert!(polls > 30, "commits made of commits have more awaits than {polls}");
+        world.is_empty_once_everything_is_deleted().await;
+    }
+
+    async fn commits_made_of_commits_get_through_though_recovery_and_collection_run_at_any_moment(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        let mut polls = 1;
+        loop {
+            let (through, outcome) = pause(&world, Part::Remake, polls, false).await;
+            assert!(outcome.is_ok(), "after {polls} polls: {outcome:?}");
+            if through { break }
+            polls += 1;
+        }
+        world.is_empty_once_everything_is_deleted().await;
+    }
+
+    async fn commits_made_of_commits_that_sleep_past_every_deadline_are_refused_or_whole(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        let mut polls = 1;
+        while !pause(&world, Part::Remake, polls, true).await.0 {
+            polls += 1;
+        }
+        world.is_empty_once_everything_is_deleted().await;
+    }
+
+    async fn pull_requests_that_are_cut_off_anywhere_leave_nothing_and_lose_nothing(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        let mut polls = 1;
+        while !cut(&world, Part::Propose, polls).await {
+            polls += 1;
+        }
+        assert!(polls > 30, "pull requests have more awaits than {polls}");
+        world.is_empty_once_everything_is_deleted().await;
+    }
+
+    async fn pull_requests_get_through_though_recovery_and_collection_run_at_any_moment(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        let mut polls = 1;
+        loop {
+            let (through, outcome) = pause(&world, Part::Propose, polls, false).await;
+            assert!(outcome.is_ok(), "after {polls} polls: {outcome:?}");
+            if through { break }
+            polls += 1;
+        }
+        world.is_empty_once_everything_is_deleted().await;
+    }
+
+    async fn pull_requests_that_sleep_past_every_deadline_are_refused_or_whole(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        let mut polls = 1;
+        while !pause(&world, Part::Propose, polls, true).await.0 {
+            polls += 1;
+        }
+        world.is_empty_once_everything_is_deleted().await;
+    }
+
+    async fn a_repository_that_is_hidden_and_moved_and_cut_off_anywhere_counts_where_it_is(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        let mut polls = 1;
+        while !cut(&world, Part::Place, polls).await {
+            polls += 1;
+        }
+        assert!(polls > 30, "hiding and moving has more awaits than {polls}");
+        world.is_empty_once_everything_is_deleted().await;
+    }
+
+    async fn a_repository_that_is_hidden_and_moved_beside_recovery_counts_where_it_is(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        for late in [false, true] {
+            let mut polls = 1;
+            while !pause(&world, Part::Place, polls, late).await.0 {
+                polls += 1;
+            }
+        }
+        world.is_empty_once_everything_is_deleted().await;
+    }
+
     async fn a_journey_that_sleeps_past_every_deadline_is_refused_or_whole(scratch: &Scratch) {
         let world = World::new(&scratch.database, world::Kind::Sound).await;
         let mut polls = 1;
-        while !pause(&world, polls, true).await.0 {
+        while !pause(&world, Part::Whole, polls, true).await.0 {
             polls += 1;
         }
         world.is_empty_once_everything_is_deleted().await;
@@ -129,7 +247,7 @@ async fn without_the_fence_the_harness_finds_a_commit_that_recovery_had_given_up
     let world = World::new(&scratch.database, world::Kind::WithoutFence).await;
     let mut polls = 1;
     loop {
-        let run = std::panic::AssertUnwindSafe(pause(&world, polls, true));
+        let run = std::panic::AssertUnwindSafe(pause(&world, Part::Whole, polls, true));
         match futures::FutureExt::catch_unwind(run).await {
             Err(_) => return,
             Ok((through, _)) => assert!(!through, "the harness noticed nothing"),
@@ -144,7 +262,7 @@ async fn without_the_lease_the_harness_finds_bytes_that_were_swept_away() {
     let world = World::new(&scratch.database, world::Kind::WithoutLease).await;
     let mut polls = 1;
     loop {
-        let run = std::panic::AssertUnwindSafe(pause(&world, polls, false));
+        let run = std::panic::AssertUnwindSafe(pause(&world, Part::Whole, polls, false));
         match futures::FutureExt::catch_unwind(run).await {
             Err(_) | Ok((_, Err(_))) => return,
             Ok((through, Ok(()))) => assert!(!through, "the harness noticed nothing"),

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use ballast_catalog::Catalog;
+use ballast_catalog::{Catalog, DiscussionQuery, NewOrganization, RepoState};
 use ballast_content::{Content, ContentOptions, Delivery};
 use ballast_contract::Component;
 use ballast_contract::auth::{Credential, NewToken, Role};
-use ballast_contract::quota::{Quota, Scope};
+use ballast_contract::quota::{Account, Quota, Scope};
 use ballast_contract::storage::Storage;
 use ballast_contract::versioning::Versioning;
 use ballast_database::Database;
-use ballast_services::{Caller, Deduplication, Hub, LfsSettings, NewAccount, Parts, Settings};
+use ballast_services::{
+    Caller, Deduplication, Hub, LfsSettings, Mail, NewAccount, Parts, Registration, Settings, WebhookSettings,
+};
 use ballast_storage_opendal::OpendalConfig;
-use ballast_types::{ByteRange, CommitId, RepoKey, RepoKind, Revision, Secret, Timestamp};
+use ballast_types::{ByteRange, CommitId, RepoKey, RepoKind, Revision, Secret, Timestamp, UserKey, Visibility};
 use diesel_async::SimpleAsyncConnection;
 use futures::TryStreamExt;
 
@@ -56,10 +58,19 @@ fn settings() -> Settings {
             part_size: 50_000_000,
         },
         deduplication: Deduplication::Namespace,
+        chunk_uploads: false,
         lease: Duration::from_secs(2 * 3600),
         operation: Duration::from_secs(3600),
         grace: Duration::ZERO,
+        download_session: Duration::from_secs(15 * 60),
+        registration: Registration::Closed,
+        require_email_verification: false,
+        link_base: "http://localhost".to_owned(),
+        session: Duration::from_secs(3600),
         min_password: 8,
+        webhooks: WebhookSettings { allow_private: false, timeout: Duration::from_secs(15) },
+        node: "test".to_owned(),
+        audit_keep: None,
         no_reply_host: "hub.test".to_owned(),
     }
 }
@@ -95,6 +106,7 @@ async fn node(database: &Database, storage: &Arc<dyn Storage>, kind: Kind, ahead
         engine: engine(database, kind).await,
         auth: vec![("main".to_owned(), Arc::new(auth))],
         quota: ledger(database).await,
+        mail: Mail::log("hub@localhost").unwrap(),
         settings: settings(),
         clock: Arc::new(move || Timestamp(Timestamp::now().0 + ahead.load(Ordering::SeqCst))),
     }
@@ -115,7 +127,8 @@ impl World {
         let (engine, quota) = (parts.engine.clone(), parts.quota.clone());
         let hub = Hub::open(parts).await.unwrap();
         let other = Hub::open(node(database, &storage, kind, &ahead).await).await.unwrap();
-        let token = first_user(&hub).await;
+        let (alice, token) = first_user(&hub).await;
+        catalog.create_organization(lab(alice)).await.unwrap();
         if kind == Kind::WithoutLease {
             let trigger = "CREATE TRIGGER no_lease AFTER INSERT ON leases BEGIN \
                            UPDATE leases SET expires = 0 WHERE id = NEW.id; END";
@@ -133,7 +146,7 @@ impl World {
     }
 
     pub async fn caller(&self) -> Caller {
-        self.hub.caller(Some(Credential::Bearer { token: self.token.clone() })).await.unwrap()
+        self.hub.caller(Some(Credential::Bearer { token: self.token.clone() }), None).await.unwrap()
     }
 
     /// Recovers and collects until nothing is under way; a statement that was cut off after it had begun may still
@@ -157,7 +170,32 @@ impl World {
         for name in [journey.name.clone(), journey.short_lived()] {
             self.books_are_exact(&name).await;
         }
+        self.accounts_are_exact(&journey.name).await;
         self.acknowledged_commits_read_back(journey).await;
+        self.pull_requests_are_as_their_branches(&journey.name).await;
+    }
+
+    /// What a branch has by a merge is said to be merged, every pull request has its ref, and every ref its pull
+    /// request.
+    async fn pull_requests_are_as_their_branches(&self, name: &str) {
+        let Some(repo) = self.find(name).await else { return };
+        let query = DiscussionQuery { limit: 100, ..DiscussionQuery::default() };
+        let found = self.catalog.list_discussions(repo, query).await.unwrap().items;
+        if found.is_empty() {
+            return;
+        }
+        let caller = self.caller().await;
+        let repository = self.hub.readable(&caller, RepoKind::Model, "alice", name).await.unwrap();
+        for discussion in &found {
+            let proposal = repository.discussion_details(discussion.number).await.unwrap().proposal.unwrap();
+            let main = self.engine.resolve(repo, &Revision::main()).await.unwrap();
+            let history = self.engine.log(repo, main, None, 100).await.unwrap().items;
+            let base = proposal.pull_request.base;
+            let is_in = proposal.head != base && history.iter().any(|commit| commit.id == proposal.head);
+            assert_eq!(is_in, discussion.is_merged(), "{name}: pull request {}", discussion.number);
+        }
+        let refs = self.engine.refs(repo, "refs/pr/", None, 100).await.unwrap().items;
+        assert_eq!(refs.len(), found.len(), "{name}: refs and pull requests");
     }
 
     async fn unrest(&self) -> Vec<String> {
@@ -217,6 +255,25 @@ impl World {
         assert_eq!(sum, held, "{name}: reachable and held");
     }
 
+    /// Each account is the sum of the repositories that the catalog says count for it.
+    async fn accounts_are_exact(&self, after: &str) {
+        let repositories = self.catalog.repositories_in(&[RepoState::Active], None, 10_000).await.unwrap();
+        let own: Vec<_> = repositories.iter().map(|repository| Scope::Repository(repository.key)).collect();
+        let mut sums: BTreeMap<Account, u64> = BTreeMap::new();
+        for (repository, usage) in repositories.iter().zip(self.quota.usage(&own).await.unwrap()) {
+            let account = Account { namespace: repository.namespace, visibility: repository.visibility };
+            *sums.entry(account).or_default() += usage.used;
+        }
+        for name in ["alice", "lab"] {
+            let namespace = self.catalog.find_namespace(&name.parse().unwrap()).await.unwrap().unwrap().key;
+            for visibility in [Visibility::Public, Visibility::Private] {
+                let account = Account { namespace, visibility };
+                let used = self.quota.usage(&[Scope::Account(account)]).await.unwrap()[0].used;
+                assert_eq!(used, sums.get(&account).copied().unwrap_or_default(), "{after}: {visibility:?} of {name}");
+            }
+        }
+    }
+
     async fn acknowledged_commits_read_back(&self, journey: &Journey) {
         for (id, files) in journey.acknowledged() {
             self.reads_back(journey, id, &files).await;
@@ -225,7 +282,7 @@ impl World {
 
     async fn reads_back(&self, journey: &Journey, id: CommitId, files: &Files) {
         let caller = self.caller().await;
-        let repository = self.hub.readable(&caller, RepoKind::Model, "alice", &journey.name).await.unwrap();
+        let repository = self.hub.downloadable(&caller, RepoKind::Model, "alice", &journey.name).await.unwrap();
         for (path, bytes) in files {
             let file = repository.resolve_file(&Revision::new(id.to_string()), path).await.unwrap();
             let range = ByteRange::whole(file.size());
@@ -241,14 +298,15 @@ impl World {
     pub async fn is_empty_once_everything_is_deleted(&self) {
         let caller = self.caller().await;
         loop {
-            let states = [ballast_catalog::RepoState::Active];
+            let states = [RepoState::Active];
             let repositories = self.catalog.repositories_in(&states, None, 100).await.unwrap();
             if repositories.is_empty() {
                 break;
             }
             for repository in repositories {
-                let name = repository.name.as_str();
-                let handle = self.hub.administering(&caller, RepoKind::Model, "alice", name).await.unwrap();
+                let owner = self.catalog.find_namespaces(&[repository.namespace]).await.unwrap().remove(0).name;
+                let (owner, name) = (owner.as_str(), repository.name.as_str());
+                let handle = self.hub.administering(&caller, RepoKind::Model, owner, name).await.unwrap();
                 handle.delete().await.unwrap();
             }
         }
@@ -261,7 +319,19 @@ impl World {
     }
 }
 
-async fn first_user(hub: &Hub) -> Secret {
+/// Where repositories are moved to.
+fn lab(creator: UserKey) -> NewOrganization {
+    NewOrganization {
+        name: "lab".parse().unwrap(),
+        full_name: String::new(),
+        description: String::new(),
+        default_visibility: Visibility::Public,
+        creator: Some(creator),
+        created_at: Timestamp::now(),
+    }
+}
+
+async fn first_user(hub: &Hub) -> (UserKey, Secret) {
     let operator = hub.operator();
     let new = NewAccount {
         name: "alice".parse().unwrap(),
@@ -272,7 +342,7 @@ async fn first_user(hub: &Hub) -> Secret {
     };
     let user = operator.create_user(new).await.unwrap();
     let token = NewToken { name: "t".to_owned(), role: Role::Write, repositories: None, expires_at: None, value: None };
-    operator.create_token(&user, &token).await.unwrap().value
+    (user.key, operator.create_token(&user, &token).await.unwrap().value)
 }
 
 pub async fn execute(database: &Database, statement: &'static str) {

@@ -7,7 +7,9 @@
 //! | `/api/models/acme/bert/tree` | `/api/models/acme/bert/tree/main` |
 //! | `/acme/bert/resolve/main/x` | `/models/acme/bert/resolve/main/x` |
 //! | `/acme/bert.git/info/lfs/…`, `/api/acme/bert.git/info/lfs/…` | `/models/acme/bert/info/lfs/…` |
+//! | `…/lfs/settings` | `…/settings/lfs` |
 //! | `…/info/lfs/verify` | `…/info/lfs/objects/verify` |
+//! | `…/super-squash/refs/pr/1`, as old clients write it | `…/super-squash/refs%2Fpr%2F1` |
 //! | `/xet/v1/chunk/default/…` | `/xet/v1/chunks/default/…` |
 //!
 //! Nothing is decoded here, so `refs%2Fpr%2F1` stays one segment.
@@ -19,7 +21,7 @@ use ballast_types::RepoKind;
 /// Operations on a repository that are reached with and without `/api`.
 const WITHOUT_API: [&str; 6] = ["tree", "paths-info", "commits", "branch", "tag", "settings"];
 /// What follows a repository's id in an address, for telling that an id has one segment only.
-const OPERATIONS: [&str; 15] = [
+const OPERATIONS: [&str; 27] = [
     "tree",
     "paths-info",
     "commits",
@@ -35,6 +37,18 @@ const OPERATIONS: [&str; 15] = [
     "auth-check",
     "info",
     "compare",
+    "merge",
+    "super-squash",
+    "discussions",
+    "like",
+    "likers",
+    "stats",
+    "lfs",
+    "ask-access",
+    "user-access-request",
+    "xet-read-token",
+    "xet-write-token",
+    "lfs-files",
 ];
 
 fn is_kind(segment: &str) -> bool {
@@ -68,6 +82,13 @@ fn routed(path: &str) -> Cow<'_, str> {
         rest if large_files(rest).is_some() => Cow::Owned(large_files(rest).unwrap_or_default()),
         [kind, _, _, verb, ..] if is_kind(kind) && WITHOUT_API.contains(verb) => {
             Cow::Owned(format!("/api{path}{}", default_revision(&segments)))
+        }
+        ["api", kind, namespace, name, "lfs", "settings"] if is_kind(kind) => {
+            Cow::Owned(format!("/api/{kind}/{namespace}/{name}/settings/lfs"))
+        }
+        ["api", kind, namespace, name, "super-squash", "refs", family, rest @ ..] => {
+            let rest: String = rest.iter().map(|part| format!("%2F{part}")).collect();
+            Cow::Owned(format!("/api/{kind}/{namespace}/{name}/super-squash/refs%2F{family}{rest}"))
         }
         ["api", repository @ ..] => match default_revision(repository) {
             "" => Cow::Borrowed(path),
@@ -142,6 +163,8 @@ mod tests {
             ("/a/b.git/info/lfs/locks/verify", "/models/a/b/info/lfs/locks/verify"),
             ("/api/lfs/objects/0a/parts/1", "/api/lfs/objects/0a/parts/1"),
             ("/xet/v1/chunk/default/ab", "/xet/v1/chunks/default/ab"),
+            ("/api/models/a/b/super-squash/refs/pr/1", "/api/models/a/b/super-squash/refs%2Fpr%2F1"),
+            ("/api/models/a/b/super-squash/main", "/api/models/a/b/super-squash/main"),
             ("/api/whoami-v2/", "/api/whoami-v2"),
             ("/a/b", "/a/b"),
         ] {

@@ -1,22 +1,26 @@
 //! What every handler gets: the hub, who is calling, and under which URL.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ballast_contract::auth::Credential;
-use ballast_services::{Caller, Failure, Hub};
-use poem::http::{Uri, header};
+use ballast_services::{Caller, Failure, Hub, Origin};
+use ballast_types::Secret;
+use poem::http::{HeaderValue, Uri, header};
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use crate::base_url::{BaseUrl, next_link};
 use crate::error::ApiError;
-use crate::{ApiOptions, credential};
+use crate::limits::{self, Limiter};
+use crate::{ApiOptions, cookie, credential, peer};
 
 /// What all requests share.
 pub(crate) struct Shared {
     pub hub: Hub,
     pub options: ApiOptions,
+    pub limiter: Option<Limiter>,
 }
 
 /// A request, as far as handlers need to know it. `REQUIRED` says in the document whether a credential must come
@@ -25,8 +29,12 @@ pub struct Call<const REQUIRED: bool> {
     pub hub: Hub,
     pub caller: Caller,
     pub base: BaseUrl,
+    /// A browser's session, where the request shows one.
+    pub session: Option<Secret>,
     /// As the client wrote it.
     uri: Uri,
+    address: Option<IpAddr>,
+    agent: Option<HeaderValue>,
 }
 
 /// A call that anybody may make, as far as the thing itself is public.
@@ -46,20 +54,75 @@ pub struct XetCall {
 impl<const REQUIRED: bool> Call<REQUIRED> {
     async fn read(request: &Request) -> Result<Self, ApiError> {
         let shared = shared(request)?;
-        let credential = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
-        let caller = shared.hub.caller(credential::read(credential)?).await?;
+        let base = base_url(request, &shared.options);
+        let session = cookie::read(request.headers());
+        let authorization = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
+        let credential = match (credential::read(authorization)?, &session) {
+            (None, Some(id)) => {
+                // A browser sends its cookie whoever asks it to.
+                if !cookie::is_safe(request.method()) && !is_from_own_page(request, &base, &shared.options) {
+                    return Err(Failure::Forbidden(FOREIGN.to_owned()).into());
+                }
+                Some(Credential::Session { id: id.clone() })
+            }
+            (shown, _) => shown,
+        };
+        let address = peer::of(request);
+        let caller = shared.hub.caller(credential, address).await;
+        let account = caller.as_ref().ok().and_then(Caller::user_name);
+        limits::count(shared.limiter.as_ref(), request, account)?;
+        let caller = caller?;
         Ok(Self {
             hub: shared.hub.clone(),
             caller,
-            base: base_url(request, &shared.options),
+            base,
+            session,
             uri: request.original_uri().clone(),
+            address,
+            agent: request.headers().get(header::USER_AGENT).cloned(),
         })
+    }
+
+    /// Where the request comes from.
+    pub fn origin(&self) -> Origin {
+        let agent = self.agent.as_ref().map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
+        Origin { address: self.address, agent }
     }
 
     /// The `Link` header's value for the next page, where there is one.
     pub fn next(&self, cursor: Option<&str>) -> Option<String> {
         cursor.map(|cursor| next_link(&self.base, self.uri.path(), self.uri.query(), cursor))
     }
+}
+
+/// A request of somebody who is about to say who they are: no credential is looked at.
+pub struct Visit {
+    pub hub: Hub,
+    pub base: BaseUrl,
+    /// Where it comes from, as far as that is known.
+    pub from: Option<IpAddr>,
+}
+
+impl Visit {
+    /// Refuses what a page of another origin sent: it would log its visitor in as somebody else.
+    pub fn read(request: &Request) -> Result<Self, ApiError> {
+        let shared = shared(request)?;
+        let base = base_url(request, &shared.options);
+        if request.headers().contains_key(header::ORIGIN) && !is_from_own_page(request, &base, &shared.options) {
+            return Err(Failure::Forbidden(FOREIGN.to_owned()).into());
+        }
+        limits::count(shared.limiter.as_ref(), request, None)?;
+        Ok(Self { hub: shared.hub.clone(), base, from: peer::of(request) })
+    }
+}
+
+const FOREIGN: &str = "A request with a session that changes something must come from a page of this hub: its Origin \
+                       header says otherwise, or is missing. Programs send an access token instead";
+
+/// Whether the browser says that a page of the hub sent this.
+fn is_from_own_page(request: &Request, base: &BaseUrl, options: &ApiOptions) -> bool {
+    let origin = request.headers().get(header::ORIGIN);
+    origin.is_some_and(|origin| cookie::is_own_origin(origin.as_bytes(), base, &options.cors_origins))
 }
 
 pub(crate) fn shared(request: &Request) -> Result<&Arc<Shared>, Failure> {
@@ -75,6 +138,7 @@ pub(crate) fn base_url(request: &Request, options: &ApiOptions) -> BaseUrl {
 
 const TOKEN: &str = "token";
 const BASIC: &str = "basic";
+const SESSION: &str = "session";
 const XET: &str = "xet";
 
 fn scheme(scheme: &'static str, description: &'static str) -> MetaSecurityScheme {
@@ -90,6 +154,20 @@ fn scheme(scheme: &'static str, description: &'static str) -> MetaSecurityScheme
     }
 }
 
+fn session() -> MetaSecurityScheme {
+    let description = "A browser's session. What changes something needs an `Origin` header of the hub's own";
+    MetaSecurityScheme {
+        ty: "apiKey",
+        description: Some(description),
+        name: Some(cookie::NAME),
+        key_in: Some("cookie"),
+        scheme: None,
+        bearer_format: None,
+        flows: None,
+        openid_connect_url: None,
+    }
+}
+
 impl<'a, const REQUIRED: bool> ApiExtractor<'a> for Call<REQUIRED> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
 
@@ -99,10 +177,11 @@ impl<'a, const REQUIRED: bool> ApiExtractor<'a> for Call<REQUIRED> {
     fn register(registry: &mut Registry) {
         registry.create_security_scheme(TOKEN, scheme("bearer", "An access token"));
         registry.create_security_scheme(BASIC, scheme("basic", "A user's name with an access token or the password"));
+        registry.create_security_scheme(SESSION, session());
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec![TOKEN, BASIC]
+        vec![TOKEN, BASIC, SESSION]
     }
 
     fn has_security_fallback() -> bool {

@@ -1,6 +1,7 @@
 //! Bytes of blobs on their way out.
 
 mod buffer;
+mod chunks;
 mod pieces;
 mod room;
 
@@ -9,14 +10,12 @@ use futures::TryStreamExt;
 use futures::stream::try_unfold;
 use poem::Body;
 
+use chunks::Chunks;
 use pieces::Pieces;
 use room::Room;
 
 /// Files up to this length go out in one piece, in bytes.
 const SMALL: u64 = 64 * 1024;
-
-/// How much is decoded at once of what lies in chunks, in bytes.
-const DECODED: u64 = 512 * 1024;
 
 /// The body for some bytes.
 pub async fn body(delivery: Delivery) -> Result<Body, Failure> {
@@ -30,15 +29,7 @@ pub async fn body(delivery: Delivery) -> Result<Body, Failure> {
             Ok(Body::from_bytes_stream(pieces.map_err(std::io::Error::other)))
         }
         Delivery::Chunks(chunks) => {
-            let pieces = try_unfold((chunks, Room::new()), |(chunks, room)| async move {
-                // Room first: what is decoded must lie somewhere, whether the client reads it or not.
-                let (length, share) = match room.find(DECODED) {
-                    Some(share) => (DECODED, share),
-                    None => (SMALL, room.small().await),
-                };
-                let next = chunks.next(length).await?;
-                Ok::<_, ballast_contract::Error>(next.map(|(bytes, chunks)| (share.keep(bytes), (chunks, room))))
-            });
+            let pieces = try_unfold(Chunks::new(chunks, Room::new()), Chunks::next);
             Ok(Body::from_bytes_stream(pieces.map_err(std::io::Error::other)))
         }
         Delivery::Stream(stream) => {

@@ -3,6 +3,9 @@
 //! Each part is described by itself, with a registry of its own, and the descriptions are merged as JSON, where a clash
 //! of paths, operations or schemas is seen and named.
 
+mod examples;
+mod readable;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
@@ -13,6 +16,8 @@ use poem_openapi::registry::{MetaApi, MetaHeader, Registry};
 use poem_openapi::types::Type;
 use serde_json::{Map, Value, json};
 
+use examples::Examples;
+
 /// Endpoints by path and method.
 pub type Table = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
 
@@ -21,6 +26,8 @@ pub struct Part {
     name: &'static str,
     routes: Table,
     paths: BTreeMap<String, BTreeMap<String, Value>>,
+    /// The operations that are others under one more address, with the others' `operationId`.
+    twins: BTreeMap<String, String>,
     schemas: BTreeMap<String, Value>,
     security: BTreeMap<String, Value>,
     tags: BTreeMap<String, Value>,
@@ -61,17 +68,19 @@ impl Part {
             let described = value(&path);
             let operations = described.as_object().into_iter().flatten();
             for (method, operation) in operations.map(|(method, operation)| (method.clone(), operation.clone())) {
-                let (path, operation) = readable(&path.path, operation);
+                let (path, operation) = readable::operation(&path.path, operation);
                 paths.entry(path).or_default().insert(method, operation);
             }
         }
         let tags = registry.tags.iter().map(|tag| (tag.name.to_owned(), value(tag))).collect();
         let security = registry.security_schemes.iter().map(|(name, scheme)| ((*name).to_owned(), value(scheme)));
+        let schemas = registry.schemas.iter().map(|(name, schema)| (name.clone(), readable::schema(value(schema))));
         Self {
             name,
             routes,
             paths,
-            schemas: registry.schemas.iter().map(|(name, schema)| (name.clone(), nullable(value(schema)))).collect(),
+            twins: BTreeMap::new(),
+            schemas: schemas.collect(),
             security: security.collect(),
             tags,
         }
@@ -83,6 +92,8 @@ impl Part {
         let found = self.paths.get(path).and_then(|operations| operations.get(method)).cloned();
         debug_assert!(found.is_some(), "there is no {method} {path}");
         if let Some(mut operation) = found {
+            let first = operation["operationId"].as_str().unwrap_or_default().to_owned();
+            self.twins.insert(operation_id.to_owned(), first);
             operation["operationId"] = json!(operation_id);
             if let Some(parameters) = operation["parameters"].as_array_mut() {
                 let stands = |one: &Value| at.contains(&format!("{{{}}}", one["name"].as_str().unwrap_or_default()));
@@ -98,47 +109,6 @@ fn value(described: &impl serde::Serialize) -> Value {
     serde_json::to_value(described).unwrap_or(Value::Null)
 }
 
-/// What an object need not have may also be null: clients send it so, and are sent it so.
-fn nullable(mut schema: Value) -> Value {
-    let required = schema["required"].as_array().cloned().unwrap_or_default();
-    for (name, property) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
-        let optional = !required.iter().any(|one| one == name) && property.get("default").is_none();
-        // Beside a reference nothing else is read.
-        if optional && property.get("$ref").is_none() {
-            property["nullable"] = json!(true);
-        }
-    }
-    schema
-}
-
-/// Makes of poem-openapi's description one that generators and people read well: a catch-all has its parameter's name
-/// (arguments are taken by position, as `*param4`), JSON is `application/json`, and no response is left without a word.
-fn readable(path: &str, mut operation: Value) -> (String, Value) {
-    for response in operation["responses"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
-        if response["description"] == "" {
-            response["description"] = json!("Done");
-        }
-        let content = response.get_mut("content").and_then(Value::as_object_mut);
-        if let Some(content) = content
-            && let Some(media) = content.remove("application/json; charset=utf-8")
-        {
-            content.insert("application/json".to_owned(), media);
-        }
-    }
-    let names: Vec<String> = operation["parameters"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|parameter| parameter["in"] == "path")
-        .filter_map(|parameter| parameter["name"].as_str().map(str::to_owned))
-        .collect();
-    let segment = |segment: &str| match segment.strip_prefix("*param").and_then(|at| at.parse::<usize>().ok()) {
-        Some(at) => names.get(at).map_or_else(|| segment.to_owned(), |name| format!("{{{name}}}")),
-        None => segment.to_owned(),
-    };
-    (path.split('/').map(segment).collect::<Vec<_>>().join("/"), operation)
-}
-
 /// All parts as one table and one document.
 pub fn merge(parts: Vec<Part>, info: Value) -> Result<(Table, Value), Clash> {
     let mut table = Table::new();
@@ -152,10 +122,12 @@ pub fn merge(parts: Vec<Part>, info: Value) -> Result<(Table, Value), Clash> {
             }
         }
         whole.add_operations(part.name, part.paths)?;
+        whole.twins.extend(part.twins);
         add("schema", part.name, &mut whole.schemas, part.schemas)?;
         add("security scheme", part.name, &mut whole.security, part.security)?;
         add("tag", part.name, &mut whole.tags, part.tags)?;
     }
+    whole.show(&Examples::read().map_err(Clash)?)?;
     Ok((table, whole.into_document(info)))
 }
 
@@ -163,6 +135,7 @@ pub fn merge(parts: Vec<Part>, info: Value) -> Result<(Table, Value), Clash> {
 struct Whole {
     paths: BTreeMap<String, BTreeMap<String, Value>>,
     operations: BTreeMap<String, &'static str>,
+    twins: BTreeMap<String, String>,
     schemas: BTreeMap<String, Value>,
     security: BTreeMap<String, Value>,
     tags: BTreeMap<String, Value>,
@@ -202,13 +175,24 @@ impl Whole {
         Ok(())
     }
 
+    fn show(&mut self, examples: &Examples) -> Result<(), Clash> {
+        for operation in self.paths.values_mut().flat_map(BTreeMap::values_mut) {
+            let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+            examples.show(self.twins.get(&id).unwrap_or(&id), operation);
+        }
+        match examples.of_nothing(|id| self.operations.contains_key(id)) {
+            Some(id) => Err(Clash(format!("the example of '{id}' is of no operation"))),
+            None => Ok(()),
+        }
+    }
+
     fn into_document(mut self, info: Value) -> Value {
         let responses = self.shared_refusals();
         let tags: Vec<Value> = self.tags.into_values().collect();
         json!({
             "openapi": "3.0.3",
             "info": info,
-            "servers": [{ "url": "/" }],
+            "servers": [{ "url": "/", "description": "The hub that this document came from" }],
             "tags": tags,
             "paths": self.paths,
             "components": {

@@ -20,6 +20,8 @@ pub struct ErrorBody {
     pub error: String,
     /// Of a request that could not be read: where, and why.
     pub detail: Option<Vec<ErrorDetail>>,
+    /// Of a merge or revert: paths that both sides changed, at most a thousand.
+    pub conflicts: Option<Vec<String>>,
 }
 
 /// One thing that is wrong with a request.
@@ -102,6 +104,11 @@ impl ApiError {
         self
     }
 
+    /// A header that it carries.
+    pub fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.more.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
     /// The same refusal with one more header.
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.more.headers.push((name, value));
@@ -113,8 +120,12 @@ impl From<Failure> for ApiError {
     fn from(failure: Failure) -> Self {
         let (status, code) = status_and_code(&failure);
         let mut error = Self::new(status, code, failure.to_string());
+        if let Some(seconds) = failure.retry_after() {
+            error.more.headers.push((header::RETRY_AFTER, HeaderValue::from(seconds)));
+        }
         match failure {
-            Failure::EntryNotFound { commit, .. } => error.more.commit = Some(commit),
+            Failure::EntryNotFound { commit, .. } | Failure::Purged { commit, .. } => error.more.commit = Some(commit),
+            Failure::MergeConflict { paths, .. } => error = error.with("conflicts", json!(paths)),
             Failure::RepositoryMoved { from, to, .. } => error.more.moved = Some(Moved { from, to }),
             Failure::Unavailable(cause) => {
                 tracing::warn!(%cause, "not available");
@@ -149,16 +160,22 @@ fn status_and_code(failure: &Failure) -> (StatusCode, &'static str) {
         RepositoryMoved { .. } => (StatusCode::TEMPORARY_REDIRECT, "RepoMoved"),
         RepositoryExists { .. } => (StatusCode::CONFLICT, "RepoExists"),
         RevisionNotFound { .. } | RefNotFound { .. } => (StatusCode::NOT_FOUND, "RevisionNotFound"),
-        EntryNotFound { .. } | PathMissing(_) => (StatusCode::NOT_FOUND, "EntryNotFound"),
+        // Purged, too: at any other status clients speak of a lost connection.
+        EntryNotFound { .. } | PathMissing(_) | Purged { .. } => (StatusCode::NOT_FOUND, "EntryNotFound"),
         BranchMoved => (StatusCode::PRECONDITION_FAILED, "BranchMoved"),
+        MergeConflict { .. } => (StatusCode::CONFLICT, "MergeConflict"),
         RefExists { .. } => (StatusCode::CONFLICT, "RefExists"),
         ObjectNotFound { .. } => (StatusCode::NOT_FOUND, "ObjectNotFound"),
         // With 403 a client that says "exist_ok" goes on to look whether the repository is there.
         NamespaceNotFound { .. } => (StatusCode::FORBIDDEN, "NamespaceNotFound"),
-        BadCredential | CredentialRequired => (StatusCode::UNAUTHORIZED, "Unauthorized"),
+        Gated { anonymous: true, .. } => (StatusCode::UNAUTHORIZED, "GatedRepo"),
+        Gated { anonymous: false, .. } => (StatusCode::FORBIDDEN, "GatedRepo"),
+        BadCredential | WrongPassword | CredentialRequired => (StatusCode::UNAUTHORIZED, "Unauthorized"),
+        TooManyAttempts { .. } => (StatusCode::TOO_MANY_REQUESTS, "TooManyAttempts"),
         Forbidden(_) => (StatusCode::FORBIDDEN, "Forbidden"),
         OverQuota(_) => (StatusCode::PAYLOAD_TOO_LARGE, "QuotaExceeded"),
         TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "TooLarge"),
+        NoRoomThere(_) => (StatusCode::BAD_REQUEST, "QuotaExceeded"),
         Invalid(_) => (StatusCode::BAD_REQUEST, "BadRequest"),
         Interrupted(_) => (StatusCode::BAD_REQUEST, "Interrupted"),
         Conflict(_) => (StatusCode::CONFLICT, "Conflict"),
@@ -202,7 +219,13 @@ impl IntoResponse for ApiError {
 
 impl From<ApiError> for poem::Error {
     fn from(error: ApiError) -> Self {
-        poem::Error::from_response(error.into_response())
+        let moved = error.more.moved.clone();
+        let mut error = poem::Error::from_response(error.into_response());
+        // What an error carries takes the place of what its response does.
+        if let Some(moved) = moved {
+            error.set_data(moved);
+        }
+        error
     }
 }
 
@@ -218,6 +241,7 @@ const REFUSALS: &[(u16, &str)] = &[
     (413, "Too large, or no room left in the quota"),
     (415, "A media type or an encoding of the body that is not taken here"),
     (422, "Of paths-info: the form cannot be read"),
+    (429, "Too many requests or failed logins; `Retry-After` says when to try again"),
     (500, "A fault of the hub's own"),
     (501, "This deployment does not do that"),
     (503, "Not now; the same request may work later"),
@@ -273,15 +297,22 @@ mod tests {
             (Failure::RevisionNotFound { revision }, 404, "RevisionNotFound"),
             (Failure::EntryNotFound { path: "p".to_owned(), commit }, 404, "EntryNotFound"),
             (Failure::PathMissing(String::from("x")), 404, "EntryNotFound"),
+            (Failure::Purged { path: "p".to_owned(), commit }, 404, "EntryNotFound"),
             (Failure::BranchMoved, 412, "BranchMoved"),
+            (Failure::MergeConflict { what: "w".to_owned(), paths: vec![] }, 409, "MergeConflict"),
             (Failure::RefExists { name: name() }, 409, "RefExists"),
             (Failure::RefNotFound { name: name() }, 404, "RevisionNotFound"),
             (Failure::ObjectNotFound { sha256: Sha256([1; 32]) }, 404, "ObjectNotFound"),
             (Failure::NamespaceNotFound { namespace: "n".to_owned() }, 403, "NamespaceNotFound"),
+            (Failure::Gated { kind, id: id(), anonymous: true }, 401, "GatedRepo"),
+            (Failure::Gated { kind, id: id(), anonymous: false }, 403, "GatedRepo"),
             (Failure::BadCredential, 401, "Unauthorized"),
+            (Failure::WrongPassword, 401, "Unauthorized"),
+            (Failure::TooManyAttempts { wait: std::time::Duration::from_secs(9) }, 429, "TooManyAttempts"),
             (Failure::CredentialRequired, 401, "Unauthorized"),
             (Failure::Forbidden("no".to_owned()), 403, "Forbidden"),
             (Failure::OverQuota("full".to_owned()), 413, "QuotaExceeded"),
+            (Failure::NoRoomThere("full".to_owned()), 400, "QuotaExceeded"),
             (Failure::Invalid("odd".to_owned()), 400, "BadRequest"),
             (Failure::TooLarge("big".to_owned()), 413, "TooLarge"),
             (Failure::Conflict("c".to_owned()), 409, "Conflict"),
@@ -315,6 +346,12 @@ mod tests {
     fn a_message_with_any_character_fits_into_a_header() {
         let response = ApiError::from(Failure::Invalid("über\r\nX-Evil: 1\u{7f}".to_owned())).into_response();
         assert_eq!(response.header("x-error-message"), Some("?ber??X-Evil: 1?"));
+    }
+
+    #[test]
+    fn who_is_to_wait_is_told_how_long() {
+        let failure = Failure::TooManyAttempts { wait: std::time::Duration::from_millis(8_200) };
+        assert_eq!(ApiError::from(failure).into_response().header("retry-after"), Some("9"));
     }
 
     #[test]

@@ -3,12 +3,16 @@
 mod flag;
 mod form;
 mod json;
+mod picture;
+mod plain_form;
 mod streamed;
 
 pub use flag::Flag;
 pub use form::PathsBody;
 pub(crate) use json::parse;
 pub use json::{JsonBody, LfsBody, OptionalJson};
+pub use picture::Picture;
+pub use plain_form::FormBody;
 pub use streamed::{NdJson, Octets};
 
 use std::time::Duration;

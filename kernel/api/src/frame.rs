@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ballast_services::Failure;
+use ballast_services::{Failure, Trace};
 use futures::FutureExt;
 use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::http::uri::PathAndQuery;
@@ -16,9 +16,12 @@ use poem_openapi::error::{ParseParamError, ParsePathError};
 use tracing::Instrument;
 
 use crate::call::Shared;
+use crate::cookie;
 use crate::cors;
+use crate::declined;
 use crate::error::{ApiError, Moved};
-use crate::{address, request_id};
+use crate::limits::{self, Counted};
+use crate::{address, peer, request_id};
 
 /// Wraps the routes.
 pub(crate) struct Frame<E> {
@@ -41,7 +44,12 @@ impl<E: Endpoint> Endpoint for Frame<E> {
         let path = request.original_uri().path();
         let span = tracing::info_span!("request", %id, %method, path, route = tracing::field::Empty);
         let begun = Instant::now();
-        let mut response = self.answer(request).instrument(span.clone()).await;
+        let trace = Trace {
+            request: id.as_str().into(),
+            address: peer::of(&request),
+            asked: format!("{method} {}", request.original_uri().path()).into(),
+        };
+        let mut response = trace.follow(self.answer(request).instrument(span.clone())).await;
         let route = response.data::<OperationId>().map_or("none", |operation| operation.0);
         span.record("route", route);
         span.in_scope(|| observe(&method, route, response.status(), begun));
@@ -63,22 +71,36 @@ impl<E: Endpoint> Frame<E> {
         let asked = Asked::of(&request);
         rewrite(&mut request);
         request.set_data(self.shared.clone());
+        let counted = Counted::default();
+        request.set_data(counted.clone());
+        // Who shows a credential is counted when it is known whose it is.
+        let room = match asked.anonymous {
+            true => limits::count(self.shared.limiter.as_ref(), &request, None),
+            false => Ok(()),
+        };
+        let mut response = match room {
+            Ok(()) => self.routed(request, &asked).await,
+            Err(refusal) => refusal.into_response(),
+        };
+        if let Some(location) = response.data::<Moved>().and_then(|moved| moved_to(moved, &asked)) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        counted.write(&mut response);
+        cors::allow(&mut response, origins, origin.as_ref());
+        response
+    }
+
+    async fn routed(&self, request: Request, asked: &Asked) -> Response {
         // A handler that panics has been logged by the panic hook; what it held is dropped, nothing is shared.
-        let outcome = AssertUnwindSafe(self.routes.call(request)).catch_unwind().await;
-        let mut response = match outcome {
+        match AssertUnwindSafe(self.routes.call(request)).catch_unwind().await {
             Ok(Ok(output)) => output.into_response(),
-            Ok(Err(error)) => refused(error, &asked),
+            Ok(Err(error)) => refused(error, asked),
             Err(_) => {
                 let fault =
                     ballast_contract::Error::new(ballast_contract::ErrorKind::Internal, "api", "a handler panicked");
                 ApiError::from(Failure::Broken(fault)).into_response()
             }
-        };
-        if let Some(location) = response.data::<Moved>().and_then(|moved| moved_to(moved, &asked)) {
-            response.headers_mut().insert(header::LOCATION, location);
         }
-        cors::allow(&mut response, origins, origin.as_ref());
-        response
     }
 }
 
@@ -90,7 +112,9 @@ struct Asked {
 
 impl Asked {
     fn of(request: &Request) -> Self {
-        Self { uri: request.original_uri().clone(), anonymous: !request.headers().contains_key(header::AUTHORIZATION) }
+        let shown = request.headers().contains_key(header::AUTHORIZATION);
+        let anonymous = !shown && cookie::read(request.headers()).is_none();
+        Self { uri: request.original_uri().clone(), anonymous }
     }
 }
 
@@ -114,6 +138,9 @@ fn rewrite(request: &mut Request) {
 fn refused(error: poem::Error, asked: &Asked) -> Response {
     if error.is_from_response() {
         return with_operation(&error.data::<OperationId>().copied(), error.into_response());
+    }
+    if let Some(why) = declined::why(asked.uri.path()) {
+        return ApiError::from(Failure::Unsupported(why.to_owned())).into_response();
     }
     let operation = error.data::<OperationId>().copied();
     with_operation(&operation, refusal(&error, asked).into_response())

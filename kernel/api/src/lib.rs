@@ -9,23 +9,30 @@ mod base_url;
 mod call;
 mod commit_lines;
 mod content_type;
+mod cookie;
 mod cors;
 mod credential;
+mod declined;
 mod delivery;
 mod document;
 mod error;
 mod extract;
 mod frame;
 mod handlers;
+mod json_lines;
 mod lfs_answer;
+mod limits;
 mod lines;
 mod paged;
 mod pages;
+mod patch_text;
+mod peer;
 mod range;
 pub mod read;
 mod received;
 mod request_id;
 mod served;
+mod shard_progress;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -41,11 +48,13 @@ use poem_openapi::registry::{MetaApi, Registry};
 use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::{Value, json};
 
-pub use status::{PartState, Status};
+pub use limits::{Most, RateLimits};
+pub use status::{PartState, PluginState, Status};
 
 use call::Shared;
 use document::{Part, Table, merge};
 use frame::Frame;
+use limits::Limiter;
 
 /// What the operator chose for the HTTP side, and what the server knows of itself.
 #[derive(Clone)]
@@ -54,6 +63,8 @@ pub struct ApiOptions {
     pub public_url: Option<String>,
     /// Origins whose pages may read answers; `*` is everybody, without credentials.
     pub cors_origins: Vec<String>,
+    /// How many requests there may be; none is any number.
+    pub rate_limits: Option<RateLimits>,
     pub status: Arc<dyn Status>,
 }
 
@@ -67,7 +78,8 @@ pub fn endpoint(hub: Hub, options: ApiOptions) -> impl Endpoint<Output = Respons
         Response::builder().content_type("application/json").body(text.clone())
     });
     let routes = OpenApiService::new(Routes(table), "Ballast", env!("CARGO_PKG_VERSION")).into_endpoint();
-    Frame::new(routes, Arc::new(Shared { hub, options }))
+    let limiter = options.rate_limits.map(Limiter::new);
+    Frame::new(routes, Arc::new(Shared { hub, options, limiter }))
 }
 
 /// The OpenAPI document: the same for every deployment, and made without a hub.
@@ -89,17 +101,26 @@ fn info() -> Value {
             through `HF_ENDPOINT`. Every refusal carries `X-Error-Code`, `X-Error-Message` and a JSON body with \
             `error`; every answer carries `X-Request-Id`. Repository operations are also reached without `/api` \
             (tree, paths-info, commits, branch, tag) and with a slash at the end.",
+        "contact": { "name": "Whoever runs this hub" },
+        "x-declined": declined::listed(),
         "license": { "name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0" },
     })
 }
 
 fn parts() -> Vec<Part> {
     const FILE: &str = "/{kinds}/{namespace}/{name}/resolve/{revision}/{path}";
+    const LFS: &str = "/api/{kinds}/{namespace}/{name}/settings/lfs";
     const RAW: &str = "/{kinds}/{namespace}/{name}/raw/{revision}/{path}";
     const BATCH: &str = "/{kinds}/{namespace}/{name}/info/lfs/objects/batch";
     const VERIFY: &str = "/{kinds}/{namespace}/{name}/info/lfs/objects/verify";
     vec![
         Part::new("repositories", handlers::Repositories),
+        Part::new("settings", handlers::Settings).also(
+            LFS,
+            "get",
+            "/api/{kinds}/{namespace}/{name}/lfs/settings",
+            "get_lfs_settings_too",
+        ),
         Part::new("tree", handlers::Tree),
         Part::new("files", handlers::Files)
             .also(FILE, "get", "/{namespace}/{name}/resolve/{revision}/{path}", "resolve_model_file")
@@ -107,11 +128,14 @@ fn parts() -> Vec<Part> {
             .also(RAW, "get", "/{namespace}/{name}/raw/{revision}/{path}", "get_raw_model_file"),
         Part::new("commits", handlers::Commits),
         Part::new("refs", handlers::Refs),
+        Part::new("discussions", handlers::Discussions),
+        Part::new("rewriting", handlers::Rewriting),
         Part::new("history", handlers::History),
         Part::new("large_files", handlers::LargeFiles)
             .also(BATCH, "post", "/{namespace}/{name}.git/info/lfs/objects/batch", "lfs_batch_model")
             .also(VERIFY, "post", "/{namespace}/{name}.git/info/lfs/objects/verify", "lfs_verify_model")
             .also(VERIFY, "post", "/api/{namespace}/{name}.git/info/lfs/verify", "lfs_verify_under_api"),
+        Part::new("lfs_files", handlers::LfsFiles),
         Part::new("objects", handlers::Objects),
         Part::new("xet", handlers::Xet).also(
             "/xet/v1/chunks/{prefix}/{chunk}",
@@ -119,7 +143,25 @@ fn parts() -> Vec<Part> {
             "/xet/v1/chunk/{prefix}/{chunk}",
             "find_xet_chunk_of_one",
         ),
+        Part::new("access", handlers::Access),
+        Part::new("social", handlers::Social),
+        Part::new("collections", handlers::Collections),
+        Part::new("webhooks", handlers::Webhooks),
+        Part::new("quota", handlers::Quota),
         Part::new("account", handlers::Account),
+        Part::new("sessions", handlers::Sessions),
+        Part::new("tokens", handlers::Tokens),
+        Part::new("ssh_keys", handlers::SshKeys),
+        Part::new("organizations", handlers::Organizations),
+        Part::new("invitations", handlers::Invitations),
+        Part::new("browser", handlers::Browser),
+        Part::new("device", handlers::Device),
+        Part::new("people", handlers::People),
+        Part::new("avatars", handlers::Avatars),
+        Part::new("administration", handlers::Administration),
+        Part::new("accounts", handlers::Accounts),
+        Part::new("inventory", handlers::Inventory),
+        Part::new("audit", handlers::Audit),
         Part::new("site", handlers::Site),
     ]
 }

@@ -11,6 +11,14 @@ use serde::Serialize;
 
 use crate::wire::written;
 
+/// The answers of an operation whose first one may say where the next page is.
+pub fn with_link(mut meta: MetaResponses) -> MetaResponses {
+    if let Some(response) = meta.responses.first_mut() {
+        response.headers.push(crate::document::header("Link", "The next page, as `<URL>; rel=\"next\"`"));
+    }
+    meta
+}
+
 /// A JSON array, with `Link` where more follows and `X-Repo-Commit` where it shows a revision.
 pub struct Paged<T> {
     items: Vec<T>,
@@ -49,11 +57,40 @@ impl<T: Serialize + Send + Sync> IntoResponse for Paged<T> {
 
 impl<T: Serialize + ToJSON + Type> ApiResponse for Paged<T> {
     fn meta() -> MetaResponses {
-        let mut meta = Json::<Vec<T>>::meta();
-        if let Some(response) = meta.responses.first_mut() {
-            response.headers.push(crate::document::header("Link", "The next page, as `<URL>; rel=\"next\"`"));
+        with_link(Json::<Vec<T>>::meta())
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+/// An object with a list in it, with `Link` where more follows.
+pub struct PagedObject<T> {
+    object: T,
+    next: Option<String>,
+}
+
+impl<T> PagedObject<T> {
+    /// Followed by what this `Link` leads to.
+    pub fn new(object: T, next: Option<String>) -> Self {
+        Self { object, next }
+    }
+}
+
+impl<T: ToJSON + Send> IntoResponse for PagedObject<T> {
+    fn into_response(self) -> Response {
+        let mut response = Json(self.object).into_response();
+        if let Some(link) = self.next.and_then(|link| HeaderValue::try_from(link).ok()) {
+            response.headers_mut().insert(header::LINK, link);
         }
-        meta
+        response
+    }
+}
+
+impl<T: ToJSON + Type> ApiResponse for PagedObject<T> {
+    fn meta() -> MetaResponses {
+        with_link(Json::<T>::meta())
     }
 
     fn register(registry: &mut Registry) {

@@ -1,8 +1,10 @@
 //! The few pages that the hub renders itself. They load nothing from anywhere.
 
 mod docs;
+mod form;
 
 pub use docs::{docs, shown};
+pub use form::{Body, Page, local};
 
 use poem::http::{HeaderValue, header};
 use poem::{IntoResponse, Response};
@@ -38,14 +40,18 @@ const HOME_POLICY: HeaderValue =
 /// The answer at `/`.
 pub struct Home(Response);
 
-/// What this is and how to use it.
-pub fn home(site_name: &str, base: &BaseUrl, for_browser: bool) -> Home {
+/// What this is and how to use it, below what went wrong on the way here.
+pub fn home(site_name: &str, base: &BaseUrl, wrong: Option<&str>, for_browser: bool) -> Home {
     let version = Version::new(site_name);
     let mut response = match for_browser {
         true => {
             let page = HOME
                 .replace("{{version}}", &escape(&version.version))
                 .replace("{{base}}", &escape(base.as_str()))
+                .replace(
+                    "{{wrong}}",
+                    &wrong.map(|text| format!("<p role=\"alert\">{}</p>", escape(text))).unwrap_or_default(),
+                )
                 .replace("{{site}}", &escape(site_name));
             let mut response = Response::builder().content_type("text/html; charset=utf-8").body(page);
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HOME_POLICY);
@@ -88,9 +94,9 @@ mod tests {
     #[test]
     fn a_name_cannot_break_out_of_the_page() {
         let base = BaseUrl::of(Some("http://h"), &poem::http::HeaderMap::new(), None);
-        let body = home("<script>alert(1)</script>", &base, true).0.into_body();
+        let body = home("<script>alert(1)</script>", &base, Some("<b>"), true).0.into_body();
         let page = futures::executor::block_on(body.into_string()).unwrap();
-        assert!(!page.contains("<script>") && page.contains("&lt;script&gt;"));
+        assert!(!page.contains("<script>") && page.contains("&lt;script&gt;") && page.contains("&lt;b&gt;"));
         assert!(!page.contains("{{") && !page.contains("src=\"http") && !page.contains("url("));
     }
 }

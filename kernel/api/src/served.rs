@@ -66,6 +66,16 @@ fn value(text: impl AsRef<str>) -> HeaderValue {
     HeaderValue::from_str(text.as_ref()).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
+/// The form of an answer that huggingface.js asks for before it fetches a file by Xet.
+pub const XET_FACTS: &str = "application/vnd.xet-fileinfo+json";
+
+/// Whether a request names this form among those that it takes.
+pub fn accepts(request: &Request, form: &str) -> bool {
+    let accepted = request.headers().get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    let mut forms = accepted.flat_map(|accept| accept.split(',')).map(|one| one.split(';').next().unwrap_or_default());
+    forms.any(|one| one.trim().eq_ignore_ascii_case(form))
+}
+
 /// How many headers an answer has at most, so that their table is made once.
 const MOST_HEADERS: usize = 24;
 
@@ -139,6 +149,18 @@ impl Served {
         headers.insert("x-linked-etag", value(format!("\"{}\"", file.etag())));
         headers.insert("x-linked-size", HeaderValue::from(file.size()));
         Self::with(StatusCode::FOUND, headers, Body::empty())
+    }
+
+    /// What there is to know of a file that a client wants to fetch by Xet, in the place of its bytes. The headers say the
+    /// same, and are what clients read.
+    pub fn xet_facts(mut headers: HeaderMap, file: &ResolvedFile) -> Self {
+        let hash = headers.get("x-xet-hash").and_then(|hash| hash.to_str().ok());
+        let facts = serde_json::json!({ "xetHash": hash, "size": file.size(), "sha256": file.etag() }).to_string();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(XET_FACTS));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(facts.len()));
+        headers.remove(header::CONTENT_DISPOSITION);
+        headers.remove(header::ACCEPT_RANGES);
+        Self::with(StatusCode::OK, headers, Body::from_string(facts))
     }
 
     /// A small text that is at hand.

@@ -43,6 +43,10 @@ fn every_operation_says_what_it_is_for_and_how_it_is_refused() {
         let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
         assert!(!id.is_empty() && ids.insert(id), "{place}: its operationId is missing or not its own");
         assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{place} has no summary");
+        assert!(
+            operation["description"].as_str().is_some_and(|text| !text.is_empty()),
+            "{place} says no more than that"
+        );
         assert!(operation["tags"].as_array().is_some_and(|tags| !tags.is_empty()), "{place} has no tag");
         let under_a_repository = path.contains("{namespace}");
         assert!(!under_a_repository || operation["security"].is_array(), "{place} does not say who may call it");
@@ -59,6 +63,41 @@ fn every_operation_says_what_it_is_for_and_how_it_is_refused() {
         assert_eq!(declared, written, "{place}: its parameters are not those of its path");
     }
 }
+
+#[test]
+fn every_parameter_says_what_it_is() {
+    for (method, path, operation) in operations(&document()) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let said = parameter["description"].as_str().is_some_and(|text| !text.is_empty());
+            assert!(said, "{method} {path}: '{}' needs a doc comment", parameter["name"]);
+        }
+    }
+}
+
+/// Whether they are of the right form is for Spectral to say.
+#[test]
+fn every_operation_shows_what_is_sent_and_what_is_answered() {
+    let mut missing = vec![];
+    for (_, _, operation) in operations(&document()) {
+        let bodies = |described: &Value, of: &[&str]| -> bool {
+            let content = described["content"].as_object().into_iter().flatten();
+            content.filter(|(media, _)| of.contains(&media.as_str())).all(|(_, body)| body.get("example").is_some())
+        };
+        let sent = [JSON, LFS_JSON, "application/x-ndjson", "application/x-www-form-urlencoded"];
+        let done = operation["responses"].as_object().unwrap().iter().filter(|(status, _)| status.starts_with('2'));
+        let id = operation["operationId"].as_str().unwrap();
+        if !bodies(&operation["requestBody"], &sent) {
+            missing.push(format!("{id}: request"));
+        }
+        if !done.into_iter().all(|(_, response)| bodies(response, &[JSON, LFS_JSON])) {
+            missing.push(format!("{id}: response"));
+        }
+    }
+    assert!(missing.is_empty(), "kernel/api/examples has none for:\n{}", missing.join("\n"));
+}
+
+const JSON: &str = "application/json";
+const LFS_JSON: &str = "application/vnd.git-lfs+json";
 
 #[test]
 fn every_route_is_in_the_document() {

@@ -21,6 +21,8 @@ words! {
         Committed = "commit",
         /// A branch or a tag was made, moved or deleted without one.
         RefChanged = "ref",
+        /// In a discussion.
+        Discussed = "discussion",
     }
 }
 
@@ -58,6 +60,25 @@ pub(crate) struct NewRow {
     pub(crate) head: Option<Vec<u8>>,
     pub(crate) at: i64,
     details: String,
+}
+
+impl NewRow {
+    /// Something that happened to a repository, by whomever.
+    pub(crate) fn of_repository(repository: i64, kind: EventKind, at: i64, details: Value) -> Self {
+        Self { repository, kind: kind.as_str(), actor: None, head: None, at, details: details.to_string() }
+    }
+
+    /// Something that happened in a discussion: to a comment, or to the discussion itself.
+    pub(crate) fn discussed(
+        (repository, number): (i64, i64),
+        comment: Option<i64>,
+        action: &'static str,
+        actor: Option<i64>,
+        at: i64,
+    ) -> Self {
+        let details = serde_json::json!({ "discussion": number, "comment": comment, "action": action });
+        Self { repository, kind: EventKind::Discussed.as_str(), actor, head: None, at, details: details.to_string() }
+    }
 }
 
 impl From<NewEvent> for NewRow {
@@ -111,10 +132,6 @@ for_both! {
         let found = events::table.filter(events::id.gt(after)).order(events::id);
         Ok(found.limit(limit).select(Row::as_select()).load(c).await?)
     }
-
-    pub async fn remove(c: &mut Connection, ids: Vec<i64>) -> Result<usize> {
-        Ok(diesel::delete(events::table.filter(events::id.eq_any(ids))).execute(c).await?)
-    }
 }
 
 impl Catalog {
@@ -128,11 +145,5 @@ impl Catalog {
     pub async fn list_events(&self, after: Option<EventId>, limit: usize) -> Result<Vec<Event>> {
         let after = after.map_or(0, |id| id.0);
         read!(self.database, list(after, rows::limit(limit)))?.into_iter().map(Event::try_from).collect()
-    }
-
-    /// Takes delivered events out of the outbox: exactly these, because one with a smaller id may have come to light
-    /// since. Answers how many were still there.
-    pub async fn remove_events(&self, delivered: &[EventId]) -> Result<usize> {
-        write!(self.database, remove(delivered.iter().map(|id| id.0).collect()))
     }
 }

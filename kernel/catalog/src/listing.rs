@@ -1,4 +1,4 @@
-//! Lists of repositories: filtered by what the viewer may see, in five orders, page by page.
+//! Lists of repositories: filtered by what the viewer may see, in six orders, page by page.
 
 use ballast_database::{Error, Result, for_both, read};
 use ballast_types::{Name, NamespaceKey, RepoKey, RepoKind, UserKey, Visibility};
@@ -6,8 +6,9 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnectionCore, RunQueryDsl};
 
+use crate::card::{TAGS, searched};
 use crate::rows::{self, RepositoryRow};
-use crate::tables::{members, namespaces, repositories};
+use crate::tables::{card_tags, cards, members, namespaces, repositories};
 use crate::{Catalog, RepoState, Repository};
 
 /// More words than anybody searches for; what comes after them does not narrow the search further.
@@ -21,6 +22,8 @@ words! {
         Name = "name",
         Downloads = "downloads",
         Likes = "likes",
+        /// As last ranked: what is downloaded much these days.
+        Trend = "trend",
     }
 }
 
@@ -43,6 +46,11 @@ pub struct ListQuery {
     pub author: Option<NamespaceKey>,
     /// Each of these must occur in `namespace/name`, in any case. The first sixteen count.
     pub search: Vec<String>,
+    /// Each of these must be a tag of its card, in any case. The first sixteen count.
+    pub tags: Vec<String>,
+    pub pipeline_tag: Option<String>,
+    /// Gated ones alone, or those that are not.
+    pub gated: Option<bool>,
     pub viewer: Viewer,
     pub sort: Sort,
     pub descending: bool,
@@ -79,6 +87,7 @@ impl Cursor {
             Sort::Name => Value::Text(repository.name.lower()),
             Sort::Downloads => number(repository.downloads),
             Sort::Likes => number(repository.likes),
+            Sort::Trend => number(repository.trending),
         };
         Self { value, key: repository.key.0 }
     }
@@ -105,7 +114,7 @@ impl Cursor {
 }
 
 /// A search word as a pattern for `LIKE … ESCAPE '\'`.
-fn pattern(word: &str) -> String {
+pub(crate) fn pattern(word: &str) -> String {
     let mut pattern = String::from("%");
     for letter in word.chars() {
         if matches!(letter, '%' | '_' | '\\') {
@@ -133,6 +142,29 @@ macro_rules! ordered {
     }};
 }
 
+/// Narrows a boxed query to what a viewer may see; a macro because each query is a type of its own.
+macro_rules! visible {
+    ($found:expr, $viewer:expr) => {{
+        let (mut found, viewer) = ($found, $viewer);
+        let public = repositories::visibility.eq(Visibility::Public.as_str());
+        if let Some(scope) = viewer.scope {
+            let within = repositories::id.eq_any(scope.into_iter().map(|key| key.0).collect::<Vec<_>>());
+            found = found.filter(public.or(within));
+        }
+        match (viewer.everything, viewer.user) {
+            (true, _) => found,
+            (false, None) => found.filter(public),
+            (false, Some(user)) => {
+                let membership = members::table
+                    .filter(members::organization.eq(repositories::namespace))
+                    .filter(members::member.eq(user.0));
+                found.filter(public.or(repositories::namespace.eq(user.0)).or(exists(membership)))
+            }
+        }
+    }};
+}
+pub(crate) use visible;
+
 for_both! {
     pub async fn list(c: &mut Connection, query: ListQuery, cursor: Option<Cursor>, limit: i64)
         -> Result<Vec<(RepositoryRow, String)>> {
@@ -152,22 +184,22 @@ for_both! {
             let id = namespaces::lower.concat("/").concat(repositories::lower);
             found = found.filter(id.like(pattern(word)).escape('\\'));
         }
-        let public = repositories::visibility.eq(Visibility::Public.as_str());
-        if let Some(scope) = query.viewer.scope {
-            let within = repositories::id.eq_any(scope.into_iter().map(|key| key.0).collect::<Vec<_>>());
-            found = found.filter(public.or(within));
+        for tag in query.tags.iter().take(TAGS) {
+            let tagged = card_tags::table
+                .filter(card_tags::repository.eq(repositories::id))
+                .filter(card_tags::tag.eq(searched(tag)));
+            found = found.filter(exists(tagged));
         }
-        if !query.viewer.everything {
-            found = match query.viewer.user {
-                None => found.filter(public),
-                Some(user) => {
-                    let membership = members::table
-                        .filter(members::organization.eq(repositories::namespace))
-                        .filter(members::member.eq(user.0));
-                    found.filter(public.or(repositories::namespace.eq(user.0)).or(exists(membership)))
-                }
-            };
+        if let Some(tag) = query.pipeline_tag {
+            let carded = cards::table.filter(cards::repository.eq(repositories::id)).filter(cards::pipeline_tag.eq(tag));
+            found = found.filter(exists(carded));
         }
+        found = match query.gated {
+            Some(true) => found.filter(repositories::gated.is_not_null()),
+            Some(false) => found.filter(repositories::gated.is_null()),
+            None => found,
+        };
+        found = visible!(found, query.viewer);
         let (number, text) = match cursor {
             Some(Cursor { value: Value::Number(number), key }) => (Some((number, key)), None),
             Some(Cursor { value: Value::Text(text), key }) => (None, Some((text, key))),
@@ -179,6 +211,7 @@ for_both! {
             Sort::Name => ordered!(found, repositories::lower, query.descending, text),
             Sort::Downloads => ordered!(found, repositories::downloads, query.descending, number),
             Sort::Likes => ordered!(found, repositories::likes, query.descending, number),
+            Sort::Trend => ordered!(found, repositories::trending, query.descending, number),
         };
         Ok(found.limit(limit).load(c).await?)
     }

@@ -1,7 +1,7 @@
 //! Writes under way. A row tells recovery what a node that died was holding: a lease and reservations.
 
 use ballast_database::{Result, for_both, read, transaction, write};
-use ballast_types::{LeaseId, OperationId, RepoKey, ReservationId, Timestamp};
+use ballast_types::{LeaseId, OperationId, RepoKey, ReservationId, Timestamp, UserKey};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -24,6 +24,10 @@ pub struct Operation {
     pub created_at: Timestamp,
     /// What it is for, to be read by people: `commit`, `lfs upload`.
     pub purpose: String,
+    /// Who writes, where it is somebody's.
+    pub actor: Option<UserKey>,
+    /// The pull request of the repository that this write merges.
+    pub merges: Option<u32>,
 }
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -35,6 +39,8 @@ struct Row {
     purpose: String,
     deadline: i64,
     created_at: i64,
+    actor: Option<i64>,
+    merges: Option<i64>,
 }
 
 /// Some rows, and the `(operation, reservation)` pairs that belong to them.
@@ -102,6 +108,13 @@ for_both! {
         with_reservations(c, found).await
     }
 
+    pub async fn all(c: &mut Connection, overdue_at: Option<i64>, after: i64, limit: i64) -> Result<Rows> {
+        let found = operations::table.filter(operations::id.gt(after));
+        let found = found.filter(operations::deadline.le(overdue_at.unwrap_or(i64::MAX)));
+        let found = found.order(operations::id).limit(limit).select(Row::as_select()).load(c).await?;
+        with_reservations(c, found).await
+    }
+
     pub async fn of_repository(c: &mut Connection, repository: i64, after: i64, limit: i64) -> Result<Rows> {
         let found = operations::table.filter(operations::repository.eq(repository).and(operations::id.gt(after)));
         let found = found.order(operations::id).limit(limit).select(Row::as_select()).load(c).await?;
@@ -117,16 +130,20 @@ for_both! {
     }
 }
 
-fn operations((found, pairs): Rows) -> Vec<Operation> {
+fn operations((found, pairs): Rows) -> Result<Vec<Operation>> {
     let of = |id: i64| pairs.iter().filter(move |pair| pair.0 == id).map(|pair| ReservationId(pair.1)).collect();
-    let operation = |row: Row| Operation {
-        id: OperationId(row.id),
-        repo: RepoKey(row.repository),
-        lease: LeaseId(row.lease),
-        reservations: of(row.id),
-        deadline: Timestamp(row.deadline),
-        created_at: Timestamp(row.created_at),
-        purpose: row.purpose,
+    let operation = |row: Row| {
+        Ok(Operation {
+            id: OperationId(row.id),
+            repo: RepoKey(row.repository),
+            lease: LeaseId(row.lease),
+            reservations: of(row.id),
+            deadline: Timestamp(row.deadline),
+            created_at: Timestamp(row.created_at),
+            purpose: row.purpose,
+            actor: row.actor.map(UserKey),
+            merges: row.merges.map(|number| rows::count("operations.merges", row.id, number)).transpose()?,
+        })
     };
     found.into_iter().map(operation).collect()
 }
@@ -142,6 +159,8 @@ impl Catalog {
             purpose: operation.purpose,
             deadline: operation.deadline.0,
             created_at: operation.created_at.0,
+            actor: operation.actor.map(|user| user.0),
+            merges: operation.merges.map(i64::from),
         };
         let reservations = operation.reservations.iter().map(|id| id.0).collect();
         transaction!(self.database, begin(row, reservations))
@@ -165,7 +184,7 @@ impl Catalog {
 
     /// A write that is not closed yet.
     pub async fn find_operation(&self, id: OperationId) -> Result<Option<Operation>> {
-        Ok(operations(read!(self.database, find(id.0))?).pop())
+        Ok(operations(read!(self.database, find(id.0))?)?.pop())
     }
 
     /// Writes past their deadline, by their ids: what recovery concludes.
@@ -176,7 +195,18 @@ impl Catalog {
         limit: usize,
     ) -> Result<Vec<Operation>> {
         let after = after.map_or(i64::MIN, |id| id.0);
-        Ok(operations(read!(self.database, expired(now.0, after, rows::limit(limit)))?))
+        operations(read!(self.database, expired(now.0, after, rows::limit(limit)))?)
+    }
+
+    /// All writes under way, by their ids; with a moment, those alone whose deadline was over by then.
+    pub async fn list_operations(
+        &self,
+        overdue_at: Option<Timestamp>,
+        after: Option<OperationId>,
+        limit: usize,
+    ) -> Result<Vec<Operation>> {
+        let after = after.map_or(i64::MIN, |id| id.0);
+        operations(read!(self.database, all(overdue_at.map(|moment| moment.0), after, rows::limit(limit)))?)
     }
 
     /// A repository's writes under way, by their ids.
@@ -187,6 +217,6 @@ impl Catalog {
         limit: usize,
     ) -> Result<Vec<Operation>> {
         let after = after.map_or(i64::MIN, |id| id.0);
-        Ok(operations(read!(self.database, of_repository(repo.0, after, rows::limit(limit)))?))
+        operations(read!(self.database, of_repository(repo.0, after, rows::limit(limit)))?)
     }
 }

@@ -5,6 +5,7 @@ use ballast_types::{Name, NamespaceKey, Timestamp, UserKey, Visibility};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use crate::audit::UnsealedRow;
 use crate::namespace::NewNamespace;
 use crate::rows::{self, OrganizationRow};
 use crate::tables::{members, namespaces, organizations};
@@ -65,7 +66,7 @@ struct Changes {
 type Joined = (OrganizationRow, String);
 
 for_both! {
-    pub async fn create(c: &mut Connection, new: NewOrganization) -> Result<Joined> {
+    pub async fn create(c: &mut Connection, new: NewOrganization, note: Option<UnsealedRow>) -> Result<Joined> {
         let namespace = NewNamespace::new(NamespaceKind::Organization, &new.name, new.created_at);
         let inserted = diesel::insert_into(namespaces::table).values(namespace).returning(namespaces::id);
         let id: i64 = inserted.get_result(c).await?;
@@ -82,6 +83,7 @@ for_both! {
             let role = members::role.eq(OrgRole::SuperAdmin.as_str());
             diesel::insert_into(members::table).values((organization, member, role)).execute(c).await?;
         }
+        put_down!(c, note);
         by_key(c, id).await?.ok_or(Error::NotFound)
     }
 
@@ -95,7 +97,8 @@ for_both! {
         Ok(found.select((OrganizationRow::as_select(), namespaces::name)).first(c).await.optional()?)
     }
 
-    pub async fn update(c: &mut Connection, id: i64, patch: OrganizationPatch) -> Result<Option<Joined>> {
+    pub async fn update(c: &mut Connection, id: i64, patch: OrganizationPatch, note: Option<UnsealedRow>)
+        -> Result<Option<Joined>> {
         if patch != OrganizationPatch::default() {
             let changes = Changes {
                 full_name: patch.full_name,
@@ -104,7 +107,11 @@ for_both! {
             };
             diesel::update(organizations::table.find(id)).set(changes).execute(c).await?;
         }
-        by_key(c, id).await
+        let changed = by_key(c, id).await?;
+        if changed.is_some() {
+            put_down!(c, note);
+        }
+        Ok(changed)
     }
 }
 
@@ -112,7 +119,7 @@ impl Catalog {
     /// Makes an organisation and the namespace of its name. A name that is taken is `Exists`.
     pub async fn create_organization(&self, new: NewOrganization) -> Result<Organization> {
         let database = self.database.outdating(self.memory.roles.all());
-        rows::organization(transaction!(database, create(new))?)
+        rows::organization(transaction!(database, create(new, self.note_row()?))?)
     }
 
     /// The organisation of this name, in any case.
@@ -127,6 +134,6 @@ impl Catalog {
 
     /// Changes an organisation; answers it as it is then. `NotFound`.
     pub async fn update_organization(&self, key: NamespaceKey, patch: OrganizationPatch) -> Result<Organization> {
-        rows::organization(transaction!(self.database, update(key.0, patch))?.ok_or(Error::NotFound)?)
+        rows::organization(transaction!(self.database, update(key.0, patch, self.note_row()?))?.ok_or(Error::NotFound)?)
     }
 }

@@ -1,13 +1,17 @@
 //! Repositories: their names, states and settings. What is in them is the engine's.
 
-use ballast_database::{Database, Error, Result, for_both, read, transaction, write};
+use ballast_database::{Database, Result, for_both, read, transaction, write};
 use ballast_types::{CommitId, Name, NamespaceKey, RepoKey, RepoKind, Timestamp, Visibility};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::Catalog;
+use crate::audit::UnsealedRow;
+use crate::event::NewRow as Told;
 use crate::rows::{self, RepositoryRow};
-use crate::tables::{operations, redirects, repositories};
+use crate::tables::{events, namespaces, operations, redirects, repositories};
+use crate::{Catalog, EventKind, Namespace};
 
 words! {
     /// Where a repository is in its life. Recovery finishes what is `creating` or `deleting` for too long.
@@ -59,6 +63,8 @@ pub struct Repository {
     pub lfs: LfsSettings,
     pub downloads: u64,
     pub likes: u64,
+    /// Its place among those that are downloaded much these days; 0 is none.
+    pub trending: u64,
     /// By an administrator of the hub.
     pub disabled: bool,
     pub default_branch: String,
@@ -67,6 +73,17 @@ pub struct Repository {
     pub created_at: Timestamp,
     /// When its content last changed.
     pub updated_at: Timestamp,
+    /// What it was made a copy of, which may be gone.
+    pub origin: Option<RepoKey>,
+    /// Whether large files were ever deleted from it for good.
+    pub purged: bool,
+}
+
+impl Repository {
+    /// Whether somebody means this one, which belongs to `owner`: by kind, namespace and name, in any case.
+    pub fn is_called(&self, owner: &Namespace, (kind, namespace, name): &(RepoKind, Name, Name)) -> bool {
+        self.kind == *kind && owner.name.lower() == namespace.lower() && self.name.lower() == name.lower()
+    }
 }
 
 /// A repository to be made.
@@ -77,7 +94,27 @@ pub struct NewRepository {
     pub name: Name,
     pub visibility: Visibility,
     pub sdk: Option<String>,
+    pub gated: Option<Gated>,
+    pub lfs: LfsSettings,
+    /// What it is to be a copy of.
+    pub origin: Option<RepoKey>,
     pub created_at: Timestamp,
+}
+
+/// What the outbox is told of a repository that is deleted, which nobody can look up any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {
+    pub kind: RepoKind,
+    pub namespace: NamespaceKey,
+    pub name: String,
+    pub visibility: Visibility,
+}
+
+impl Deleted {
+    fn of(repository: &Repository) -> Self {
+        let Repository { kind, namespace, name, visibility, .. } = repository;
+        Self { kind: *kind, namespace: *namespace, name: name.to_string(), visibility: *visibility }
+    }
 }
 
 /// What to change of a repository's settings; none leaves things as they are, `Some(None)` resets to the default.
@@ -91,6 +128,15 @@ pub struct RepositoryPatch {
     pub disabled: Option<bool>,
 }
 
+/// A threshold beyond what SQL can count is as good as the greatest that it can.
+fn threshold(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+fn suffixes(list: Vec<String>) -> String {
+    serde_json::json!(list).to_string()
+}
+
 #[derive(Insertable)]
 #[diesel(table_name = repositories)]
 struct NewRow {
@@ -102,6 +148,11 @@ struct NewRow {
     visibility: &'static str,
     state: &'static str,
     sdk: Option<String>,
+    gated: Option<&'static str>,
+    lfs_threshold: Option<i64>,
+    lfs_suffixes: Option<String>,
+    lfs_keep_versions: Option<i64>,
+    origin: Option<i64>,
     created_at: i64,
     updated_at: i64,
 }
@@ -117,6 +168,11 @@ impl From<NewRepository> for NewRow {
             visibility: new.visibility.as_str(),
             state: RepoState::Creating.as_str(),
             sdk: new.sdk,
+            gated: new.gated.map(Gated::as_str),
+            lfs_threshold: new.lfs.threshold.map(threshold),
+            lfs_suffixes: new.lfs.suffixes.map(suffixes),
+            lfs_keep_versions: new.lfs.keep_versions.map(i64::from),
+            origin: new.origin.map(|origin| origin.0),
             created_at: new.created_at.0,
             updated_at: new.created_at.0,
         }
@@ -125,7 +181,7 @@ impl From<NewRepository> for NewRow {
 
 #[derive(AsChangeset)]
 #[diesel(table_name = repositories)]
-struct Changes {
+pub(crate) struct Changes {
     visibility: Option<&'static str>,
     gated: Option<Option<&'static str>>,
     lfs_threshold: Option<Option<i64>>,
@@ -136,13 +192,11 @@ struct Changes {
 
 impl From<RepositoryPatch> for Changes {
     fn from(patch: RepositoryPatch) -> Self {
-        // A threshold beyond what SQL can count is as good as the greatest that it can.
-        let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         Self {
             visibility: patch.visibility.map(Visibility::as_str),
             gated: patch.gated.map(|gated| gated.map(Gated::as_str)),
-            lfs_threshold: patch.lfs_threshold.map(|threshold| threshold.map(count)),
-            lfs_suffixes: patch.lfs_suffixes.map(|list| list.map(|list| serde_json::json!(list).to_string())),
+            lfs_threshold: patch.lfs_threshold.map(|stated| stated.map(threshold)),
+            lfs_suffixes: patch.lfs_suffixes.map(|stated| stated.map(suffixes)),
             lfs_keep_versions: patch.lfs_keep_versions.map(|versions| versions.map(i64::from)),
             disabled: patch.disabled,
         }
@@ -158,12 +212,14 @@ pub(crate) struct Touch {
 }
 
 for_both! {
-    pub async fn create(c: &mut Connection, row: NewRow) -> Result<RepositoryRow> {
+    pub async fn create(c: &mut Connection, row: NewRow, note: Option<UnsealedRow>) -> Result<RepositoryRow> {
         // Whoever takes a name takes it from those that only redirect from it.
         let former = redirects::table.find((row.namespace, row.kind, row.lower.clone()));
         diesel::delete(former).execute(c).await?;
         let insert = diesel::insert_into(repositories::table).values(row).returning(RepositoryRow::as_returning());
-        Ok(insert.get_result(c).await?)
+        let made = insert.get_result(c).await?;
+        put_down!(c, note);
+        Ok(made)
     }
 
     pub async fn activate(c: &mut Connection, id: i64) -> Result<bool> {
@@ -172,7 +228,13 @@ for_both! {
             repositories::state.eq(RepoState::Active.as_str()),
             repositories::version.eq(repositories::version + 1),
         );
-        Ok(diesel::update(creating).set(next).execute(c).await? > 0)
+        let activated = diesel::update(creating).set(next).execute(c).await? > 0;
+        if activated {
+            let at: i64 = repositories::table.find(id).select(repositories::created_at).first(c).await?;
+            let told = Told::of_repository(id, EventKind::RepositoryCreated, at, json!({}));
+            diesel::insert_into(events::table).values(told).execute(c).await?;
+        }
+        Ok(activated)
     }
 
     pub async fn namesake(c: &mut Connection, namespace: i64, kind: &'static str, normalized: String)
@@ -193,16 +255,23 @@ for_both! {
         Ok(found.select(RepositoryRow::as_select()).load(c).await?)
     }
 
+    pub async fn named(c: &mut Connection, keys: Vec<i64>) -> Result<Vec<(RepositoryRow, String)>> {
+        let found = repositories::table.inner_join(namespaces::table).filter(repositories::id.eq_any(keys));
+        let columns = (RepositoryRow::as_select(), namespaces::name);
+        Ok(found.order(repositories::id).select(columns).load(c).await?)
+    }
+
+    pub async fn of_namespace(c: &mut Connection, namespace: i64, after: i64, limit: i64) -> Result<Vec<RepositoryRow>> {
+        let found = repositories::table.filter(repositories::namespace.eq(namespace))
+            .filter(repositories::state.eq(RepoState::Active.as_str()))
+            .filter(repositories::id.gt(after));
+        Ok(found.order(repositories::id).limit(limit).select(RepositoryRow::as_select()).load(c).await?)
+    }
+
     pub async fn in_states(c: &mut Connection, states: Vec<&'static str>, after: i64, limit: i64)
         -> Result<Vec<RepositoryRow>> {
         let found = repositories::table.filter(repositories::state.eq_any(states)).filter(repositories::id.gt(after));
         Ok(found.order(repositories::id).limit(limit).select(RepositoryRow::as_select()).load(c).await?)
-    }
-
-    pub async fn update(c: &mut Connection, id: i64, changes: Changes) -> Result<Option<RepositoryRow>> {
-        let active = repositories::table.find(id).filter(repositories::state.eq(RepoState::Active.as_str()));
-        let update = diesel::update(active).set((changes, repositories::version.eq(repositories::version + 1)));
-        Ok(update.returning(RepositoryRow::as_returning()).get_result(c).await.optional()?)
     }
 
     pub async fn touch(c: &mut Connection, id: i64, touch: Touch) -> Result<()> {
@@ -211,8 +280,20 @@ for_both! {
         Ok(())
     }
 
-    pub async fn mark_deleting(c: &mut Connection, id: i64) -> Result<bool> {
+    pub async fn mark_purged(c: &mut Connection, id: i64) -> Result<bool> {
+        let row = repositories::table.find(id);
+        Ok(diesel::update(row).set(repositories::purged.eq(true)).execute(c).await? > 0)
+    }
+
+    /// Of what somebody could see, the outbox is told all that is to be told once the row is gone.
+    pub async fn mark_deleting(c: &mut Connection, id: i64, now: i64, note: Option<UnsealedRow>) -> Result<bool> {
         let deleting = RepoState::Deleting.as_str();
+        let active = repositories::table.find(id).filter(repositories::state.eq(RepoState::Active.as_str()));
+        if let Some(row) = lock!(active.select(RepositoryRow::as_select())).first(c).await.optional()? {
+            let last = Repository::try_from(row)?;
+            let told = Told::of_repository(id, EventKind::RepositoryDeleted, now, json!(Deleted::of(&last)));
+            diesel::insert_into(events::table).values(told).execute(c).await?;
+        }
         let living = repositories::table.find(id).filter(repositories::state.ne(deleting));
         let tombstone = format!("/{id}");
         let last = (
@@ -223,6 +304,9 @@ for_both! {
         );
         let marked = diesel::update(living).set(last).execute(c).await? > 0;
         diesel::delete(redirects::table.filter(redirects::repository.eq(id))).execute(c).await?;
+        if marked {
+            put_down!(c, note);
+        }
         Ok(marked)
     }
 
@@ -240,7 +324,7 @@ impl Catalog {
     /// `Exists` when the name or another spelling of it is taken; a redirect from the name gives way.
     pub async fn create_repository(&self, new: NewRepository) -> Result<Repository> {
         let database = self.database.outdating(self.memory.names.all());
-        transaction!(database, create(NewRow::from(new)))?.try_into()
+        transaction!(database, create(NewRow::from(new), self.note_row()?))?.try_into()
     }
 
     /// How the repository that keeps this name from being taken spells it.
@@ -249,9 +333,9 @@ impl Catalog {
         found.map(|(id, name)| rows::parse("repositories.name", id, &name)).transpose()
     }
 
-    /// Shows a repository that was being created; false when it is not (any more): recovery may have given it up.
+    /// Shows a repository that was being created, and puts the event of it into the outbox; false when it is not (any more): recovery may have given it up.
     pub async fn activate_repository(&self, key: RepoKey) -> Result<bool> {
-        write!(self.changing(key), activate(key.0))
+        transaction!(self.changing(key), activate(key.0))
     }
 
     /// A repository by its key, in whatever state; `NotFound` when it is gone.
@@ -263,6 +347,29 @@ impl Catalog {
     pub async fn find_repositories(&self, keys: &[RepoKey]) -> Result<Vec<Repository>> {
         let keys = keys.iter().map(|key| key.0).collect();
         read!(self.database, by_keys(keys))?.into_iter().map(Repository::try_from).collect()
+    }
+
+    /// The same, each with the name of its namespace.
+    pub async fn named_repositories(&self, keys: &[RepoKey]) -> Result<Vec<(Repository, Name)>> {
+        let keys = keys.iter().map(|key| key.0).collect();
+        let item = |(row, name): (RepositoryRow, String)| {
+            let repository = Repository::try_from(row)?;
+            let name = rows::parse("namespaces.name", repository.namespace.0, &name)?;
+            Ok((repository, name))
+        };
+        read!(self.database, named(keys))?.into_iter().map(item).collect()
+    }
+
+    /// A namespace's active repositories of every kind, by their keys.
+    pub async fn repositories_of(
+        &self,
+        namespace: NamespaceKey,
+        after: Option<RepoKey>,
+        limit: usize,
+    ) -> Result<Vec<Repository>> {
+        let after = after.map_or(0, |key| key.0);
+        let found = read!(self.database, of_namespace(namespace.0, after, rows::limit(limit)))?;
+        found.into_iter().map(Repository::try_from).collect()
     }
 
     /// Repositories in any of these states, by their keys: what recovery looks for.
@@ -278,12 +385,6 @@ impl Catalog {
         found.into_iter().map(Repository::try_from).collect()
     }
 
-    /// Changes a repository's settings; answers it as it is then. `NotFound` unless it is active.
-    pub async fn update_repository(&self, key: RepoKey, patch: RepositoryPatch) -> Result<Repository> {
-        let row = write!(self.changing(key), update(key.0, Changes::from(patch)))?;
-        row.ok_or(Error::NotFound)?.try_into()
-    }
-
     /// Says that its content changed, and where its default branch stands now if that is known. What is older than
     /// the last such word changes nothing, so that a write that recovery finishes late hides none that came after it.
     pub async fn touch_repository(&self, key: RepoKey, head: Option<CommitId>, at: Timestamp) -> Result<()> {
@@ -291,11 +392,17 @@ impl Catalog {
         write!(self.changing(key), touch(key.0, word))
     }
 
-    /// Hides a repository for ever and gives its name back, with every name that redirected to it. False when that has
+    /// Says that large files are about to be deleted from a repository for good; false when it is gone.
+    pub async fn mark_purged(&self, key: RepoKey) -> Result<bool> {
+        write!(self.changing(key), mark_purged(key.0))
+    }
+
+    /// Hides a repository for ever and gives its name back, with every name that redirected to it; the outbox is told
+    /// what it was. False when that has
     /// been done, or it is gone. No write begins on it from then on.
     pub async fn mark_deleting(&self, key: RepoKey) -> Result<bool> {
         let database = self.changing(key).outdating(self.memory.names.all());
-        transaction!(database, mark_deleting(key.0))
+        transaction!(database, mark_deleting(key.0, Timestamp::now().0, self.note_row()?))
     }
 
     /// Forgets a repository that every other owner of its facts has let go. False, and nothing done, when it is gone,
@@ -305,7 +412,7 @@ impl Catalog {
     }
 
     /// The database, for a write that changes a repository's row.
-    fn changing(&self, key: RepoKey) -> Database {
+    pub(crate) fn changing(&self, key: RepoKey) -> Database {
         self.database.outdating(self.memory.repositories.one(&key))
     }
 }

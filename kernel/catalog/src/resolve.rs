@@ -54,6 +54,24 @@ for_both! {
         Ok(found.select((RepositoryRow::as_select(), NamespaceRow::as_select())).first(c).await.optional()?)
     }
 
+    /// Whatever has one of these names in one of these namespaces, of any kind.
+    pub async fn by_names(c: &mut Connection, owners: Vec<String>, names: Vec<String>)
+        -> Result<Vec<(RepositoryRow, NamespaceRow)>> {
+        let found = repositories::table
+            .inner_join(namespaces::table)
+            .filter(namespaces::lower.eq_any(owners).and(repositories::lower.eq_any(names)))
+            .filter(repositories::state.eq(RepoState::Active.as_str()));
+        Ok(found.select((RepositoryRow::as_select(), NamespaceRow::as_select())).load(c).await?)
+    }
+
+    pub async fn by_ids(c: &mut Connection, ids: Vec<i64>) -> Result<Vec<(RepositoryRow, NamespaceRow)>> {
+        let found = repositories::table
+            .inner_join(namespaces::table)
+            .filter(repositories::id.eq_any(ids))
+            .filter(repositories::state.eq(RepoState::Active.as_str()));
+        Ok(found.select((RepositoryRow::as_select(), NamespaceRow::as_select())).load(c).await?)
+    }
+
     pub async fn active(c: &mut Connection, id: i64) -> Result<Option<RepositoryRow>> {
         let found = repositories::table.find(id).filter(repositories::state.eq(RepoState::Active.as_str()));
         Ok(found.select(RepositoryRow::as_select()).first(c).await.optional()?)
@@ -81,6 +99,21 @@ impl Catalog {
         Ok(Some(Found::new(&asked, repository, owner)))
     }
 
+    /// Those of a few repositories that are active under these names (not former ones), in no order: a kind, a
+    /// namespace and a name each. One statement.
+    pub async fn find_named(&self, wanted: &[(RepoKind, Name, Name)]) -> Result<Vec<(Repository, Namespace)>> {
+        let owners = wanted.iter().map(|(_, owner, _)| owner.lower()).collect();
+        let names = wanted.iter().map(|(_, _, name)| name.lower()).collect();
+        let mut found = pairs(read!(self.database, by_names(owners, names))?)?;
+        found.retain(|(repository, owner)| wanted.iter().any(|one| repository.is_called(owner, one)));
+        Ok(found)
+    }
+
+    /// Those of a few repositories that are active, in no order, with their namespaces. One statement.
+    pub async fn find_owned(&self, keys: &[RepoKey]) -> Result<Vec<(Repository, Namespace)>> {
+        pairs(read!(self.database, by_ids(keys.iter().map(|key| key.0).collect()))?)
+    }
+
     /// A repository whose name was known; none where it is not active any more.
     async fn recent_repository(&self, key: RepoKey) -> Result<Option<Arc<Repository>>> {
         if let Some(repository) = self.memory.repositories.get(&key) {
@@ -92,6 +125,10 @@ impl Catalog {
         self.memory.repositories.put(key, repository.clone(), mark);
         Ok(Some(repository))
     }
+}
+
+fn pairs(rows: Vec<(RepositoryRow, NamespaceRow)>) -> Result<Vec<(Repository, Namespace)>> {
+    rows.into_iter().map(|(row, owner)| Ok((Repository::try_from(row)?, Namespace::try_from(owner)?))).collect()
 }
 
 impl Found {

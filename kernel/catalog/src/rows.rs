@@ -7,8 +7,8 @@ use ballast_database::{Error, Result};
 use ballast_types::{CommitId, Name, NamespaceKey, RepoKey, Timestamp, UserKey, Visibility};
 use diesel::prelude::*;
 
-use crate::tables::{namespaces, organizations, repositories, users};
-use crate::{LfsSettings, Namespace, Organization, Repository, User};
+use crate::tables::{invitations, namespaces, organizations, repositories, users};
+use crate::{Invitation, LfsSettings, Namespace, Organization, Repository, Seat, User, Uses};
 
 /// A text column that holds a word, a name or anything else with a written form.
 pub(crate) fn parse<T: FromStr<Err: Display>>(column: &str, id: i64, text: &str) -> Result<T> {
@@ -34,7 +34,7 @@ pub(crate) fn commit(column: &str, id: i64, bytes: Option<Vec<u8>>) -> Result<Op
     bytes.map(read).transpose()
 }
 
-fn visibility(column: &str, id: i64, word: &str) -> Result<Visibility> {
+pub(crate) fn visibility(column: &str, id: i64, word: &str) -> Result<Visibility> {
     let found = [Visibility::Public, Visibility::Private].into_iter().find(|known| known.as_str() == word);
     found.ok_or_else(|| Error::corrupt(format!("{column} of row {id}: '{word}'")))
 }
@@ -108,6 +108,45 @@ pub(crate) fn organization((row, name): (OrganizationRow, String)) -> Result<Org
 }
 
 #[derive(Queryable, Selectable)]
+#[diesel(table_name = invitations)]
+pub(crate) struct InvitationRow {
+    id: i64,
+    organization: Option<i64>,
+    role: Option<String>,
+    email: Option<String>,
+    max_usage: Option<i64>,
+    usage_count: i64,
+    created_by: i64,
+    created_at: i64,
+    expires_at: i64,
+    used_at: Option<i64>,
+}
+
+/// An invitation's row and the name of who made it.
+pub(crate) fn invitation((row, inviter): (InvitationRow, String)) -> Result<Invitation> {
+    let odd = || Error::corrupt(format!("invitations.max_usage of row {}: {:?}", row.id, row.max_usage));
+    let seat = match (row.organization, &row.role) {
+        (Some(organization), Some(role)) => {
+            let role = parse("invitations.role", row.id, role)?;
+            Some(Seat { organization: NamespaceKey(organization), role })
+        }
+        _ => None,
+    };
+    Ok(Invitation {
+        id: row.id,
+        seat,
+        email: row.email,
+        uses: Uses::from_number(row.max_usage).ok_or_else(odd)?,
+        used: count("invitations.usage_count", row.id, row.usage_count)?,
+        created_by: UserKey(row.created_by),
+        inviter,
+        created_at: Timestamp(row.created_at),
+        expires_at: Timestamp(row.expires_at),
+        used_at: row.used_at.map(Timestamp),
+    })
+}
+
+#[derive(Queryable, Selectable)]
 #[diesel(table_name = repositories)]
 pub(crate) struct RepositoryRow {
     id: i64,
@@ -124,11 +163,14 @@ pub(crate) struct RepositoryRow {
     lfs_keep_versions: Option<i64>,
     downloads: i64,
     likes: i64,
+    trending: i64,
     disabled: bool,
     default_branch: String,
     head: Option<Vec<u8>>,
     created_at: i64,
     updated_at: i64,
+    origin: Option<i64>,
+    purged: bool,
 }
 
 impl TryFrom<RepositoryRow> for Repository {
@@ -156,11 +198,14 @@ impl TryFrom<RepositoryRow> for Repository {
             },
             downloads: count("repositories.downloads", id, row.downloads)?,
             likes: count("repositories.likes", id, row.likes)?,
+            trending: count("repositories.trending", id, row.trending)?,
             disabled: row.disabled,
             default_branch: row.default_branch,
             head: commit("repositories.head", id, row.head)?,
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
+            origin: row.origin.map(RepoKey),
+            purged: row.purged,
         })
     }
 }

@@ -68,11 +68,14 @@ diesel::table! {
         lfs_keep_versions -> Nullable<BigInt>,
         downloads -> BigInt,
         likes -> BigInt,
+        trending -> BigInt,
         disabled -> Bool,
         default_branch -> Text,
         head -> Nullable<Binary>,
         created_at -> BigInt,
         updated_at -> BigInt,
+        origin -> Nullable<BigInt>,
+        purged -> Bool,
     }
 }
 
@@ -93,6 +96,8 @@ diesel::table! {
         purpose -> Text,
         deadline -> BigInt,
         created_at -> BigInt,
+        actor -> Nullable<BigInt>,
+        merges -> Nullable<BigInt>,
     }
 }
 
@@ -116,25 +121,323 @@ diesel::table! {
 }
 
 diesel::table! {
+    likes (repository, user_id) {
+        repository -> BigInt,
+        user_id -> BigInt,
+        at -> BigInt,
+    }
+}
+
+diesel::table! {
+    download_sessions (repository, stretch, visitor) {
+        repository -> BigInt,
+        stretch -> BigInt,
+        visitor -> Binary,
+        batch -> BigInt,
+    }
+}
+
+diesel::table! {
+    daily_downloads (repository, day) {
+        repository -> BigInt,
+        day -> BigInt,
+        known -> BigInt,
+        anonymous -> BigInt,
+        files -> BigInt,
+    }
+}
+
+diesel::table! {
+    access_requests (repository, user_id) {
+        repository -> BigInt,
+        user_id -> BigInt,
+        status -> Text,
+        fields -> Text,
+        reason -> Nullable<Text>,
+        at -> BigInt,
+    }
+}
+
+diesel::table! {
+    cards (repository) {
+        repository -> BigInt,
+        revision -> BigInt,
+        readme -> Nullable<Binary>,
+        data -> Text,
+        tags -> Text,
+        pipeline_tag -> Nullable<Text>,
+        library -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    card_tags (repository, tag) {
+        repository -> BigInt,
+        tag -> Text,
+    }
+}
+
+diesel::table! {
     secrets (name) {
         name -> Text,
         value -> Binary,
     }
 }
 
+diesel::table! {
+    discussions (repository, num) {
+        repository -> BigInt,
+        num -> BigInt,
+        title -> Text,
+        author -> Nullable<BigInt>,
+        status -> Text,
+        target -> Nullable<Text>,
+        base -> Nullable<Binary>,
+        merge_commit -> Nullable<Binary>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    profiles (namespace) {
+        namespace -> BigInt,
+        bio -> Text,
+        website -> Text,
+        twitter_x -> Text,
+        threads -> Text,
+        github -> Text,
+        huggingface -> Text,
+    }
+}
+
+diesel::table! {
+    avatars (namespace) {
+        namespace -> BigInt,
+        jpeg -> Binary,
+        tag -> Text,
+    }
+}
+
+diesel::table! {
+    invitations (id) {
+        id -> BigInt,
+        organization -> Nullable<BigInt>,
+        role -> Nullable<Text>,
+        email -> Nullable<Text>,
+        max_usage -> Nullable<BigInt>,
+        usage_count -> BigInt,
+        created_by -> BigInt,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    discussion_events (id) {
+        id -> BigInt,
+        repository -> BigInt,
+        num -> BigInt,
+        kind -> Text,
+        author -> Nullable<BigInt>,
+        at -> BigInt,
+        text -> Text,
+        former -> Nullable<Text>,
+        hidden -> Bool,
+        edits -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    discussion_edits (id) {
+        id -> BigInt,
+        event -> BigInt,
+        at -> BigInt,
+        text -> Text,
+    }
+}
+
+diesel::table! {
+    mail_tokens (digest) {
+        digest -> Binary,
+        user_id -> BigInt,
+        purpose -> Text,
+        email_lower -> Text,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    device_logins (digest) {
+        digest -> Binary,
+        code -> Binary,
+        user_id -> Nullable<BigInt>,
+        denied -> Bool,
+        every -> BigInt,
+        next_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (digest) {
+        digest -> Binary,
+        former -> Nullable<Binary>,
+        user_id -> BigInt,
+        token_id -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhooks (id) {
+        id -> BigInt,
+        owner -> BigInt,
+        url -> Text,
+        secret -> Nullable<Text>,
+        domains -> Text,
+        disabled -> Bool,
+        failures -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_watches (webhook, namespace, target) {
+        webhook -> BigInt,
+        namespace -> Bool,
+        target -> BigInt,
+    }
+}
+
+diesel::table! {
+    messages (id) {
+        id -> BigInt,
+        webhook -> BigInt,
+        body -> Text,
+        due -> BigInt,
+        attempts -> BigInt,
+    }
+}
+
+diesel::table! {
+    collections (id) {
+        id -> BigInt,
+        namespace -> BigInt,
+        title -> Text,
+        description -> Text,
+        private -> Bool,
+        theme -> Text,
+        position -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    collection_items (id) {
+        id -> BigInt,
+        collection -> BigInt,
+        repository -> BigInt,
+        position -> BigInt,
+        note -> Text,
+    }
+}
+
+diesel::table! {
+    attempts (key) {
+        key -> Binary,
+        until -> BigInt,
+    }
+}
+
+diesel::joinable!(webhook_watches -> webhooks (webhook));
+diesel::joinable!(messages -> webhooks (webhook));
+diesel::joinable!(webhooks -> users (owner));
+diesel::joinable!(collections -> namespaces (namespace));
+diesel::joinable!(collection_items -> repositories (repository));
+diesel::table! {
+    audit_unsealed (id) {
+        id -> BigInt,
+        node -> Text,
+        at -> BigInt,
+        content -> Text,
+    }
+}
+
+diesel::table! {
+    audit_records (id) {
+        id -> BigInt,
+        node -> Text,
+        number -> BigInt,
+        at -> BigInt,
+        actor -> Nullable<Text>,
+        action -> Text,
+        object -> Text,
+        outcome -> Text,
+        content -> Text,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    audit_chains (node) {
+        node -> Text,
+        base -> BigInt,
+        base_hash -> Binary,
+        head -> BigInt,
+        head_hash -> Binary,
+    }
+}
+
+diesel::table! {
+    recalculations (name) {
+        name -> Text,
+        run -> BigInt,
+        state -> Text,
+        started_by -> Nullable<Text>,
+        started_at -> BigInt,
+        seen_at -> BigInt,
+        finished_at -> Nullable<BigInt>,
+        total -> BigInt,
+        done -> BigInt,
+        failed -> BigInt,
+    }
+}
+
+diesel::joinable!(discussions -> namespaces (author));
+diesel::joinable!(discussion_events -> namespaces (author));
 diesel::joinable!(users -> namespaces (id));
 diesel::joinable!(organizations -> namespaces (id));
 diesel::joinable!(members -> organizations (organization));
 diesel::joinable!(members -> users (member));
 diesel::joinable!(identities -> users (user_id));
+diesel::joinable!(invitations -> users (created_by));
 diesel::joinable!(repositories -> namespaces (namespace));
+diesel::joinable!(daily_downloads -> repositories (repository));
+diesel::joinable!(likes -> users (user_id));
+diesel::joinable!(access_requests -> users (user_id));
+diesel::joinable!(likes -> repositories (repository));
+diesel::allow_tables_to_appear_in_same_query!(webhooks, webhook_watches);
+diesel::allow_tables_to_appear_in_same_query!(webhooks, messages);
+diesel::allow_tables_to_appear_in_same_query!(namespaces, discussions);
+diesel::allow_tables_to_appear_in_same_query!(namespaces, discussion_events);
 diesel::allow_tables_to_appear_in_same_query!(
     namespaces,
     users,
     organizations,
     members,
     identities,
+    invitations,
     repositories,
     redirects,
-    operations
+    operations,
+    daily_downloads,
+    likes,
+    access_requests,
+    cards,
+    card_tags,
+    collections,
+    collection_items,
+    webhooks
 );

@@ -5,6 +5,7 @@ use ballast_types::{Name, Timestamp, UserKey};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use crate::audit::UnsealedRow;
 use crate::namespace::NewNamespace;
 use crate::rows::{self, UserRow};
 use crate::tables::{namespaces, users};
@@ -48,9 +49,10 @@ pub struct UserPatch {
     pub active: Option<bool>,
 }
 
+/// A user to be inserted, beside their namespace.
 #[derive(Insertable)]
 #[diesel(table_name = users)]
-struct NewRow {
+pub(crate) struct NewRow {
     id: i64,
     full_name: String,
     email_lower: Option<String>,
@@ -61,9 +63,24 @@ struct NewRow {
     created_at: i64,
 }
 
+impl NewRow {
+    pub(crate) fn of(id: i64, new: NewUser) -> Self {
+        Self {
+            id,
+            full_name: new.full_name,
+            email_lower: new.email.as_deref().map(str::to_lowercase),
+            email: new.email,
+            email_verified: new.email_verified,
+            administrator: new.administrator,
+            active: true,
+            created_at: new.created_at.0,
+        }
+    }
+}
+
 #[derive(AsChangeset)]
 #[diesel(table_name = users)]
-struct Changes {
+pub(crate) struct Changes {
     full_name: Option<String>,
     email_lower: Option<Option<String>>,
     email: Option<Option<String>>,
@@ -88,21 +105,12 @@ impl From<UserPatch> for Changes {
 type Joined = (UserRow, String);
 
 for_both! {
-    pub async fn create(c: &mut Connection, new: NewUser) -> Result<Joined> {
+    pub async fn create(c: &mut Connection, new: NewUser, note: Option<UnsealedRow>) -> Result<Joined> {
         let namespace = NewNamespace::new(NamespaceKind::User, &new.name, new.created_at);
         let inserted = diesel::insert_into(namespaces::table).values(namespace).returning(namespaces::id);
         let id: i64 = inserted.get_result(c).await?;
-        let row = NewRow {
-            id,
-            full_name: new.full_name,
-            email_lower: new.email.as_deref().map(str::to_lowercase),
-            email: new.email,
-            email_verified: new.email_verified,
-            administrator: new.administrator,
-            active: true,
-            created_at: new.created_at.0,
-        };
-        diesel::insert_into(users::table).values(row).execute(c).await?;
+        diesel::insert_into(users::table).values(NewRow::of(id, new)).execute(c).await?;
+        put_down!(c, note);
         by_key(c, id).await?.ok_or(Error::NotFound)
     }
 
@@ -135,11 +143,16 @@ for_both! {
         Ok(users::table.count().get_result(c).await?)
     }
 
-    pub async fn update(c: &mut Connection, id: i64, patch: UserPatch) -> Result<Option<Joined>> {
+    pub async fn update(c: &mut Connection, id: i64, patch: UserPatch, note: Option<UnsealedRow>)
+        -> Result<Option<Joined>> {
         if patch != UserPatch::default() {
             diesel::update(users::table.find(id)).set(Changes::from(patch)).execute(c).await?;
         }
-        by_key(c, id).await
+        let changed = by_key(c, id).await?;
+        if changed.is_some() {
+            put_down!(c, note);
+        }
+        Ok(changed)
     }
 }
 
@@ -148,7 +161,7 @@ impl Catalog {
     ///
     /// A name or address that is taken is `Exists`; [`Clash::of`](crate::Clash::of) says which.
     pub async fn create_user(&self, new: NewUser) -> Result<User> {
-        rows::user(transaction!(self.database, create(new))?)
+        rows::user(transaction!(self.database, create(new, self.note_row()?))?)
     }
 
     /// The user of this name, in any case.
@@ -190,6 +203,6 @@ impl Catalog {
     /// Changes a user; answers them as they are then. `NotFound`; `Exists` for an address that is taken.
     pub async fn update_user(&self, key: UserKey, patch: UserPatch) -> Result<User> {
         let database = self.database.outdating(self.memory.subjects.all());
-        rows::user(transaction!(database, update(key.0, patch))?.ok_or(Error::NotFound)?)
+        rows::user(transaction!(database, update(key.0, patch, self.note_row()?))?.ok_or(Error::NotFound)?)
     }
 }

@@ -15,8 +15,9 @@ pub use bootstrap::{
 };
 pub use plugin::{PluginConfig, Role};
 pub use sections::{
-    AccountsConfig, DatabaseConfig, Deduplication, LfsConfig, LogConfig, LogFormat, Registration, ServerConfig,
-    StatisticsConfig, UploadsConfig, XetConfig,
+    AccountsConfig, AuditConfig, DatabaseConfig, Deduplication, LfsConfig, LogConfig, LogFormat, MailConfig,
+    MailTransport, RateLimitsConfig, Registration, ServerConfig, StatisticsConfig, UploadsConfig, WebhooksConfig,
+    XetConfig,
 };
 
 /// The configuration of a hub.
@@ -53,6 +54,14 @@ pub struct HubConfig {
     pub uploads: UploadsConfig,
     /// Who may have an account.
     pub accounts: AccountsConfig,
+    /// Who is told what happens.
+    pub webhooks: WebhooksConfig,
+    /// The record of what changed rights, accounts, credentials, repositories and limits, and who did it.
+    pub audit: AuditConfig,
+    /// How the hub sends mail.
+    pub mail: MailConfig,
+    /// How many requests there may be.
+    pub rate_limits: RateLimitsConfig,
     /// What is counted.
     pub statistics: StatisticsConfig,
     /// What the hub writes to standard error.

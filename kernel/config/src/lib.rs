@@ -23,9 +23,10 @@ mod suggest;
 
 pub use conform::{Tree, conform};
 pub use hub::{
-    AccountsConfig, BootstrapConfig, BootstrapMember, BootstrapOrganization, BootstrapToken, BootstrapUser,
-    DatabaseConfig, Deduplication, HubConfig, LfsConfig, LogConfig, LogFormat, MemberRole, PluginConfig, Registration,
-    Role, ServerConfig, StatisticsConfig, TokenRole, UploadsConfig, XetConfig,
+    AccountsConfig, AuditConfig, BootstrapConfig, BootstrapMember, BootstrapOrganization, BootstrapToken,
+    BootstrapUser, DatabaseConfig, Deduplication, HubConfig, LfsConfig, LogConfig, LogFormat, MailConfig,
+    MailTransport, MemberRole, PluginConfig, RateLimitsConfig, Registration, Role, ServerConfig, StatisticsConfig,
+    TokenRole, UploadsConfig, WebhooksConfig, XetConfig,
 };
 pub use load::{Layers, Loaded, Mistakes, SYSTEM_FILE};
 pub use origin::{Origin, Origins};

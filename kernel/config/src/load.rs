@@ -145,6 +145,7 @@ impl Loaded {
     pub fn unreadable_secrets(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         problems.extend(self.config.database.url.iter().filter_map(|url| self.secret("database.url", url).err()));
+        problems.extend(self.config.mail.url.iter().filter_map(|url| self.secret("mail.url", url).err()));
         for (i, user) in self.config.bootstrap.users.iter().enumerate() {
             let key = format!("bootstrap.users[{i}].password");
             problems.extend(user.password.iter().filter_map(|source| self.secret(&key, source).err()));

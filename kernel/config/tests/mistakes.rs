@@ -50,7 +50,7 @@ fn single_mistakes_are_said_in_words() {
         ("[lfs]\nlisten = 1", "lfs.listen (in hub.toml): unknown key; did you mean server.listen?"),
         (
             "[statistics]\ncolour = 1",
-            "statistics.colour (in hub.toml): unknown key; known here: download_bucket_minutes",
+            "statistics.colour (in hub.toml): unknown key; known here: download_bucket_minutes, write_seconds",
         ),
         ("lfs = 3", "lfs (in hub.toml): expected a table, found the number 3"),
         ("[lfs]\nthreshold = 0", "lfs.threshold (in hub.toml): expected at least 1, found 0"),

@@ -20,10 +20,27 @@ impl Content {
     /// order of the question. None where the repository may not name the blob: that it exists elsewhere on this hub is
     /// nothing that knowing its digest tells; and where its bytes are damaged. `Conflict` where the lease has ended.
     pub async fn claim(&self, lease: LeaseId, digests: &[Sha256]) -> Result<Vec<Option<Blob>>> {
+        self.claim_from(lease, None, digests).await
+    }
+
+    /// Leases those of these blobs that a repository holds for another one, whose lease this is, and answers them in the
+    /// order of the question. None where the lender does not hold the blob, or its bytes are damaged. Whether the
+    /// borrower may read them there is for the caller to know. `Conflict` where the lease has ended.
+    pub async fn lend(&self, lender: RepoKey, lease: LeaseId, digests: &[Sha256]) -> Result<Vec<Option<Blob>>> {
+        self.claim_from(lease, Some(lender), digests).await
+    }
+
+    async fn claim_from(
+        &self,
+        lease: LeaseId,
+        lender: Option<RepoKey>,
+        digests: &[Sha256],
+    ) -> Result<Vec<Option<Blob>>> {
+        let lender = lender.map(|lender| lender.0);
         let mut claimed = HashMap::new();
         for piece in columns(digests).chunks(PIECE) {
             let piece = piece.to_vec();
-            let found: Result<Vec<Blob>, Failure> = transaction!(self.database(), claim(lease, piece));
+            let found: Result<Vec<Blob>, Failure> = transaction!(self.database(), claim(lease, lender, piece));
             let found = found.map_err(|failure| failure.during("content.claim"))?;
             claimed.extend(found.into_iter().map(|blob| (blob.sha256, blob)));
         }
@@ -59,7 +76,7 @@ fn in_order(digests: &[Sha256], found: &HashMap<Sha256, Blob>) -> Vec<Option<Blo
 
 for_both! {
     /// Which of these digests a repository may name.
-    pub async fn named(
+    async fn named(
         c: &mut Connection,
         repository: i64,
         digests: &[Vec<u8>],
@@ -73,6 +90,13 @@ for_both! {
             named.extend(leased.load::<Vec<u8>>(c).await?);
         }
         Ok(named)
+    }
+
+    /// Which of these digests commits of a repository name.
+    async fn confirmed(c: &mut Connection, repository: i64, digests: &[Vec<u8>]) -> Result<HashSet<Vec<u8>>, Failure> {
+        let held = holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::sha256.eq_any(digests));
+        let held = held.filter(holdings::pending.is_null());
+        Ok(held.select(holdings::sha256).load(c).await?.into_iter().collect())
     }
 
     /// Those that are damaged wherever they lie, or in a xorb of theirs.
@@ -106,13 +130,22 @@ for_both! {
         query.load(c).await?.into_iter().map(blob_of).collect()
     }
 
-    pub async fn claim(c: &mut Connection, lease: LeaseId, digests: Vec<Vec<u8>>) -> Result<Vec<Blob>, Failure> {
+    /// What another repository lends is what its commits name, and not what is pending there or leased.
+    pub async fn claim(
+        c: &mut Connection,
+        lease: LeaseId,
+        lender: Option<i64>,
+        digests: Vec<Vec<u8>>,
+    ) -> Result<Vec<Blob>, Failure> {
         let repository = lock_lease!(c, lease);
         let query = blobs::table.filter(blobs::sha256.eq_any(&digests)).order(blobs::sha256);
         let query = query.select((blobs::sha256, blobs::size, blobs::oid));
         let there: Vec<(Vec<u8>, i64, Option<Vec<u8>>)> = lock!(query).load(c).await?;
         // Asked after the rows are locked: neither the collector nor a pruning can get between.
-        let mut named = named(c, repository, &digests, true).await?;
+        let mut named = match lender {
+            None => named(c, repository, &digests, true).await?,
+            Some(lender) => confirmed(c, lender, &digests).await?,
+        };
         let damaged = damaged_among(c, &digests).await?;
         named.retain(|sha256| !damaged.contains(sha256));
         let claimed: Vec<_> = there.into_iter().filter(|(sha256, ..)| named.contains(sha256)).collect();

@@ -18,7 +18,7 @@ use crate::Content;
 use crate::damage::{Located, Verdict};
 use crate::failure::Failure;
 use crate::objects::Object;
-use crate::rows::{ObjectRow, PIECE, column};
+use crate::rows::{PIECE, column};
 use crate::schema::{blobs, leases, locations, objects};
 use crate::survey::Pack;
 use crate::sweep::Swept;
@@ -29,7 +29,7 @@ type Result<T, E = Error> = std::result::Result<T, E>;
 const TIME: Duration = Duration::from_secs(60 * 60);
 
 /// No repository has this key: what is leased under it belongs to the hub itself.
-const NOBODY: RepoKey = RepoKey(0);
+pub(crate) const NOBODY: RepoKey = RepoKey(0);
 
 /// A blob's new place: digest, where it begins, how long it is.
 type Moved = (Vec<u8>, i64, i64);
@@ -83,10 +83,7 @@ impl Content {
     async fn rewrite(&self, lease: LeaseId, old: &Pack, files: Vec<(Located, bytes::Bytes)>) -> Result<u64> {
         let new = Object::new(self, true, |id| format!("packs/{:02x}/{id:016x}", id & 0xff))?;
         let new = Object { storage: old.storage.clone(), ..new };
-        let row = new.row(lease, Timestamp::now());
-        let begun: Result<(), Failure> = transaction!(self.database(), begin_pack(lease, row));
-        begun.map_err(|failure| failure.during("content.compact"))?;
-        let mut writer = self.create_object(&new).await?;
+        let mut writer = self.begin_object(lease, &new).await?;
         let (written, size, moved) = write_all(&mut writer, files).await;
         self.finish(writer, &new, written, size).await?;
         let done: Result<usize, Failure> =
@@ -132,12 +129,6 @@ for_both! {
         let query = query.filter((objects::gone * 2_i64).gt(objects::size)).filter(objects::deleting.eq(false));
         let query = query.filter(objects::id.gt(after)).order(objects::id).limit(PIECE as i64);
         Ok(query.select(objects::id).load(c).await?)
-    }
-
-    pub async fn begin_pack(c: &mut Connection, lease: LeaseId, row: ObjectRow) -> Result<(), Failure> {
-        lock_lease!(c, lease);
-        diesel::insert_into(objects::table).values(row).execute(c).await?;
-        Ok(())
     }
 
     /// Answers how many locations were moved: those that are still where they were read.

@@ -1,5 +1,6 @@
 //! Handing bytes out.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -19,6 +20,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use crate::checks::{Checks, damaged};
 use crate::failure::Failure;
 use crate::objects::key_of;
+use crate::rows::{PIECE, columns, sha256_of};
 use crate::schema::{blobs, locations, objects};
 use crate::sums::Sums;
 use crate::{Content, Rebuilding, unblocked};
@@ -36,15 +38,18 @@ pub enum Delivery {
     Chunks(Rebuilding),
 }
 
+/// How much of a file is read at once by whoever reads all of it, in bytes.
+const READ: u64 = 1 << 20;
+
 /// Where a blob lies.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     storage: String,
     pub(crate) key: StorageKey,
     /// Together with other blobs, which a reader of this one may not see.
-    packed: bool,
+    pub(crate) packed: bool,
     pub(crate) start: u64,
-    size: u64,
+    pub(crate) size: u64,
     pub(crate) sums: Arc<Sums>,
 }
 
@@ -76,6 +81,24 @@ impl Lies {
     }
 }
 
+impl Delivery {
+    /// All of it, for whoever reads it at once.
+    pub(crate) fn into_stream(self) -> ByteStream {
+        match self {
+            Self::Stream(bytes) => bytes,
+            Self::Chunks(chunks) => chunks.into_stream(),
+            Self::File { file, range, checks } => {
+                let (file, parts) = (Arc::new(file), checks.parts(range, READ));
+                let read = move |part| {
+                    let (file, checks) = (file.clone(), checks.clone());
+                    unblocked("content.read", move || checks.check(part, read_range(&file, checks.cover(part))?))
+                };
+                stream::iter(parts).then(read).map(|read| read?).boxed()
+            }
+        }
+    }
+}
+
 impl Content {
     /// Some bytes of a blob. Whether the caller may have them was decided before. `Invalid` where the range ends behind
     /// the blob; `Corrupt` where the blob is not stored, since what is named must be, or is known to be damaged. Bytes
@@ -91,7 +114,7 @@ impl Content {
         }
         match lies {
             Lies::Whole(place) => self.open_place(sha256, place, range).await,
-            Lies::InXorbs(terms) => Ok(Delivery::Chunks(Rebuilding::new(self.clone(), terms, range))),
+            Lies::InXorbs(terms) => Ok(Delivery::Chunks(Rebuilding::new(self.clone(), Some(sha256), terms, range))),
         }
     }
 
@@ -116,7 +139,7 @@ impl Content {
             place = match self.lies(sha256).await? {
                 Lies::Whole(place) => place,
                 Lies::InXorbs(terms) => {
-                    return Ok(Delivery::Chunks(Rebuilding::new(self.clone(), terms, range)));
+                    return Ok(Delivery::Chunks(Rebuilding::new(self.clone(), Some(sha256), terms, range)));
                 }
             };
         }
@@ -142,6 +165,11 @@ impl Content {
         Ok(Delivery::File { file, range, checks })
     }
 
+    /// Whether any storage has signed URLs.
+    pub fn signs(&self) -> bool {
+        self.inner.stores.values().any(|store| store.presign().is_some())
+    }
+
     /// A signed URL for a blob, where its storage has them and the object holds nothing but this blob.
     pub async fn redirect(
         &self,
@@ -154,6 +182,48 @@ impl Content {
             Some(presign) => presign.get(&place.key, headers, valid).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// A signed URL for a range of a blob and for nothing else, where its storage has them.
+    pub async fn redirect_range(
+        &self,
+        sha256: Sha256,
+        range: ByteRange,
+        valid: Duration,
+    ) -> Result<Option<SignedRequest>> {
+        let Lies::Whole(place) = self.lies(sha256).await? else { return Ok(None) };
+        match self.store(&place.storage)?.presign() {
+            Some(presign) => presign.get_range(&place.key, range.shifted(place.start), valid).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// As `redirect` for many, in the order of the question; also none for one that is damaged or not stored, which whoever
+    /// opens it is told.
+    pub async fn redirect_all(&self, digests: &[Sha256], valid: Duration) -> Result<Vec<Option<SignedRequest>>> {
+        if !self.signs() {
+            return Ok(vec![None; digests.len()]);
+        }
+        let (mut keys, preferred) = (HashMap::new(), &self.inner.default_store);
+        for piece in columns(digests).chunks(PIECE) {
+            let piece = piece.to_vec();
+            let found: Result<Vec<(Vec<u8>, String, String)>, Failure> = read!(self.database(), list_places(piece));
+            for (sha256, storage, key) in found.map_err(|failure| failure.during("content.place"))? {
+                if storage == *preferred || !keys.contains_key(&sha256) {
+                    keys.insert(sha256, (storage, key));
+                }
+            }
+        }
+        let mut signed = Vec::with_capacity(digests.len());
+        for sha256 in digests {
+            let lies = keys.get(sha256.0.as_slice());
+            let presign = lies.and_then(|(storage, key)| Some((self.store(storage).ok()?.presign()?, key)));
+            signed.push(match presign {
+                Some((presign, key)) => Some(presign.get(&key_of(key)?, &ResponseHeaders::default(), valid).await?),
+                None => None,
+            });
+        }
+        Ok(signed)
     }
 
     /// A whole small blob. `Invalid` where it has more than `max` bytes.
@@ -173,15 +243,13 @@ impl Content {
         }
     }
 
-    async fn lies(&self, sha256: Sha256) -> Result<Lies> {
+    pub(crate) async fn lies(&self, sha256: Sha256) -> Result<Lies> {
         if let Some(lies) = self.inner.places.get(&sha256) {
             return Ok(lies);
         }
-        let (sha256_column, preferred) = (sha256.0.to_vec(), self.inner.default_store.clone());
-        let found: Result<_, Failure> = read!(self.database(), find_place(sha256_column, preferred));
-        let found = found.map_err(|failure| failure.during("content.place"))?;
-        let row = match found {
-            Some(row) if row.damaged.is_none() => row,
+        let places = self.find_places(&[sha256]).await?;
+        let row = match places.into_iter().next() {
+            Some((_, row)) if row.damaged.is_none() => row,
             other => {
                 // Not in one piece, or not whole.
                 if let Some(terms) = self.find_terms(sha256).await? {
@@ -191,12 +259,40 @@ impl Content {
                 }
                 return Err(match other {
                     None => damaged(sha256, "they are named and not stored"),
-                    Some(PlaceRow { storage, key, .. }) => {
+                    Some((_, PlaceRow { storage, key, .. })) => {
                         damaged(sha256, &format!("this was found before; they lie in '{storage}' as {key}"))
                     }
                 });
             }
         };
+        self.whole(sha256, row).await
+    }
+
+    /// Finds out where these blobs lie, in one statement, for whoever is about to read them all.
+    pub async fn locate(&self, digests: &[Sha256]) -> Result<()> {
+        let mut unknown: Vec<Sha256> = digests.to_vec();
+        unknown.retain(|sha256| !self.inner.places.contains_key(sha256));
+        unknown.sort_unstable();
+        unknown.dedup();
+        for piece in unknown.chunks(PIECE) {
+            for (sha256, row) in self.find_places(piece).await? {
+                if row.damaged.is_none() {
+                    self.whole(sha256, row).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The best place of each of these blobs that lie in one piece somewhere.
+    async fn find_places(&self, digests: &[Sha256]) -> Result<Vec<(Sha256, PlaceRow)>> {
+        let (columns, preferred) = (columns(digests), self.inner.default_store.clone());
+        let found: Result<_, Failure> = read!(self.database(), find_places(columns, preferred));
+        found.map_err(|failure| failure.during("content.place"))
+    }
+
+    /// Remembers a blob's place.
+    async fn whole(&self, sha256: Sha256, row: PlaceRow) -> Result<Lies> {
         let size = row.size.unsigned_abs();
         let sums = match row.sums.and_then(|column| Sums::of_column(size, column)) {
             Some(sums) => sums,
@@ -272,10 +368,10 @@ struct PlaceRow {
 }
 
 for_both! {
-    /// The place of a blob; where there are several, an undamaged one, and best in the preferred storage instance.
-    pub async fn find_place(c: &mut Connection, sha256: Vec<u8>, preferred: String) -> Result<Option<PlaceRow>, Failure> {
+    /// The places of blobs; where one has several, an undamaged one, and best in the preferred storage instance.
+    pub async fn find_places(c: &mut Connection, digests: Vec<Vec<u8>>, preferred: String) -> Result<Vec<(Sha256, PlaceRow)>, Failure> {
         let query = locations::table.inner_join(objects::table).inner_join(blobs::table);
-        let query = query.filter(locations::sha256.eq(sha256)).select((
+        let query = query.filter(locations::sha256.eq_any(digests)).select((locations::sha256, (
             locations::storage,
             objects::key,
             objects::packed,
@@ -283,8 +379,20 @@ for_both! {
             locations::damaged,
             blobs::size,
             blobs::sums,
-        ));
-        let places: Vec<PlaceRow> = query.load(c).await?;
-        Ok(places.into_iter().min_by_key(|place| (place.damaged.is_some(), place.storage != preferred)))
+        )));
+        let mut places: Vec<(Vec<u8>, PlaceRow)> = query.load(c).await?;
+        places.sort_by(|(a, one), (b, other)| {
+            let rank = |place: &PlaceRow| (place.damaged.is_some(), place.storage != preferred);
+            a.cmp(b).then(rank(one).cmp(&rank(other)))
+        });
+        places.dedup_by(|(later, _), (first, _)| later == first);
+        places.into_iter().map(|(sha256, place)| Ok((sha256_of(&sha256)?, place))).collect()
+    }
+
+    /// Where these blobs lie by themselves and undamaged: the storage instance and the key of each.
+    pub async fn list_places(c: &mut Connection, digests: Vec<Vec<u8>>) -> Result<Vec<(Vec<u8>, String, String)>, Failure> {
+        let query = locations::table.inner_join(objects::table).filter(locations::sha256.eq_any(digests));
+        let query = query.filter(locations::damaged.is_null()).filter(objects::packed.eq(false));
+        Ok(query.select((locations::sha256, locations::storage, objects::key)).load(c).await?)
     }
 }

@@ -94,7 +94,7 @@ fn all_came(left: u64, size: u64) -> Result<()> {
 }
 
 /// The next piece of a body; empty at its end.
-async fn collect(body: &mut ByteStream, left: &mut u64, size: u64) -> Result<Vec<Bytes>> {
+pub(crate) async fn collect(body: &mut ByteStream, left: &mut u64, size: u64) -> Result<Vec<Bytes>> {
     let (mut piece, mut length) = (Vec::new(), 0);
     while length < PIECE {
         let Some(bytes) = next(body, left, size).await? else { break };

@@ -46,14 +46,18 @@ pub struct PlaceStory {
     pub packed: bool,
     /// When its bytes were found to be others.
     pub damaged: Option<Timestamp>,
+    /// Since when it is only there for who still reads it: the blob lies in xorbs as well.
+    pub spare: Option<Timestamp>,
 }
 
 /// What keeps a xorb, which no repository holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct XorbStory {
     pub xorb: XetHash,
     /// How many files have chunks in it.
     pub files: u64,
+    /// The repositories that hold these files, the first of them.
+    pub repos: Vec<RepoKey>,
     /// Until when it stays without any: clients were told that it is here.
     pub until: Timestamp,
 }
@@ -120,9 +124,9 @@ for_both! {
         let row: Option<BlobColumns> = row.first(c).await.optional()?;
         let Some((digest, size, oid, idle_since)) = row else { return Ok(None) };
         let places = locations::table.inner_join(objects::table).filter(locations::sha256.eq(&sha256));
-        let places = places.select((locations::storage, objects::key, objects::packed, locations::damaged));
-        let place = |(storage, key, packed, damaged): (String, String, bool, Option<i64>)| {
-            PlaceStory { storage, key, packed, damaged: damaged.map(Timestamp) }
+        let places = places.select((locations::storage, objects::key, objects::packed, locations::damaged, locations::spare));
+        let place = |(storage, key, packed, damaged, spare): (String, String, bool, Option<i64>, Option<i64>)| {
+            PlaceStory { storage, key, packed, damaged: damaged.map(Timestamp), spare: spare.map(Timestamp) }
         };
         let places: Vec<_> = places.load(c).await?.into_iter().map(place).collect();
         let holders = holdings::table.filter(holdings::sha256.eq(&sha256)).order(holdings::repository).limit(MOST);
@@ -145,7 +149,12 @@ for_both! {
             Some((name, named)) => {
                 let files: i64 = xet_uses::table.filter(xet_uses::xorb.eq(&name)).count().get_result(c).await?;
                 let until = Timestamp(named).after(grace);
-                Some(XorbStory { xorb: xet_hash_of(&name)?, files: files.unsigned_abs(), until })
+                let files_in_it = xet_uses::table.inner_join(xet_files::table).filter(xet_uses::xorb.eq(&name));
+                let held = files_in_it.inner_join(holdings::table.on(holdings::sha256.eq(xet_files::sha256)));
+                let repos = held.select(holdings::repository).distinct().order(holdings::repository).limit(MOST);
+                let repos: Vec<i64> = repos.load(c).await?;
+                let repos = repos.into_iter().map(RepoKey).collect();
+                Some(XorbStory { xorb: xet_hash_of(&name)?, files: files.unsigned_abs(), repos, until })
             }
             None => None,
         };

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use ballast_contract::Error;
 use ballast_contract::quota::Held;
 use ballast_database::{for_both, read, transaction};
-use ballast_types::{LeaseId, RepoKey, ReservationId, Sha256, Timestamp};
+use ballast_types::{LeaseId, RepoKey, RepoPath, ReservationId, Sha256, Timestamp};
 use diesel::dsl::{case_when, exists};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
@@ -22,7 +22,9 @@ use diesel_async::RunQueryDsl;
 use crate::Content;
 use crate::failure::Failure;
 use crate::rows::{AlsoPendingRow, HoldingRow, KeptPromiseRow, PIECE, columns, sha256_of};
-use crate::schema::{also_pending, blobs, held, holdings, kept_promises, lease_blobs, lease_reservations, leases};
+use crate::schema::{
+    also_pending, blobs, held, holdings, kept_promises, lease_blobs, lease_reservations, leases, purged,
+};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -38,8 +40,15 @@ impl Content {
     /// Holds blobs for the commit that a lease belongs to, before the engine is asked. They are pending until
     /// `confirm`. `NotFound` where the lease does not have a blob; `Conflict` where it has ended. Idempotent.
     pub async fn hold(&self, lease: LeaseId, digests: &[Sha256]) -> Result<()> {
+        self.hold_named(lease, digests, HashMap::new()).await
+    }
+
+    /// The same, where some of the blobs are large files, which the commit puts at these paths.
+    pub async fn hold_named(&self, lease: LeaseId, digests: &[Sha256], large: HashMap<Sha256, RepoPath>) -> Result<()> {
         let (digests, now) = (columns(digests), Timestamp::now());
-        let held: Result<(), Failure> = transaction!(self.database(), hold(lease, digests, now));
+        let paths: HashMap<Vec<u8>, String> =
+            large.into_iter().map(|(sha256, path)| (sha256.0.to_vec(), path.to_string())).collect();
+        let held: Result<(), Failure> = transaction!(self.database(), hold(lease, digests, paths, now));
         held.map_err(|failure| failure.during("content.hold"))
     }
 
@@ -105,7 +114,13 @@ for_both! {
         Ok(held_of(level.unwrap_or_default()))
     }
 
-    pub async fn hold(c: &mut Connection, lease: LeaseId, digests: Vec<Vec<u8>>, now: Timestamp) -> Result<(), Failure> {
+    pub async fn hold(
+        c: &mut Connection,
+        lease: LeaseId,
+        digests: Vec<Vec<u8>>,
+        mut paths: HashMap<Vec<u8>, String>,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
         let repository = lock_lease!(c, lease);
         lock_held!(c, repository);
         for piece in digests.chunks(PIECE) {
@@ -126,7 +141,10 @@ for_both! {
             bulk_insert!(c, also_pending::table, rows)?;
             let there: HashSet<Vec<u8>> = there.into_iter().map(|(sha256, ..)| sha256).collect();
             let new = piece.iter().filter(|sha256| !there.contains(*sha256)).cloned();
-            let row = |sha256| HoldingRow { repository, sha256, pending: Some(lease.0), since: now.0 };
+            let row = |sha256| {
+                let path = paths.remove(&sha256);
+                HoldingRow { repository, sha256, pending: Some(lease.0), since: now.0, path }
+            };
             let rows: Vec<_> = new.map(row).collect();
             bulk_insert!(c, holdings::table, rows)?;
         }
@@ -259,6 +277,7 @@ for_both! {
     }
 
     pub async fn forget_level(c: &mut Connection, repo: RepoKey) -> Result<(), Failure> {
+        diesel::delete(purged::table.filter(purged::repository.eq(repo.0))).execute(c).await?;
         diesel::delete(held::table.find(repo.0)).execute(c).await?;
         Ok(())
     }

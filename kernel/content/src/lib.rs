@@ -20,6 +20,7 @@ mod compact;
 mod damage;
 mod delivery;
 mod digest;
+mod direct;
 mod explain;
 mod failure;
 mod holdings;
@@ -29,7 +30,9 @@ mod objects;
 mod orphans;
 mod plan;
 mod prune;
+mod purge;
 mod receive;
+mod recount;
 mod schema;
 mod small;
 mod stats;
@@ -46,21 +49,24 @@ use ballast_contract::storage::Storage;
 use ballast_contract::{Error, ErrorKind, Result};
 use ballast_database::{Database, migrations};
 use ballast_types::{GitOid, Sha256, XetHash};
+use tokio::sync::Semaphore;
 
 pub use ballast_contract::downloader::Expected;
 pub use checks::Checks;
 pub use damage::{Examined, Verdict};
 pub use delivery::Delivery;
+pub use direct::DirectUpload;
 pub use explain::{BlobStory, HolderStory, LeaseStory, ObjectStory, PlaceStory, XorbStory};
 pub use holdings::Settlement;
 pub use multipart::{NewUpload, Upload, UploadId};
 pub use orphans::Orphan;
 pub use prune::Pruned;
+pub use purge::{Large, Purge};
 pub use small::SmallBatch;
-pub use stats::{StorageStats, XetStats};
+pub use stats::{Share, StorageStats, XetStats};
 pub use survey::{Counted, Depth, Pack, Standing};
 pub use sweep::Swept;
-pub use xet::{Rebuilding, ReceivedXorb, Reconstruction, Scope};
+pub use xet::{ChunkHolder, Rebuilding, ReceivedXorb, Reconstruction, XorbGrant};
 
 /// Immutable bytes that are stored and verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +93,9 @@ const PLACE_AGE: Duration = Duration::from_secs(60);
 
 /// How much of what stands in xorbs is remembered, in bytes: of a thousand or so.
 const XORBS: u64 = 48 << 20;
+
+/// How many runs of chunks may be decoded or checked at the same time for each processor: one waits for its bytes meanwhile.
+const DECODING: usize = 2;
 
 /// How content behaves.
 #[derive(Clone, Debug)]
@@ -126,8 +135,12 @@ struct Inner {
     places: moka::sync::Cache<Sha256, delivery::Lies>,
     xorbs: moka::sync::Cache<XetHash, Arc<xet::Xorb>>,
     xet_hashes: moka::sync::Cache<Sha256, Option<XetHash>>,
+    /// How many runs of chunks may be decoded or checked at the same time.
+    decoding: Semaphore,
     /// Blobs that are being looked at because a read of them went wrong.
     suspects: Mutex<HashSet<Sha256>>,
+    /// Uploads past the hub that are being taken over.
+    concluding: Mutex<BTreeMap<UploadId, direct::Concluding>>,
 }
 
 impl Content {
@@ -148,8 +161,21 @@ impl Content {
         let xorbs = moka::sync::Cache::builder().max_capacity(XORBS).time_to_live(PLACE_AGE);
         let xorbs = xorbs.weigher(|_, xorb: &Arc<xet::Xorb>| xorb.weight()).build();
         let xet_hashes = moka::sync::Cache::builder().max_capacity(options.places).time_to_live(PLACE_AGE).build();
-        let suspects = Mutex::default();
-        let inner = Inner { database, stores, default_store, options, places, xorbs, xet_hashes, suspects };
+        let (suspects, concluding) = (Mutex::default(), Mutex::default());
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        let decoding = Semaphore::new(DECODING * processors);
+        let inner = Inner {
+            database,
+            stores,
+            default_store,
+            options,
+            places,
+            xorbs,
+            xet_hashes,
+            decoding,
+            suspects,
+            concluding,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -161,6 +187,17 @@ impl Content {
 
     fn database(&self) -> &Database {
         &self.inner.database
+    }
+
+    /// Decodes or checks chunks when there is a processor for it: every thread that has ever done so keeps some memory.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        operation: &str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        // Nobody closes it.
+        let _turn = self.inner.decoding.acquire().await.ok();
+        unblocked(operation, work).await
     }
 
     fn store(&self, name: &str) -> Result<&Arc<dyn Storage>> {

@@ -1,4 +1,4 @@
-//! Large files that come in parts through the hub, where storage cannot sign URLs for them.
+//! Large files that come in parts: through the hub, or past it (`crate::direct`).
 
 use std::fmt;
 use std::fs::File;
@@ -8,6 +8,7 @@ use ballast_contract::storage::UploadedPart;
 use ballast_contract::{ByteStream, Error, ErrorKind};
 use ballast_database::{for_both, read, transaction};
 use ballast_types::{ByteRange, LeaseId, RepoKey, Sha256};
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -17,7 +18,7 @@ use crate::digest::{carry, refused};
 use crate::failure::Failure;
 use crate::objects::{Object, key_of};
 use crate::rows::{PIECE, PartRow, UploadRow, column, sha256_of};
-use crate::schema::{leases, objects, parts, uploads};
+use crate::schema::{leases, locations, objects, parts, uploads};
 use crate::{Blob, Content, Expected, random_key, unblocked};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
@@ -29,7 +30,7 @@ const MOST_PARTS: u64 = 10_000;
 const PIECE_OF_PART: u64 = 1 << 20;
 
 /// A multipart upload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UploadId(pub i64);
 
 impl fmt::Display for UploadId {
@@ -48,7 +49,7 @@ pub struct NewUpload {
 }
 
 impl NewUpload {
-    fn row(&self, lease: LeaseId) -> Result<UploadRow> {
+    pub(crate) fn row(&self, lease: LeaseId) -> Result<UploadRow> {
         let Self { sha256, size, part_size } = *self;
         if part_size == 0 || size == 0 || size.div_ceil(part_size) > MOST_PARTS {
             let context = format!("{size} bytes in parts of {part_size} are not between 1 and {MOST_PARTS} parts");
@@ -62,6 +63,7 @@ impl NewUpload {
             size: column(size),
             part_size: column(part_size),
             completed: false,
+            object: None,
         })
     }
 }
@@ -79,6 +81,8 @@ pub struct Upload {
     pub part_size: u64,
     /// Whether the blob is stored.
     pub completed: bool,
+    /// Whether the parts go to storage past the hub.
+    pub direct: bool,
 }
 
 impl Upload {
@@ -129,6 +133,12 @@ impl Content {
         if upload.completed {
             return Err(refused(format!("multipart upload {} is complete and takes no more parts", upload.id)));
         }
+        if upload.direct {
+            return Err(refused(format!(
+                "the parts of upload {} go to the links that the LFS batch answered",
+                upload.id
+            )));
+        }
         let size = upload.part_len(number).ok_or_else(|| {
             refused(format!("there is no part {number}; upload {} has parts 1 to {}", upload.id, upload.parts()))
         })?;
@@ -161,15 +171,23 @@ impl Content {
 
     /// Joins the parts into the announced blob and leases it. `Invalid` where a part is missing, an etag is not the one
     /// that was answered, or the whole is not the announced SHA-256; the parts stay until the upload is aborted or
-    /// ends. Idempotent.
+    /// ends. Idempotent. Of an upload past the hub, what lies at the storage says which parts there are.
     pub async fn complete_multipart(&self, upload: UploadId, listed: &[UploadedPart]) -> Result<Blob> {
         let upload = self.get_upload(upload).await?;
         let blob = Blob { sha256: upload.sha256, size: upload.size, oid: None };
         if upload.completed {
             return Ok(blob);
         }
+        check_order(&upload, listed)?;
+        if upload.direct {
+            let concluded = self.conclude_direct(upload.id).await;
+            return concluded.map_err(|error| match error.kind {
+                ErrorKind::NotFound => refused(error.context),
+                _ => error,
+            });
+        }
         let stored = self.stored_parts(upload.id).await?;
-        let joined = match compare(&upload, &stored, listed) {
+        let joined = match compare(&stored, listed) {
             Ok(()) => {
                 let whole = self.joined(stored);
                 self.receive(upload.lease, Expected::Sha256(upload.sha256), upload.size, whole).await
@@ -192,7 +210,7 @@ impl Content {
         self.end_upload(upload, false).await
     }
 
-    async fn get_upload(&self, upload: UploadId) -> Result<Upload> {
+    pub(crate) async fn get_upload(&self, upload: UploadId) -> Result<Upload> {
         let found = self.find_upload(upload).await?;
         found.ok_or_else(|| Failure::NoUpload(upload.0).during("content.multipart"))
     }
@@ -222,7 +240,7 @@ impl Content {
         Ok(pieces(file, size))
     }
 
-    async fn end_upload(&self, upload: UploadId, completed: bool) -> Result<()> {
+    pub(crate) async fn end_upload(&self, upload: UploadId, completed: bool) -> Result<()> {
         let ended: Result<_, Failure> = transaction!(self.database(), end_upload(upload, completed));
         let parts = ended.map_err(|failure| failure.during("content.multipart"))?;
         self.discard_all(parts).await;
@@ -261,8 +279,8 @@ fn pieces(file: File, size: u64) -> ByteStream {
     stream::iter((0..size).step_by(PIECE_OF_PART as usize)).map(read).buffered(2).boxed()
 }
 
-/// Whether a client lists exactly the parts that are stored.
-fn compare(upload: &Upload, stored: &[Part], listed: &[UploadedPart]) -> Result<()> {
+/// Whether a client lists all the parts, in order.
+fn check_order(upload: &Upload, listed: &[UploadedPart]) -> Result<()> {
     if listed.len() as u64 != upload.parts() {
         return Err(refused(format!("{} parts are listed; the upload has {}", listed.len(), upload.parts())));
     }
@@ -273,6 +291,13 @@ fn compare(upload: &Upload, stored: &[Part], listed: &[UploadedPart]) -> Result<
                 listed.number
             )));
         }
+    }
+    Ok(())
+}
+
+/// Whether what a client lists is what is stored.
+fn compare(stored: &[Part], listed: &[UploadedPart]) -> Result<()> {
+    for (number, listed) in (1..).zip(listed) {
         let Some(part) = stored.iter().find(|part| part.number == number) else {
             return Err(refused(format!("part {number} has not arrived; upload it")));
         };
@@ -320,6 +345,7 @@ for_both! {
             size: row.size.unsigned_abs(),
             part_size: row.part_size.unsigned_abs(),
             completed: row.completed,
+            direct: row.object.is_some(),
         }))
     }
 
@@ -348,15 +374,35 @@ for_both! {
     }
 
     pub async fn end_upload(c: &mut Connection, upload: UploadId, completed: bool) -> Result<Vec<Object>, Failure> {
-        let query = uploads::table.find(upload.0).select(uploads::lease);
-        let Some(lease) = query.first::<i64>(c).await.optional()? else { return Ok(Vec::new()) };
+        let query = uploads::table.find(upload.0).select((uploads::lease, uploads::object));
+        let Some((lease, direct)) = query.first::<(i64, Option<i64>)>(c).await.optional()? else { return Ok(Vec::new()) };
         // Parts are put under the same lock; none can slip in behind.
         lock_lease!(c, LeaseId(lease));
-        let parts = take_parts!(c, parts::table.filter(parts::upload.eq(upload.0)));
+        let mut gone = take_parts!(c, parts::table.filter(parts::upload.eq(upload.0)));
+        if let Some(object) = direct {
+            gone.extend(release_object(c, object, completed).await?);
+        }
         match completed {
             true => diesel::update(uploads::table.find(upload.0)).set(uploads::completed.eq(true)).execute(c).await?,
             false => diesel::delete(uploads::table.find(upload.0)).execute(c).await?,
         };
-        Ok(parts)
+        Ok(gone)
+    }
+
+    /// Lets go of an object that a client has written: from here on it is one like others, or it goes, and is answered.
+    async fn release_object(c: &mut Connection, id: i64, completed: bool) -> Result<Option<Object>, Failure> {
+        let located = exists(locations::table.filter(locations::object.eq(id)));
+        if completed {
+            diesel::update(objects::table.find(id)).set(objects::upload.eq(None::<String>)).execute(c).await?;
+            return Ok(None);
+        }
+        let row = objects::table.filter(objects::id.eq(id)).filter(not(located));
+        let marked = diesel::update(row).set((objects::deleting.eq(true), objects::lease.eq(None::<i64>)));
+        if marked.execute(c).await? == 0 {
+            return Ok(None);
+        }
+        let columns = (objects::id, objects::storage, objects::key);
+        let row: (i64, String, String) = objects::table.find(id).select(columns).first(c).await?;
+        Ok(Some(Object { id: row.0, storage: row.1, key: row.2, packed: false }))
     }
 }

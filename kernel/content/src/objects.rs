@@ -63,11 +63,25 @@ impl Object {
             deleting: false,
             size: 0,
             gone: 0,
+            upload: None,
         }
     }
 }
 
 impl Content {
+    /// Begins an object under a lease: its row, and then its bytes.
+    pub(crate) async fn begin_object(&self, lease: LeaseId, object: &Object) -> Result<Box<dyn StorageWriter>> {
+        self.record_object(lease, object).await?;
+        self.create_object(object).await
+    }
+
+    /// The row of an object whose bytes are to come.
+    pub(crate) async fn record_object(&self, lease: LeaseId, object: &Object) -> Result<()> {
+        let row = object.row(lease, Timestamp::now());
+        let begun: Result<(), Failure> = transaction!(self.database(), insert_object(lease, row));
+        begun.map_err(|failure| failure.during("content.begin_object"))
+    }
+
     /// Begins to write an object whose row is there. Where that fails the row goes as well.
     pub(crate) async fn create_object(&self, object: &Object) -> Result<Box<dyn StorageWriter>> {
         let created = match key_of(&object.key) {
@@ -136,6 +150,7 @@ impl Content {
     /// Deletes the bytes of objects that are marked, and when they are gone for good their rows. Where it fails, the row
     /// of each object that may be there stays.
     pub(crate) async fn delete_objects(&self, marked: &[Object]) -> Result<()> {
+        self.abort_uploads(marked).await?;
         let mut keys: BTreeMap<&str, Vec<StorageKey>> = BTreeMap::new();
         for object in marked {
             keys.entry(&object.storage).or_default().push(key_of(&object.key)?);
@@ -250,6 +265,12 @@ for_both! {
     pub async fn remove_objects(c: &mut Connection, ids: Vec<i64>) -> Result<(), Failure> {
         let gone = objects::table.filter(objects::id.eq_any(ids)).filter(objects::deleting.eq(true));
         diesel::delete(gone).execute(c).await?;
+        Ok(())
+    }
+
+    pub async fn insert_object(c: &mut Connection, lease: LeaseId, row: ObjectRow) -> Result<(), Failure> {
+        lock_lease!(c, lease);
+        diesel::insert_into(objects::table).values(row).execute(c).await?;
         Ok(())
     }
 

@@ -65,7 +65,15 @@ impl Content {
                 self.plan_page(page.to_vec(), now, dropped, &mut leaving, &mut swept).await?;
             }
         }
+        for (_, _, object, size) in self.plan_spares(cutoff).await? {
+            // Of an object that goes already where the blob itself does.
+            leaving.entry(object).or_insert_with(|| {
+                swept.spares += 1;
+                (1, size)
+            });
+        }
         self.plan_objects(leaving, &mut swept).await?;
+        swept.compacted += self.count_thin(now).await?;
         let (doomed, bytes, unfinished): (i64, i64, i64) = read!(self.database(), leftovers(now, cutoff))?;
         swept.objects += doomed.unsigned_abs() + unfinished.unsigned_abs();
         swept.freed += bytes.unsigned_abs();

@@ -10,7 +10,8 @@ use diesel::prelude::*;
 use crate::Blob;
 use crate::failure::Failure;
 use crate::schema::{
-    also_pending, blobs, holdings, kept_promises, lease_blobs, lease_reservations, locations, objects, parts, uploads,
+    also_pending, blobs, holdings, kept_promises, lease_blobs, lease_reservations, locations, objects, parts, purged,
+    uploads,
 };
 
 /// How many digests a statement names at most: SQLite counts each as a parameter.
@@ -37,6 +38,7 @@ pub(crate) struct ObjectRow {
     pub(crate) deleting: bool,
     pub(crate) size: i64,
     pub(crate) gone: i64,
+    pub(crate) upload: Option<String>,
 }
 
 #[derive(Insertable, Clone)]
@@ -71,6 +73,15 @@ pub(crate) struct HoldingRow {
     pub(crate) sha256: Vec<u8>,
     pub(crate) pending: Option<i64>,
     pub(crate) since: i64,
+    pub(crate) path: Option<String>,
+}
+
+#[derive(Insertable, Clone)]
+#[diesel(table_name = purged)]
+pub(crate) struct PurgedRow {
+    pub(crate) repository: i64,
+    pub(crate) sha256: Vec<u8>,
+    pub(crate) at: i64,
 }
 
 #[derive(Insertable, Clone)]
@@ -99,6 +110,7 @@ pub(crate) struct UploadRow {
     pub(crate) size: i64,
     pub(crate) part_size: i64,
     pub(crate) completed: bool,
+    pub(crate) object: Option<i64>,
 }
 
 #[derive(Insertable, Clone)]

@@ -49,6 +49,8 @@ pub enum Standing {
     Kept,
     /// Stored, and not held: a collection may take it away.
     Unheld,
+    /// Deleted from the repository for good, as somebody wished.
+    Purged,
     /// There is no such blob.
     Absent,
 }
@@ -195,6 +197,12 @@ impl Content {
             let (stored, held) = found.map_err(|failure| failure.during("content.survey"))?;
             standing.extend(stored.into_iter().map(|sha256| (sha256, Standing::Unheld)));
             standing.extend(held.into_iter().map(|sha256| (sha256, Standing::Kept)));
+        }
+        let missing = digests.iter().filter(|sha256| standing.get(sha256.0.as_slice()) != Some(&Standing::Kept));
+        let missing: Vec<Sha256> = missing.copied().collect();
+        if !missing.is_empty() {
+            let purged = self.purged_among(repo, &missing).await?;
+            standing.extend(purged.into_iter().map(|sha256| (sha256.0.to_vec(), Standing::Purged)));
         }
         let of = |sha256: &Sha256| standing.get(sha256.0.as_slice()).copied().unwrap_or(Standing::Absent);
         Ok(digests.iter().map(of).collect())

@@ -33,7 +33,9 @@ pub struct Swept {
     pub blobs: u64,
     /// What they were, in bytes.
     pub bytes: u64,
-    /// Packs of which most was gone, rewritten without it.
+    /// Pieces that went because what they are lies in xorbs as well.
+    pub spares: u64,
+    /// Packs and xorbs of which most was gone, rewritten without it.
     pub compacted: u64,
     /// Objects deleted from storage.
     pub objects: u64,
@@ -63,9 +65,11 @@ impl Content {
         let (cutoff, mut swept) = (now.before(grace), Swept::default());
         self.sweep_leases(now, &mut swept).await.map_err(during)?;
         self.sweep_blobs(now, cutoff, &mut swept).await.map_err(during)?;
+        swept.spares = self.drop_spares(cutoff).await.map_err(during)?;
         let marked: Result<(), Failure> = ballast_database::write!(self.database(), mark_unfinished(cutoff));
         marked.map_err(during)?;
         let written = self.compact(now, &mut swept).await?;
+        self.compact_xorbs(now, &mut swept).await.map_err(during)?;
         self.sweep_objects(&mut swept).await.map_err(during)?;
         swept.freed = swept.freed.saturating_sub(written);
         Ok(swept)
@@ -202,6 +206,8 @@ for_both! {
             let others = exists(xet_uses::table.filter(xet_uses::xorb.eq(xorbs::xorb)));
             let unused = xorbs::table.filter(xorbs::xorb.eq_any(piece)).filter(not(others));
             let bytes: Vec<Vec<u8>> = unused.select(xorbs::sha256).load(c).await?;
+            let touched = diesel::update(xorbs::table.filter(xorbs::xorb.eq_any(piece)));
+            touched.set(xorbs::thinned.eq(now.0)).execute(c).await?;
             let rows = xorbs::table.filter(xorbs::sha256.eq_any(&bytes));
             diesel::update(rows).set(xorbs::named.eq(now.0)).execute(c).await?;
             let rows = blobs::table.filter(blobs::sha256.eq_any(&bytes));

@@ -10,12 +10,17 @@
 //! door: who names its chunks must know the hashes of all of them (`FileCheck`), and no answer tells those.
 
 mod answer;
+mod cut;
 mod facts;
+mod grant;
 mod rebuild;
 mod receive;
 mod register;
+mod spare;
+mod thin;
 
-pub use answer::Scope;
+pub use answer::ChunkHolder;
+pub use grant::XorbGrant;
 pub use rebuild::{Rebuilding, Reconstruction};
 pub use receive::ReceivedXorb;
 

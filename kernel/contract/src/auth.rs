@@ -131,7 +131,44 @@ pub struct TokenInfo {
     pub last_used: Option<Timestamp>,
 }
 
-/// Passwords, tokens and sessions of subjects.
+/// A session as its owner, or whoever runs the hub, sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionInfo {
+    pub id: i64,
+    /// None where nobody wrote it down.
+    pub created_at: Option<Timestamp>,
+    pub expires_at: Timestamp,
+}
+
+/// A public key to be kept. What it says was read by the kernel; the instance only keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewSshKey {
+    /// What its owner calls it.
+    pub title: String,
+    /// `ssh-ed25519`
+    pub key_type: String,
+    /// As `authorized_keys` has it, without a comment.
+    pub public_key: String,
+    /// `SHA256:…`, which [`Credential::SshKey`] shows.
+    pub fingerprint: String,
+    /// Whether it lets anybody in: a key of a type that is broken is kept and lets nobody in.
+    pub login: bool,
+}
+
+/// A public key as its owner sees it later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SshKeyInfo {
+    pub id: i64,
+    pub title: String,
+    pub key_type: String,
+    pub fingerprint: String,
+    pub login: bool,
+    pub created_at: Timestamp,
+    /// To about a minute.
+    pub last_used: Option<Timestamp>,
+}
+
+/// Passwords, tokens, sessions and public keys of subjects.
 #[async_trait]
 pub trait Credentials: Send + Sync {
     /// Sets or, with none, removes a password. Its sessions end.
@@ -147,17 +184,42 @@ pub trait Credentials: Send + Sync {
     /// A subject's tokens, oldest first.
     async fn tokens(&self, subject: &str, after: Option<String>, limit: usize) -> Result<Page<TokenInfo>>;
 
+    /// Gives a token another value, which is told this once, and another end. What it was called, its role and its scope
+    /// stay, and its value until now is wrong at once. `NotFound` where the subject has none of this id.
+    async fn renew_token(&self, subject: &str, id: i64, expires_at: Option<Timestamp>) -> Result<Secret>;
+
     /// Ends a token at once. `NotFound` where the subject has none of this id.
     async fn revoke_token(&self, subject: &str, id: i64) -> Result<()>;
 
     /// Begins a session and answers its id, the cookie's value.
     async fn open_session(&self, subject: &str, expires_at: Timestamp) -> Result<Secret>;
 
+    /// A subject's sessions, oldest first, those that are over apart.
+    async fn sessions(&self, subject: &str, after: Option<String>, limit: usize) -> Result<Page<SessionInfo>>;
+
+    /// Ends one of a subject's sessions by its number. `NotFound` where the subject has none of it.
+    async fn revoke_session(&self, subject: &str, id: i64) -> Result<()>;
+
+    /// Ends every token of a subject at once. Idempotent.
+    async fn revoke_tokens(&self, subject: &str) -> Result<()>;
+
     /// Ends a session. Idempotent.
     async fn close_session(&self, session: &Secret) -> Result<()>;
 
     /// Ends every session of a subject.
     async fn close_sessions(&self, subject: &str) -> Result<()>;
+
+    /// Keeps a public key, which is one subject's in the whole instance: `AlreadyExists` where anybody has it.
+    async fn add_ssh_key(&self, subject: &str, key: &NewSshKey) -> Result<SshKeyInfo>;
+
+    /// A subject's public keys, oldest first.
+    async fn ssh_keys(&self, subject: &str, after: Option<String>, limit: usize) -> Result<Page<SshKeyInfo>>;
+
+    /// One of them. `NotFound` where the subject has none of this id.
+    async fn ssh_key(&self, subject: &str, id: i64) -> Result<SshKeyInfo>;
+
+    /// Removes one of them at once. `NotFound` where the subject has none of this id.
+    async fn remove_ssh_key(&self, subject: &str, id: i64) -> Result<()>;
 
     /// Removes all that is kept of a subject. Idempotent.
     async fn forget(&self, subject: &str) -> Result<()>;

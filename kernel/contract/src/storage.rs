@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ballast_types::ByteRange;
+use ballast_types::{ByteRange, Timestamp};
 use bytes::Bytes;
 use futures::future::join_all;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -135,8 +135,11 @@ pub trait StorageWriter: Send {
 pub struct SignedRequest {
     pub method: String,
     pub url: String,
-    /// Headers that belong to the signature.
+    /// Headers that belong to the signature. `content-length` among them holds the body to its length; all others are
+    /// the client's to choose, `Range` as well.
     pub headers: Vec<(String, String)>,
+    /// When it ceases to be good; what has begun by then goes on.
+    pub expires: Timestamp,
 }
 
 /// One part of a multipart upload that has arrived.
@@ -144,6 +147,7 @@ pub struct SignedRequest {
 pub struct UploadedPart {
     /// Counted from 1.
     pub number: u32,
+    /// As the provider named it.
     pub etag: String,
 }
 
@@ -154,22 +158,43 @@ pub struct ResponseHeaders {
     pub content_type: Option<String>,
 }
 
-/// Signed URLs: GET, PUT, and the four steps of a multipart upload.
+/// Signed URLs: GET, PUT, and the steps of an upload in parts.
 #[async_trait]
 pub trait Presign: Send + Sync {
-    /// Reads one object.
+    /// Whether clients may also send by signed URLs, or only get.
+    fn takes_uploads(&self) -> bool;
+
+    /// Reads one object, or any range of it that the client asks for. Good for `valid` at most; that the object is there
+    /// is not looked at.
     async fn get(&self, key: &StorageKey, headers: &ResponseHeaders, valid: Duration) -> Result<SignedRequest>;
 
-    /// Writes one object of exactly `size` bytes.
+    /// Reads one range of an object and nothing else: `Range` is among the headers of the signature, and has to be sent
+    /// as it stands there.
+    async fn get_range(&self, key: &StorageKey, range: ByteRange, valid: Duration) -> Result<SignedRequest>;
+
+    /// Writes one object of exactly `size` bytes. Whoever has it can replace the object until it expires, so what comes
+    /// from a stranger comes in parts, which nobody can change once they are joined.
     async fn put(&self, key: &StorageKey, size: u64, valid: Duration) -> Result<SignedRequest>;
 
-    /// Begins a multipart upload and answers its id.
+    /// Begins an upload in parts and answers its id. Nothing is visible of it before it is completed.
     async fn create_multipart(&self, key: &StorageKey) -> Result<String>;
 
-    /// Writes one part, counted from 1.
-    async fn put_part(&self, key: &StorageKey, upload: &str, number: u32, valid: Duration) -> Result<SignedRequest>;
+    /// Writes one part of exactly `size` bytes, counted from 1. The same part again replaces the first.
+    async fn put_part(
+        &self,
+        key: &StorageKey,
+        upload: &str,
+        number: u32,
+        size: u64,
+        valid: Duration,
+    ) -> Result<SignedRequest>;
 
-    /// Joins the parts into the object and answers its size.
+    /// The parts that have arrived, in order, each with its size in bytes. Of an upload that is not there, an error or none.
+    async fn list_parts(&self, key: &StorageKey, upload: &str) -> Result<Vec<(UploadedPart, u64)>>;
+
+    /// Joins the parts, in order, into the object and answers its size. Nobody can write a part any more. An error where
+    /// a part is missing or was replaced, and where the upload is not there: it may have been completed before, by a
+    /// call whose answer was lost.
     async fn complete_multipart(&self, key: &StorageKey, upload: &str, parts: &[UploadedPart]) -> Result<u64>;
 
     /// Throws the parts away. Idempotent.

@@ -362,15 +362,19 @@ pub enum Strategy {
     Source,
 }
 
-/// Which history a rewriting operation makes.
+/// Which history a rewriting operation makes. The branch has a commit, or `NotFound`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "rewrite", rename_all = "snake_case")]
 pub enum Rewrite {
-    /// Brings `source` into the branch, by a commit of two parents or, squashed, of one.
+    /// Brings `source` into the branch, by a commit of two parents or, squashed, of one: three-way by mode and oid of
+    /// each path, against the [`fork`](Rewriting::fork) of the two, or against nothing where they have none. Nothing is
+    /// left to do where `source` is in the branch's history.
     Merge { source: CommitId, strategy: Strategy, squash: bool },
-    /// Undoes one commit against its parent of this number, counted from 1.
+    /// Undoes one commit against its parent of this number, counted from 1; a commit without parents against nothing.
+    /// `Invalid` where it has no such parent.
     Revert { commit: CommitId, parent: u32 },
-    /// Makes the branch's tree one commit without parents.
+    /// Makes the branch's tree one commit without parents. Nothing is left to do where the tip is such a commit. The
+    /// commits of before stay readable by their ids.
     Squash,
     /// A new commit with the tree of an old one.
     Reset { to: CommitId },
@@ -394,13 +398,26 @@ pub struct RewriteRequest {
 #[serde(tag = "outcome", content = "value", rename_all = "snake_case")]
 pub enum Rewritten {
     Done(Committed),
-    /// Paths that both sides changed; nothing was made.
+    /// Paths that both sides changed, sorted, at most [`MAX_CONFLICTS`]; nothing was made.
     Conflicts(Vec<RepoPath>),
 }
 
-/// Commits that are computed from other commits.
+/// More conflicts than this are not told at once.
+pub const MAX_CONFLICTS: usize = 1000;
+
+/// Commits that are computed from other commits. Each costs what differs between them, not what exists; a squash costs
+/// what its tree holds.
 #[async_trait]
 pub trait Rewriting: Send + Sync {
-    /// Makes the commit, with the same promises as [`Versioning::commit`].
+    /// Makes the commit, with the same promises as [`Versioning::commit`]. A path that one side changed is as that side
+    /// has it; one that both changed, and not to the same, is a conflict, which a strategy may decide. So is a file of
+    /// one side where the other has a folder. In [`Versioning::last_commits`] what came from one parent was changed by
+    /// the commit that changed it there.
     async fn rewrite(&self, request: RewriteRequest) -> Result<Rewritten>;
+
+    /// The conflicts that merging `source` into `into` would meet, sorted, at most [`MAX_CONFLICTS`].
+    async fn conflicts(&self, repo: RepoKey, into: CommitId, source: CommitId) -> Result<Vec<RepoPath>>;
+
+    /// The latest commit that is in the history of both; none where the two began apart.
+    async fn fork(&self, repo: RepoKey, one: CommitId, other: CommitId) -> Result<Option<CommitId>>;
 }

@@ -29,4 +29,7 @@ pub mod support {
     pub use crate::statements::as_one;
     pub use diesel;
     pub use diesel_async;
+
+    /// What a query answers with: compiled once, where it is written.
+    pub type Boxed<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 }

@@ -5,8 +5,27 @@
 /// In the text, `Connection` is the database's connection type, `bulk_insert!(connection, table, rows)` inserts many
 /// rows, `lock!(query)` adds a row lock where the database has one, and `lock_idle!(query)` adds one that passes over
 /// rows which somebody else has locked. Everything in scope around the macro is in scope inside.
+///
+/// A `pub async fn`, which borrows its connection and nothing else, becomes one that answers a boxed future: what an
+/// `async fn` does is compiled again in every crate that awaits it, and with it everything that it awaits.
 #[macro_export]
 macro_rules! for_both {
+    (@items) => {};
+    (@items
+        $(#[$about:meta])*
+        pub async fn $name:ident ( $c:ident : &mut Connection $(, $($argument:tt)*)? ) -> $answer:ty $body:block
+        $($rest:tt)*
+    ) => {
+        $(#[$about])*
+        pub fn $name<'c>($c: &'c mut Connection $(, $($argument)*)?) -> $crate::support::Boxed<'c, $answer> {
+            Box::pin(async move $body)
+        }
+        $crate::for_both!(@items $($rest)*);
+    };
+    (@items $item:item $($rest:tt)*) => {
+        $item
+        $crate::for_both!(@items $($rest)*);
+    };
     ($($text:tt)*) => {
         mod sqlite {
             #[allow(unused_imports)]
@@ -15,7 +34,7 @@ macro_rules! for_both {
             use $crate::{bulk_insert_sqlite as bulk_insert, lock_idle_sqlite as lock_idle, lock_sqlite as lock};
             #[allow(dead_code)]
             type Connection = $crate::Sqlite;
-            $($text)*
+            $crate::for_both!(@items $($text)*);
         }
         mod postgres {
             #[allow(unused_imports)]
@@ -24,7 +43,7 @@ macro_rules! for_both {
             use $crate::{bulk_insert_postgres as bulk_insert, lock_idle_postgres as lock_idle, lock_postgres as lock};
             #[allow(dead_code)]
             type Connection = $crate::Postgres;
-            $($text)*
+            $crate::for_both!(@items $($text)*);
         }
     };
 }

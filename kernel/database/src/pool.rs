@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +13,8 @@ use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfi
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use futures::FutureExt;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use crate::recent::{Outdated, UnderWay};
@@ -266,6 +269,9 @@ where
 }
 
 /// Runs a database call on a task of its own, so that dropping the caller cannot cut it.
+///
+/// The task is one type for all calls: compiled anew for each of them, tokio's part of it was a third of the functions
+/// in `ballast-api`.
 pub async fn on_own_task<T, E>(
     call: impl Future<Output = std::result::Result<T, E>> + Send + 'static,
 ) -> std::result::Result<T, E>
@@ -273,9 +279,25 @@ where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    match tokio::spawn(call.in_current_span()).await {
+    let (done, result) = oneshot::channel();
+    let task = spawn(Box::pin(async move {
+        // Nobody waits for it any more, which is what the task is for.
+        let _ = done.send(call.await);
+    }));
+    match result.await {
         Ok(result) => result,
+        Err(_) => Err(ended(task).await.into()),
+    }
+}
+
+fn spawn(call: Pin<Box<dyn Future<Output = ()> + Send>>) -> JoinHandle<()> {
+    tokio::spawn(call.in_current_span())
+}
+
+/// Why a task ended without a result: it panicked, as its caller does then, or the program ends.
+async fn ended(task: JoinHandle<()>) -> Error {
+    match task.await {
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(Error::Unavailable("the program is shutting down".to_owned()).into()),
+        _ => Error::Unavailable("the program is shutting down".to_owned()),
     }
 }

@@ -43,6 +43,23 @@ impl Opened {
             Self::Downloader(instance) => Arc::clone(instance) as _,
         }
     }
+
+    /// What it can besides its role's common work, in the contract's words.
+    pub(crate) fn capabilities(&self) -> Vec<&'static str> {
+        let able: Vec<(&str, bool)> = match self {
+            Self::Storage(one) => vec![("presign", one.presign().is_some()), ("files", one.files().is_some())],
+            Self::Versioning(one) => vec![
+                ("git", one.git().is_some()),
+                ("rewriting", one.rewriting().is_some()),
+                ("upkeep", one.upkeep().is_some()),
+            ],
+            Self::Auth(one) => {
+                vec![("credentials", one.credentials().is_some()), ("policy", one.policy().is_some())]
+            }
+            Self::Quota(_) | Self::Downloader(_) => vec![],
+        };
+        able.into_iter().filter(|(_, can)| *can).map(|(word, _)| word).collect()
+    }
 }
 
 type Open = Box<dyn Fn(Value, Deps) -> BoxFuture<'static, Result<Opened>> + Send + Sync>;

@@ -31,6 +31,7 @@ pub(crate) struct Instance {
     pub plugin: &'static str,
     pub version: &'static str,
     pub required: bool,
+    pub capabilities: Vec<&'static str>,
     pub component: Arc<dyn Component>,
     stage: Mutex<Stage>,
 }
@@ -55,6 +56,8 @@ pub struct InstanceState {
     pub version: &'static str,
     /// Whether the hub is not ready without it.
     pub required: bool,
+    /// What it can besides its role's common work.
+    pub capabilities: Vec<&'static str>,
     #[serde(flatten)]
     pub health: Health,
 }
@@ -75,10 +78,10 @@ impl Instance {
         name: &str,
         (plugin, version): (&'static str, &'static str),
         required: bool,
-        component: Arc<dyn Component>,
+        (component, capabilities): (Arc<dyn Component>, Vec<&'static str>),
     ) -> Self {
         let stage = Mutex::new(Stage::Opened);
-        Self { role, name: name.to_owned(), plugin, version, required, component, stage }
+        Self { role, name: name.to_owned(), plugin, version, required, capabilities, component, stage }
     }
 
     fn stage(&self) -> Stage {
@@ -151,6 +154,7 @@ pub(crate) async fn states(instances: &[Instance], limits: Limits) -> Vec<Instan
         plugin: instance.plugin,
         version: instance.version,
         required: instance.required,
+        capabilities: instance.capabilities.clone(),
         health,
     };
     instances.iter().zip(healths).map(state).collect()
@@ -207,7 +211,7 @@ mod tests {
         let fake = |(i, start)| {
             let name = ["a", "b", "c"][i];
             let component = Arc::new(Fake { name, diary: Arc::clone(&diary), start });
-            Instance::new(Role::Storage, name, ("storage.fake", "1"), required, component)
+            Instance::new(Role::Storage, name, ("storage.fake", "1"), required, (component, vec!["presign"]))
         };
         Scene { instances: starts.into_iter().enumerate().map(fake).collect(), diary }
     }
@@ -257,6 +261,7 @@ mod tests {
         let states = states(&scene.instances, Limits::default()).await;
         let expected = serde_json::json!({
             "role": "storage", "instance": "a", "plugin": "storage.fake", "version": "1", "required": false,
+            "capabilities": ["presign"],
             "state": "unavailable", "reason": "it did not start: fake.start: nobody home",
         });
         assert_eq!(serde_json::to_value(&states[0]).unwrap(), expected);

@@ -98,8 +98,8 @@ impl Roles {
     fn add(&mut self, planned: &Planned<'_>, opened: Opened) {
         let builtin = planned.builtin;
         let kind = (builtin.id(), builtin.version());
-        let component = opened.component();
-        self.instances.push(Instance::new(builtin.role(), planned.instance, kind, planned.required, component));
+        let part = (opened.component(), opened.capabilities());
+        self.instances.push(Instance::new(builtin.role(), planned.instance, kind, planned.required, part));
         let name = planned.instance.to_owned();
         match opened {
             Opened::Storage(instance) => self.storages.push(Named { name, instance }),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballast_database::Database;
-use ballast_services::Hub;
+use ballast_services::{CutUploads, Hub, Sender};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -16,20 +16,46 @@ pub const NOTICE: Duration = Duration::from_millis(250);
 const TIDY: Duration = Duration::from_secs(5);
 const CHECKPOINT: Duration = Duration::from_secs(1);
 const COLLECT: Duration = Duration::from_secs(60 * 60);
+const CUT: Duration = Duration::from_secs(60);
+const SEAL: Duration = Duration::from_secs(60);
+const TRIM: Duration = Duration::from_secs(60 * 60);
+const RANK: Duration = Duration::from_secs(10 * 60);
+
+/// How webhooks are told.
+pub struct Webhooks {
+    pub sender: Sender,
+    /// What links begin with, without a slash at its end.
+    pub base: String,
+    /// How often is looked for what is to be told and sent.
+    pub look: Duration,
+}
 
 /// The loops of a serving hub: they end when this is dropped.
 pub struct Background(Vec<JoinHandle<()>>);
 
 impl Background {
-    /// Recovers now and every minute, collects garbage now and every hour. Both are safe to be cut off anywhere.
-    pub fn start(hub: &Hub, serving: &Arc<Serving>, database: &Database) -> Self {
-        Self(vec![
+    /// Recovers now and every minute, forgets failed logins that are long ago, collects garbage now and every hour, and
+    /// where it is wanted cuts large files into chunks now and every minute; writes what was counted as often as it is
+    /// told; tells webhooks what happens; seals
+    /// what is put on record, and forgets what is too old. All are safe to be cut off anywhere.
+    pub fn start(hub: &Hub, serving: &Arc<Serving>, database: &Database, count: Duration, webhooks: Webhooks) -> Self {
+        let mut loops = vec![
             tokio::spawn(recover(hub.clone())),
             tokio::spawn(collect(hub.clone())),
             tokio::spawn(tidy(Arc::clone(serving))),
             tokio::spawn(notice(database.clone())),
             tokio::spawn(checkpoint(database.clone())),
-        ])
+            tokio::spawn(write_counts(hub.clone(), count)),
+            tokio::spawn(rank(hub.clone())),
+            tokio::spawn(tell(hub.clone(), webhooks.base, webhooks.look)),
+            tokio::spawn(send(hub.clone(), webhooks.sender, webhooks.look)),
+            tokio::spawn(seal(hub.clone())),
+            tokio::spawn(trim(hub.clone())),
+        ];
+        if hub.settings().chunk_uploads {
+            loops.push(tokio::spawn(cut(hub.clone())));
+        }
+        Self(loops)
     }
 }
 
@@ -47,6 +73,15 @@ async fn recover(hub: Hub) {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "recovered what was left unfinished"),
             Err(error) => tracing::warn!(%error, "recovery failed; it is tried again in a minute"),
+        }
+        if let Err(error) = hub.sweep_device_logins().await {
+            tracing::warn!(%error, "logins of devices were not forgotten; it is tried again in a minute");
+        }
+        if let Err(error) = hub.sweep_mail_links().await {
+            tracing::warn!(%error, "links of long ago were not forgotten; it is tried again in a minute");
+        }
+        if let Err(error) = hub.sweep_attempts().await {
+            tracing::warn!(%error, "failed logins of long ago were not forgotten; it is tried again in a minute");
         }
     }
 }
@@ -73,6 +108,84 @@ async fn collect(hub: Hub) {
                 );
             }
             Err(error) => tracing::warn!(%error, "garbage collection failed; it is tried again in an hour"),
+        }
+    }
+}
+
+async fn cut(hub: Hub) {
+    let mut ticks = every(CUT);
+    loop {
+        ticks.tick().await;
+        match hub.cut_uploads().await {
+            Ok(cut) if cut == CutUploads::default() => {}
+            Ok(CutUploads { files, written, failed }) => {
+                tracing::info!(files, written, failed, "cut large files into chunks");
+            }
+            Err(error) => tracing::warn!(%error, "large files were not cut into chunks; it is tried again in a minute"),
+        }
+    }
+}
+
+async fn write_counts(hub: Hub, period: Duration) {
+    let mut ticks = every(period);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = hub.write_downloads().await {
+            tracing::warn!(%error, "downloads could not be counted; they are kept in memory and tried again");
+        }
+    }
+}
+
+async fn rank(hub: Hub) {
+    let mut ticks = every(RANK);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = hub.rank_trends().await {
+            tracing::warn!(%error, "what is downloaded most could not be worked out; it is tried again in ten minutes");
+        }
+    }
+}
+
+async fn tell(hub: Hub, base: String, look: Duration) {
+    let mut ticks = every(look);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = hub.tell_webhooks(&base).await {
+            tracing::warn!(%error, "what happened could not be told to webhooks; it is kept and tried again");
+        }
+    }
+}
+
+async fn send(hub: Hub, sender: Sender, look: Duration) {
+    let mut ticks = every(look);
+    loop {
+        match hub.send_messages(&sender).await {
+            Ok(0) => {}
+            Ok(_) => continue,
+            Err(error) => tracing::warn!(%error, "messages to webhooks could not be sent; it is tried again"),
+        }
+        ticks.tick().await;
+    }
+}
+
+async fn seal(hub: Hub) {
+    let mut ticks = every(SEAL);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = hub.seal_audit().await {
+            tracing::warn!(%error, "records of the audit log wait for their places; it is tried again in a minute");
+        }
+    }
+}
+
+async fn trim(hub: Hub) {
+    let mut ticks = every(TRIM);
+    loop {
+        ticks.tick().await;
+        match hub.trim_audit().await {
+            Ok(0) => {}
+            Ok(records) => tracing::info!(records, "took old records of the audit log away"),
+            Err(error) => tracing::warn!(%error, "the audit log could not be shortened; it is tried again in an hour"),
         }
     }
 }

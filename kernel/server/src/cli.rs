@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ballast_config::Layers;
+use ballast_types::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -63,6 +64,9 @@ pub enum Command {
     /// What nobody needs any more
     #[command(subcommand)]
     Gc(Gc),
+    /// The record of who changed what
+    #[command(subcommand)]
+    Audit(Audit),
     /// Print the completions of a shell
     Completions { shell: Shell },
 }
@@ -99,14 +103,31 @@ pub enum User {
         #[arg(long)]
         password: bool,
     },
-    /// List all users
-    List,
+    /// List users
+    List {
+        /// Those alone whose names or e-mail addresses have each of these words in them
+        #[arg(value_name = "WORD")]
+        search: Vec<String>,
+    },
     /// Set a password: asked for, or read from standard input
     Password { name: String },
     /// Shut a user out; what they own stays
     Disable { name: String },
     /// Let a user in again
     Enable { name: String },
+    /// Make a user an administrator of the hub
+    Promote { name: String },
+    /// Make a user an administrator no more; the last one stays
+    Demote { name: String },
+    /// Delete a user and all that lets them in
+    ///
+    /// Refused while they have repositories, for the last administrator, and for the last super-admin of an organisation.
+    Delete {
+        name: String,
+        /// Delete the repositories of their own namespace first, for good
+        #[arg(long)]
+        delete_repositories: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -130,7 +151,11 @@ pub enum Token {
     Revoke {
         user: String,
         /// Its number in `ballast token list`
-        id: i64,
+        #[arg(required_unless_present = "all")]
+        id: Option<i64>,
+        /// End every token of the user
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
     },
 }
 
@@ -150,6 +175,8 @@ pub enum Storage {
         #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
         side_by_side: u8,
     },
+    /// Cut the large files that came whole into chunks, so that they deduplicate; also while the hub serves
+    Chunk,
     /// Say how much is stored, for whom, and what deduplication and compression save
     Stats {
         /// One JSON document
@@ -180,6 +207,42 @@ pub enum Gc {
         #[arg(long)]
         shorten_grace: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Say whether every record is as it was written, and none is missing
+    ///
+    /// Ends with code 1 where a chain is broken, and says where first. What was cut off at the end together with the
+    /// chain's own row is noticed only against an older export.
+    Verify {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the records, oldest first, each as a line of JSON
+    Export {
+        /// Those of this user alone; (operator) is the command line and the config
+        #[arg(long)]
+        actor: Option<String>,
+        /// This action alone, as in user.create, or all that begin so, as in user
+        #[arg(long)]
+        action: Option<String>,
+        /// What was done to this alone, as in user/ada or model/acme/bert
+        #[arg(long)]
+        object: Option<String>,
+        /// Not earlier than this, as in 2026-11-21T01:34:15Z
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        since: Option<Timestamp>,
+        /// Earlier than this
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        until: Option<Timestamp>,
+    },
+}
+
+/// A moment, in any form of RFC 3339.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "a moment is written as in 2026-11-21T01:34:15Z".to_owned())
 }
 
 /// A length of time: a number, and what it counts.

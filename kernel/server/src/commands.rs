@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audit;
 mod check;
 mod completions;
 mod config;
@@ -34,6 +35,7 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
         Command::Token(command) => token::run(&options, command),
         Command::Storage(command) => storage::run(&options, command),
         Command::Gc(command) => gc::run(&options, command),
+        Command::Audit(command) => audit::run(&options, command),
         Command::Completions { shell } => completions::run(shell),
     }
 }

@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use poem::http::uri::Scheme;
+use poem::http::{HeaderValue, Version, header};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, RequestParts, Response};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,6 +26,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::connection::{Counted, Exchange, Pace, Watched};
 use crate::files;
 use crate::places::Places;
+use crate::unread::Lent;
 
 /// How long to wait where no further connection can be accepted, as when there are no file descriptors left.
 const EXHAUSTED: Duration = Duration::from_millis(100);
@@ -136,8 +138,13 @@ async fn answer<E: Endpoint<Output = Response>>(
 ) -> hyper::Response<Watched<BoxBody<bytes::Bytes, std::io::Error>>> {
     let exchange = Exchange::begin(pace);
     let (parts, body) = request.into_parts();
+    let version = parts.version;
+    let (body, rest) = Lent::of(body);
     let parts = RequestParts::from((parts, LocalAddr(local), RemoteAddr(remote), Scheme::HTTP));
     let body = Watched::coming(body, Arc::clone(&exchange)).map_err(std::io::Error::other);
-    let response = endpoint.get_response(Request::from_parts(parts, BoxBody::new(body).into())).await;
+    let mut response = endpoint.get_response(Request::from_parts(parts, BoxBody::new(body).into())).await;
+    if !rest.read().await && version < Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     hyper::Response::from(response).map(|body| Watched::going(body, exchange))
 }

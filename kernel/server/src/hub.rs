@@ -1,14 +1,15 @@
 //! Puts the hub together: its database, its plugins, its rooms.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ballast_catalog::Catalog;
-use ballast_config::{HubConfig, Loaded, Problems};
+use ballast_config::{HubConfig, Loaded, MailTransport, Problems};
 use ballast_content::{Content, ContentOptions};
 use ballast_database::{Database, Options};
 use ballast_loader::{Deps, Plugins, Registry};
-use ballast_services::{Deduplication, Hub, LfsSettings, Parts, Settings};
+use ballast_services::{Deduplication, Hub, LfsSettings, Mail, Parts, Registration, Settings, WebhookSettings};
 use ballast_types::Timestamp;
 
 use crate::data_dir;
@@ -47,6 +48,7 @@ pub async fn open(loaded: &Loaded, registry: &Registry, purpose: Purpose) -> Res
         engine: plugins.versioning.instance.clone(),
         auth: plugins.auth.iter().map(|auth| (auth.name.clone(), auth.instance.clone())).collect(),
         quota: plugins.quota.instance.clone(),
+        mail: mail(loaded)?,
         settings: settings(&loaded.config),
         clock: Arc::new(Timestamp::now),
     };
@@ -105,12 +107,67 @@ fn settings(config: &HubConfig) -> Settings {
             ballast_config::Deduplication::Repository => Deduplication::Repository,
             ballast_config::Deduplication::Off => Deduplication::Off,
         },
+        chunk_uploads: config.xet.chunk_uploads,
         lease: config.uploads.lease(),
         operation: config.uploads.operation(),
         grace: config.uploads.grace(),
+        download_session: Duration::from_secs(60 * u64::from(config.statistics.download_bucket_minutes)),
+        registration: match config.accounts.registration {
+            ballast_config::Registration::Open => Registration::Open,
+            ballast_config::Registration::Invitation => Registration::Invitation,
+            ballast_config::Registration::Closed => Registration::Closed,
+        },
+        require_email_verification: config.accounts.require_email_verification,
+        link_base: link_base(config),
+        session: Duration::from_secs(u64::from(config.accounts.session_days) * 24 * 60 * 60),
         min_password: config.accounts.min_password,
+        webhooks: WebhookSettings {
+            allow_private: config.webhooks.allow_private,
+            timeout: Duration::from_secs(config.webhooks.timeout_seconds.into()),
+        },
+        node: config.audit.node.clone().unwrap_or_else(machine),
+        audit_keep: config.audit.keep_days.map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60)),
         no_reply_host: no_reply_host(config),
     }
+}
+
+/// What the machine is called.
+fn machine() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// What links in mails begin with, never a request: that may come under any name.
+fn link_base(config: &HubConfig) -> String {
+    let base = config.server.public_url.clone();
+    base.unwrap_or_else(|| format!("http://{}", config.server.listen)).trim_end_matches('/').to_owned()
+}
+
+fn mail(loaded: &Loaded) -> Result<Mail, Exit> {
+    let config = &loaded.config.mail;
+    let host = no_reply_host(&loaded.config);
+    let host = host.trim_start_matches("users.noreply.");
+    // An address in digits is no host of a sender.
+    let is_name = host.starts_with(|c: char| c.is_ascii_alphabetic());
+    let usual = || format!("hub@{}", if is_name { host } else { "localhost" });
+    let from = config.from.clone().unwrap_or_else(usual);
+    let opened = match config.transport {
+        MailTransport::Log => Mail::log(&from),
+        MailTransport::File => {
+            let folder = config.folder.as_ref().map_or_else(|| loaded.data_dir().join("mail"), PathBuf::from);
+            let made = std::fs::create_dir_all(&folder);
+            made.map_err(|error| Exit::failure(format!("mail.folder: {}: {error}", folder.display())))?;
+            Mail::file(&from, &folder)
+        }
+        MailTransport::Smtp if loaded.config.server.public_url.is_none() => {
+            return Err(Exit::failure("server.public_url: missing; links in mails begin with it"));
+        }
+        MailTransport::Smtp => {
+            let missing = || Exit::failure("mail.url: missing; mail.transport is \"smtp\"");
+            let url = loaded.secret("mail.url", config.url.as_ref().ok_or_else(missing)?)?;
+            Mail::smtp(&from, url.expose())
+        }
+    };
+    opened.map_err(|why| Exit::failure(format!("mail: {why}")))
 }
 
 /// The host that clients know the hub by, without its port.

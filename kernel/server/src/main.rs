@@ -18,6 +18,7 @@ mod places;
 mod preflight;
 mod shutdown;
 mod status;
+mod unread;
 
 // A quarter of a small request's time went to the system's allocator; this one takes a third of that.
 #[global_allocator]

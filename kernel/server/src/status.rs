@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use ballast_api::{PartState, Status};
+use ballast_api::{PartState, PluginState, Status};
 use ballast_contract::Health;
 use ballast_loader::{InstanceState, Plugins};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -49,12 +49,34 @@ impl Status for Serving {
         self.plugins.states().await.into_iter().map(part).collect()
     }
 
+    async fn plugins(&self) -> Vec<PluginState> {
+        self.plugins.states().await.into_iter().map(plugin).collect()
+    }
+
     fn accepting(&self) -> bool {
         self.accepting.load(Ordering::Relaxed)
     }
 
     fn metrics(&self) -> String {
         self.metrics.render()
+    }
+}
+
+fn plugin(state: InstanceState) -> PluginState {
+    let (word, reason) = match state.health {
+        Health::Ready => ("ready", None),
+        Health::Degraded(reason) => ("degraded", Some(reason)),
+        Health::Unavailable(reason) => ("unavailable", Some(reason)),
+    };
+    PluginState {
+        role: state.role.to_owned(),
+        instance: state.instance,
+        plugin: state.plugin.to_owned(),
+        version: state.version.to_owned(),
+        required: state.required,
+        state: word,
+        reason,
+        capabilities: state.capabilities,
     }
 }
 

@@ -3,8 +3,10 @@
 use ballast_catalog::{NewOrganization, OrgRole, OrganizationPatch, User, UserPatch};
 use ballast_contract::auth::{NewToken, Role};
 use ballast_types::{Name, Secret, Visibility};
+use serde_json::json;
 
 use crate::accounts::{NewAccount, Operator};
+use crate::audit::{By, organization_object, user_object};
 use crate::operation::random_key;
 use crate::{Failure, Result};
 
@@ -114,6 +116,7 @@ impl Operator {
                 self.create_user(new).await?
             }
         };
+        let (subject, credentials) = self.hub.own_credentials(&user).await?;
         for token in &declared.tokens {
             let token = NewToken {
                 name: token.name.clone(),
@@ -122,9 +125,16 @@ impl Operator {
                 expires_at: None,
                 value: Some(token.value.clone()),
             };
-            let declared = self.create_token(&user, &token).await?.info;
+            let former = self.list_tokens(&user).await?;
+            let (declared, _) = credentials.create_token(&subject, &token).await?;
+            // What was there before is no news.
+            if !former.iter().any(|former| former.id == declared.id && former.role == declared.role) {
+                let details = json!({ "token": declared.id, "name": declared.name, "role": declared.role });
+                let object = user_object(&user.name);
+                self.hub.put_on_record(By::Operator, "token.create", object, details).await?;
+            }
             // One declared name has one value: what it was before is over.
-            for former in self.list_tokens(&user).await? {
+            for former in former {
                 if former.name == declared.name && former.id != declared.id {
                     self.revoke_token(&user, former.id).await?;
                 }
@@ -141,7 +151,20 @@ impl Operator {
             administrator: Some(declared.administrator),
             active: None,
         };
-        let user = self.hub.catalog().update_user(user.key, patch).await?;
+        let is_so = patch.full_name.as_ref().is_none_or(|full_name| *full_name == user.full_name)
+            && patch.email.as_ref().is_none_or(|email| *email == user.email)
+            && declared.administrator == user.administrator;
+        let user = match is_so {
+            true => user,
+            // Whoever writes the config may take the last administrator away, and declare another one below.
+            false => {
+                let details = json!({
+                    "full_name": patch.full_name, "email": patch.email, "administrator": patch.administrator,
+                });
+                let noted = self.hub.noting(By::Operator, "user.change", user_object(&user.name), details);
+                noted.update_user(user.key, patch).await?
+            }
+        };
         if let Some(password) = &declared.password
             && !self.is_password(&user, password).await?
         {
@@ -175,7 +198,9 @@ impl Operator {
                     creator: None,
                     created_at: self.hub.now(),
                 };
-                catalog.create_organization(new).await.map_err(|error| match error {
+                let object = organization_object(&declared.name);
+                let noted = self.hub.noting(By::Operator, "organization.create", object, json!({}));
+                noted.create_organization(new).await.map_err(|error| match error {
                     ballast_catalog::Error::Exists { .. } => Failure::Conflict(format!(
                         "The name '{}' is taken by a user or another spelling",
                         declared.name
@@ -186,7 +211,13 @@ impl Operator {
         };
         for member in &declared.members {
             let user = self.get_user(&member.user).await?;
+            if catalog.role(organization.key, user.key).await? == Some(member.role) {
+                continue;
+            }
             catalog.set_member(organization.key, user.key, member.role).await?;
+            let details = json!({ "user": user.name, "to": member.role });
+            let object = organization_object(&organization.name);
+            self.hub.put_on_record(By::Operator, "member.change", object, details).await?;
         }
         Ok(())
     }

@@ -1,10 +1,12 @@
 //! Who sent a request.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ballast_catalog::User;
+use ballast_contract::ErrorKind;
 use ballast_contract::auth::{Credential, CredentialInfo, Identity, Role};
-use ballast_types::{Name, RepoKey, Signature};
+use ballast_types::{Name, RepoKey, Secret, Signature};
 
 use crate::{Failure, Hub, Result};
 
@@ -66,26 +68,50 @@ impl Known {
 }
 
 impl Hub {
-    /// Finds out who is calling. No credential is nobody; a wrong one is a failure, also where none was needed.
-    pub async fn caller(&self, credential: Option<Credential>) -> Result<Caller> {
+    /// Finds out who is calling, from which address. No credential is nobody, and so is a session that is over: a
+    /// browser shows it until it is told otherwise. Any other wrong credential is a failure, also where none was
+    /// needed.
+    pub async fn caller(&self, credential: Option<Credential>, from: Option<IpAddr>) -> Result<Caller> {
         let Some(credential) = credential else { return Ok(Caller::anonymous()) };
+        let is_session = matches!(credential, Credential::Session { .. });
         for (instance, auth) in &self.0.parts.auth {
-            if let Some(identity) = auth.authenticate(&credential).await? {
-                return self.identified(instance, identity).await;
+            match auth.authenticate(&credential).await {
+                Ok(Some(identity)) => return self.identified(instance, identity).await,
+                Err(error) if is_session && error.is(ErrorKind::Unauthenticated) => {}
+                other => drop(other?),
             }
         }
         match credential {
-            Credential::Basic { user, secret } => self.caller_by_password(&user, &secret).await,
+            Credential::Basic { user, secret } => {
+                let (instance, identity) =
+                    self.identity_by_password(&user, &secret, from).await.map_err(|failure| {
+                        if matches!(failure, Failure::WrongPassword) { Failure::BadCredential } else { failure }
+                    })?;
+                let caller = self.identified(&instance, identity).await?;
+                self.check_verified(&caller.known()?.user)?;
+                Ok(caller)
+            }
+            Credential::Session { .. } => Ok(Caller::anonymous()),
             _ => Err(Failure::BadCredential),
         }
     }
 
-    /// A user's name (or e-mail address) and password, as git sends them.
-    async fn caller_by_password(&self, name: &str, password: &ballast_types::Secret) -> Result<Caller> {
+    /// Who has this name (or e-mail address) and password, and which instance says so.
+    pub(crate) async fn identity_by_password(
+        &self,
+        name: &str,
+        password: &Secret,
+        from: Option<IpAddr>,
+    ) -> Result<(String, Identity)> {
         let user = match name.parse::<Name>() {
             Ok(name) => self.catalog().find_user(&name).await?,
             Err(_) => self.catalog().find_user_by_email(name).await?,
         };
+        let account = match &user {
+            Some(user) => format!("user {}", user.key),
+            None => format!("name {}", name.to_lowercase()),
+        };
+        let attempt = self.attempt(&account, from).await?;
         for (instance, auth) in &self.0.parts.auth {
             let Some(credentials) = auth.credentials() else { continue };
             let subjects = match &user {
@@ -95,13 +121,14 @@ impl Hub {
             // An unknown user costs the same work, so that time does not tell who has an account.
             let subject = subjects.first().map(String::as_str);
             if let Some(identity) = credentials.check_password(subject, password).await? {
-                return self.identified(instance, identity).await;
+                attempt.succeeded().await?;
+                return Ok((instance.clone(), identity));
             }
         }
-        Err(Failure::BadCredential)
+        Err(Failure::WrongPassword)
     }
 
-    async fn identified(&self, instance: &str, identity: Identity) -> Result<Caller> {
+    pub(crate) async fn identified(&self, instance: &str, identity: Identity) -> Result<Caller> {
         let found = self.catalog().find_identity(instance, &identity.subject).await?;
         let mut user = found.ok_or(Failure::BadCredential)?;
         if !user.active {

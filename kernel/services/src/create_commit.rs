@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use ballast_contract::versioning::{Change, Committed, FileRef, Node};
-use ballast_types::{CommitId, RefKind, RefName, RepoPath, Revision, Sha256, git};
+use ballast_types::{CommitId, RefName, RepoPath, Revision, Sha256, Signature, Timestamp, git};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 
 use crate::lfs_rules::LfsRules;
 use crate::operation::{Making, Write};
-use crate::{Failure, Result, Writable};
+use crate::{Committing, Failure, Proposing, Result, Writable};
 
 /// What a commit says about itself.
 #[derive(Clone, Debug)]
@@ -67,30 +67,100 @@ const PACK_FILES: usize = 4096;
 const CLAIMS: usize = 500;
 
 /// The most operations of one commit.
-const MAX_OPERATIONS: usize = 1_000_000;
+pub(crate) const MAX_OPERATIONS: usize = 1_000_000;
 
 /// The longest message, in bytes.
 const MAX_MESSAGE: usize = 64 * 1024;
 
+/// A commit that only has to be made: its bytes are stored.
+pub(crate) struct Prepared {
+    write: Write,
+    author: Signature,
+    message: String,
+    changes: Vec<Change>,
+    blobs: Vec<Sha256>,
+}
+
+impl Prepared {
+    /// Whether it takes paths away or copies them, which must then be there.
+    fn takes(&self) -> bool {
+        self.changes.iter().any(|change| !matches!(change, Change::Put { .. }))
+    }
+
+    /// Makes the commit on a ref, which must stand at `parent` where there is one.
+    pub async fn commit(self, branch: RefName, parent: Option<CommitId>, time: Timestamp) -> Result<CommitOutcome> {
+        let Self { write, author, message, changes, blobs } = self;
+        let done =
+            write.commit(Making { branch, expected_parent: parent, author, time, message, changes, blobs }).await?;
+        Ok(CommitOutcome { id: done.tip(), created: matches!(done, Committed::New(_)) })
+    }
+
+    /// Ends it without a commit; the failure for which that is so.
+    pub async fn failed(self, failure: Failure) -> Failure {
+        self.write.failed(failure).await
+    }
+}
+
 impl Writable {
-    /// Makes a commit on the branch that `revision` names. A line that fails, or a stream that ends with a failure,
-    /// leaves nothing behind.
+    /// Makes a commit on the branch that `revision` names; see [`Committing::commit`].
     pub async fn commit(
         &self,
         revision: &Revision,
         header: CommitHeader,
         operations: impl Stream<Item = Result<CommitOperation>> + Send + Unpin,
     ) -> Result<CommitOutcome> {
-        let branch = self.branch_to_write(revision)?;
-        let tip = self.tip_on(revision, header.parent).await?;
-        let author = self.caller.known()?.signature(&self.hub);
-        let message = message(&header)?;
+        self.committing(revision).await?.commit(header, operations).await
+    }
+}
+
+impl Committing {
+    /// Makes a commit on this ref. A line that fails, or a stream that ends with a failure, leaves nothing behind.
+    pub async fn commit(
+        &self,
+        header: CommitHeader,
+        operations: impl Stream<Item = Result<CommitOperation>> + Send + Unpin,
+    ) -> Result<CommitOutcome> {
+        let parent = header.parent;
+        let prepared = self.prepare(&self.revision, parent, &header, operations).await?;
+        let takes = prepared.takes();
+        match prepared.commit(self.name.clone(), parent, self.hub.now()).await {
+            Err(Failure::Conflict(_)) if parent.is_some() => Err(Failure::BranchMoved),
+            Err(Failure::NotFound(why)) => Err(self.absent(why, takes).await),
+            done => done,
+        }
+    }
+
+    /// What was not there when the engine looked: the branch, which somebody deleted meanwhile, or a path that a
+    /// commit which `takes` paths away or copies them names.
+    async fn absent(&self, why: String, takes: bool) -> Failure {
+        match self.tip(&self.revision).await {
+            Err(gone) => gone,
+            Ok(_) if takes => Failure::PathMissing(why),
+            Ok(_) => Failure::RevisionNotFound { revision: self.revision.clone() },
+        }
+    }
+}
+
+impl Proposing {
+    /// Reads a commit that is meant for the branch, which must stand at `parent` where there is one, and stores its
+    /// bytes.
+    pub(crate) async fn prepare(
+        &self,
+        revision: &Revision,
+        parent: Option<CommitId>,
+        header: &CommitHeader,
+        operations: impl Stream<Item = Result<CommitOperation>> + Send + Unpin,
+    ) -> Result<Prepared> {
+        let tip = self.tip_on(revision, parent).await?;
+        let known = self.caller.known()?;
+        let author = known.signature(&self.hub);
+        let message = message(header)?;
         let rules = self.lfs_rules(tip).await?;
-        let write = self.hub.begin(self.key(), "commit").await?;
+        let write = self.hub.begin(self.key(), "commit", Some(known.user.key), None).await?;
         let mut gathered = Gathered {
             at: self,
             revision,
-            parent: header.parent,
+            parent,
             rules,
             write,
             pack: Pack::default(),
@@ -104,42 +174,15 @@ impl Writable {
             return Err(gathered.write.failed(failure).await);
         }
         let Gathered { write, changes, blobs, .. } = gathered;
-        let time = self.hub.now();
-        let takes = changes.iter().any(|change| !matches!(change, Change::Put { .. }));
-        let making = Making { branch, expected_parent: header.parent, author, time, message, changes, blobs };
-        match write.commit(making).await {
-            Ok(done) => Ok(CommitOutcome { id: done.tip(), created: matches!(done, Committed::New(_)) }),
-            Err(Failure::Conflict(_)) if header.parent.is_some() => Err(Failure::BranchMoved),
-            Err(Failure::NotFound(why)) => Err(self.absent(revision, why, takes).await),
-            Err(failure) => Err(failure),
-        }
+        Ok(Prepared { write, author, message, changes, blobs })
     }
 
     /// Where the branch stands, which must be at `parent` where there is one.
-    async fn tip_on(&self, revision: &Revision, parent: Option<CommitId>) -> Result<Option<CommitId>> {
+    pub(crate) async fn tip_on(&self, revision: &Revision, parent: Option<CommitId>) -> Result<Option<CommitId>> {
         let tip = self.tip(revision).await?;
         match parent.is_some() && parent != tip {
             true => Err(Failure::BranchMoved),
             false => Ok(tip),
-        }
-    }
-
-    fn branch_to_write(&self, revision: &Revision) -> Result<RefName> {
-        let absent = |_| Failure::RevisionNotFound { revision: revision.clone() };
-        let name = RefName::writable(revision).map_err(absent)?;
-        match name.kind() {
-            RefKind::Branch => Ok(name),
-            _ => Err(Failure::Invalid(format!("'{name}' is no branch: commits go to branches"))),
-        }
-    }
-
-    /// What was not there when the engine looked: the branch, which somebody deleted meanwhile, or a path that a
-    /// commit which `takes` paths away or copies them names.
-    async fn absent(&self, revision: &Revision, why: String, takes: bool) -> Failure {
-        match self.tip(revision).await {
-            Err(gone) => gone,
-            Ok(_) if takes => Failure::PathMissing(why),
-            Ok(_) => Failure::RevisionNotFound { revision: revision.clone() },
         }
     }
 }
@@ -175,7 +218,7 @@ struct Pack {
 
 /// A commit coming together.
 struct Gathered<'a> {
-    at: &'a Writable,
+    at: &'a Proposing,
     revision: &'a Revision,
     parent: Option<CommitId>,
     rules: LfsRules,
@@ -303,7 +346,13 @@ impl Gathered<'_> {
         if digests.is_empty() {
             return Ok(());
         }
-        let found = self.at.hub.content().claim(self.write.lease(), &digests).await?;
+        let mut found = self.at.hub.content().claim(self.write.lease(), &digests).await?;
+        let absent = digests.iter().zip(&found).filter(|(_, blob)| blob.is_none()).map(|(sha256, _)| *sha256);
+        let absent: Vec<Sha256> = absent.collect();
+        if !absent.is_empty() {
+            self.at.conclude_direct(&absent).await?;
+            found = self.at.hub.content().claim(self.write.lease(), &digests).await?;
+        }
         for ((change, sha256, size), blob) in claims.into_iter().zip(found) {
             let blob = blob.ok_or(Failure::ObjectNotFound { sha256 })?;
             if let Some(size) = size.filter(|size| *size != blob.size) {

@@ -8,9 +8,11 @@ use ballast_contract::quota::Account;
 use ballast_contract::versioning::{Change, FileRef, Node};
 use ballast_types::{Name, RefName, RepoId, RepoKind, Revision, Signature, Timestamp, Visibility};
 use bytes::Bytes;
+use serde_json::json;
 
+use crate::audit::{By, repository_object};
 use crate::caller::Known;
-use crate::operation::Making;
+use crate::operation::{CREATE, Making};
 use crate::{Caller, Failure, Hub, Result};
 
 /// A repository to be made.
@@ -41,7 +43,19 @@ impl Hub {
     /// Makes a repository with its first commit, which says in `.gitattributes` what goes to LFS, as on the Hub.
     /// `RepositoryExists`, with the name of what is there, where the name is taken in any spelling.
     pub async fn create_repository(&self, caller: &Caller, new: NewRepository) -> Result<RepositoryName> {
-        let known = caller.known()?;
+        let (repository, name) = self.take_name(caller.known()?, new, None).await?;
+        self.finish_create(&repository).await?;
+        Ok(name)
+    }
+
+    /// A repository that has its name and nothing else, for whoever may make one there; `origin` is what it is to be a
+    /// copy of, whose gate and rules for large files it takes over. Nobody sees it yet.
+    pub(crate) async fn take_name(
+        &self,
+        known: &Known,
+        new: NewRepository,
+        origin: Option<&Repository>,
+    ) -> Result<(Repository, RepositoryName)> {
         let (namespace, name) = match new.name.split_once('/') {
             Some((namespace, name)) => (Some(namespace), name),
             None => (new.organization.as_deref(), new.name.as_str()),
@@ -54,9 +68,15 @@ impl Hub {
             name: name.clone(),
             visibility: new.visibility.unwrap_or(place.default_visibility),
             sdk: new.sdk,
+            gated: origin.and_then(|origin| origin.gated),
+            lfs: origin.map(|origin| origin.lfs.clone()).unwrap_or_default(),
+            origin: origin.map(|origin| origin.key),
             created_at: self.now(),
         };
-        let repository = match self.catalog().create_repository(row).await {
+        let id = RepoId { namespace: place.name.clone(), name: name.clone() };
+        let details = json!({ "visibility": row.visibility });
+        let noted = self.noting(By::Known(known), "repository.create", repository_object(new.kind, &id), details);
+        let repository = match noted.create_repository(row).await {
             Err(ballast_catalog::Error::Exists { .. }) => {
                 // Whoever goes on with what is there has to be told what it is called.
                 let there = self.catalog().find_namesake(new.kind, place.key, &name).await?.unwrap_or(name);
@@ -65,11 +85,10 @@ impl Hub {
             }
             made => made?,
         };
-        self.finish_create(&repository).await?;
-        Ok(RepositoryName { kind: new.kind, id: RepoId { namespace: place.name, name } })
+        Ok((repository, RepositoryName { kind: new.kind, id }))
     }
 
-    async fn place_for(&self, known: &Known, namespace: Option<&str>) -> Result<Place> {
+    pub(crate) async fn place_for(&self, known: &Known, namespace: Option<&str>) -> Result<Place> {
         let own = known.user.name.as_str();
         let wanted = namespace.filter(|name| !name.is_empty()).unwrap_or(own);
         let absent = || Failure::NamespaceNotFound { namespace: wanted.to_owned() };
@@ -100,11 +119,7 @@ impl Hub {
 
     /// All that follows on the row. Idempotent: recovery calls it for a row that was left in the making.
     pub(crate) async fn finish_create(&self, repository: &Repository) -> Result<()> {
-        debug_assert_eq!(repository.state, RepoState::Creating);
-        let main = RefName::branch("main").map_err(Failure::invalid)?;
-        self.engine().create(repository.key, &main).await?;
-        let account = Account { namespace: repository.namespace, visibility: repository.visibility };
-        self.quota().place(repository.key, account, true).await?;
+        let main = self.place_new(repository).await?;
         match self.engine().resolve(repository.key, &Revision::main()).await {
             Err(error) if error.is(ErrorKind::NotFound) => self.make_first_commit(repository, main).await?,
             resolved => drop(resolved?),
@@ -113,8 +128,18 @@ impl Hub {
         Ok(())
     }
 
+    /// Tells the engine and the quota of a new repository; answers its default branch, which is unborn. Idempotent.
+    pub(crate) async fn place_new(&self, repository: &Repository) -> Result<RefName> {
+        debug_assert_eq!(repository.state, RepoState::Creating);
+        let main = RefName::branch("main").map_err(Failure::invalid)?;
+        self.engine().create(repository.key, &main).await?;
+        let account = Account { namespace: repository.namespace, visibility: repository.visibility };
+        self.quota().place(repository.key, account, true).await?;
+        Ok(main)
+    }
+
     async fn make_first_commit(&self, repository: &Repository, branch: RefName) -> Result<()> {
-        let mut write = self.begin(repository.key, "create_repository").await?;
+        let mut write = self.begin(repository.key, CREATE, None, None).await?;
         let text = Bytes::from(attributes(&self.settings().lfs.suffixes));
         match write.store_small(vec![text]).await {
             Ok(blobs) => {
@@ -127,9 +152,10 @@ impl Hub {
     }
 }
 
-struct Place {
-    key: ballast_types::NamespaceKey,
-    name: Name,
+/// Where somebody may make repositories.
+pub(crate) struct Place {
+    pub key: ballast_types::NamespaceKey,
+    pub name: Name,
     default_visibility: Visibility,
 }
 

@@ -1,5 +1,7 @@
 //! What went wrong, in the hub's nouns.
 
+use std::time::Duration;
+
 use ballast_contract::{Error, ErrorKind};
 use ballast_types::{CommitId, RefName, RepoId, RepoKind, RepoPath, Revision, Sha256};
 
@@ -19,7 +21,7 @@ pub enum Failure {
     #[error("The {kind} '{from}' is now called '{to}'")]
     RepositoryMoved { kind: RepoKind, from: String, to: RepoId },
     /// The name is taken.
-    #[error("You already created this {kind} repo: '{id}' exists")]
+    #[error("You already created this {kind} repo: a {kind} repository called '{id}' already exists")]
     RepositoryExists { kind: RepoKind, id: RepoId },
     /// The revision names no commit.
     #[error("Revision not found: '{revision}' is no branch, tag or commit of this repository")]
@@ -27,12 +29,20 @@ pub enum Failure {
     /// The commit has nothing at this path.
     #[error("Entry not found: '{path}' does not exist at this revision")]
     EntryNotFound { path: String, commit: CommitId },
+    /// The history names this file, whose bytes were deleted from the repository for good.
+    #[error(
+        "'{path}' was permanently deleted from this repository, whose history still names it: upload it again to restore it"
+    )]
+    Purged { path: String, commit: CommitId },
     /// A commit is to delete or copy what is not there.
     #[error("A file with this name doesn't exist: {0}")]
     PathMissing(String),
     /// The branch moved since the caller looked.
     #[error("The branch was updated since you opened this page. Please refresh and try again.")]
     BranchMoved,
+    /// What is to be brought together contradicts itself in these paths, of which there may be more than are told.
+    #[error("{what}: both sides changed {}", listed(paths))]
+    MergeConflict { what: String, paths: Vec<RepoPath> },
     /// A branch or tag of this name is there already.
     #[error("Reference {name} already exists")]
     RefExists { name: RefName },
@@ -45,9 +55,18 @@ pub enum Failure {
     /// The namespace is not there, or the caller may not write to it; which of the two is not told.
     #[error("Namespace not found: '{namespace}' is no user or organisation in which you may create repositories")]
     NamespaceNotFound { namespace: String },
+    /// The repository may be seen, and its files are for those who were given access.
+    #[error("{}", gated(*kind, id, *anonymous))]
+    Gated { kind: RepoKind, id: RepoId, anonymous: bool },
     /// The credential is wrong, expired or revoked.
     #[error("Invalid credentials in Authorization header")]
     BadCredential,
+    /// A login with a password that is not this user's, or a user that is not there; which of the two is not told.
+    #[error("The user name or the password is wrong")]
+    WrongPassword,
+    /// Passwords or codes were tried too often, or logins begun.
+    #[error("Too many attempts: try again in {} seconds", seconds(wait))]
+    TooManyAttempts { wait: Duration },
     /// The verb needs somebody, and nobody is calling.
     #[error("You must be logged in to do this: send an access token")]
     CredentialRequired,
@@ -57,6 +76,9 @@ pub enum Failure {
     /// There is no room.
     #[error("{0}")]
     OverQuota(String),
+    /// There is no room where a repository is to count from now on.
+    #[error("{0}")]
+    NoRoomThere(String),
     /// The request makes no sense.
     #[error("{0}")]
     Invalid(String),
@@ -89,6 +111,32 @@ pub enum Failure {
     Broken(Error),
 }
 
+fn gated(kind: RepoKind, id: &RepoId, anonymous: bool) -> String {
+    match anonymous {
+        true => format!("Access to {kind} {id} is restricted: log in, with access to it, to get its files"),
+        false => format!(
+            "Access to {kind} {id} is restricted and you are not in the authorized list: ask for access at \
+             /api/{}/{id}/ask-access",
+            kind.plural()
+        ),
+    }
+}
+
+/// The first few of these paths.
+fn listed(paths: &[RepoPath]) -> String {
+    const FEW: usize = 5;
+    let few: Vec<String> = paths.iter().take(FEW).map(|path| format!("'{path}'")).collect();
+    match paths.len().saturating_sub(FEW) {
+        0 => few.join(", "),
+        more => format!("{} and {more} more", few.join(", ")),
+    }
+}
+
+/// Whole seconds after which a time is over.
+fn seconds(wait: &Duration) -> u64 {
+    wait.as_secs() + 1
+}
+
 /// The result of a verb.
 pub type Result<T> = std::result::Result<T, Failure>;
 
@@ -96,6 +144,19 @@ impl Failure {
     /// A request that makes no sense, in the words of whatever parsed it.
     pub fn invalid(why: impl std::fmt::Display) -> Self {
         Self::Invalid(why.to_string())
+    }
+
+    /// How long to wait before the same request may work, in whole seconds, where that is known.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::TooManyAttempts { wait } => Some(seconds(wait)),
+            _ => None,
+        }
+    }
+
+    /// A write whose operation was ended by somebody else: recovery, or whoever deletes the repository.
+    pub(crate) fn given_up() -> Self {
+        Self::Conflict("The repository is being deleted, or this took too long and was given up".to_owned())
     }
 
     pub(crate) fn entry_not_found(path: &RepoPath, commit: CommitId) -> Self {

@@ -7,12 +7,14 @@ use ballast_catalog::Catalog;
 use ballast_content::Content;
 use ballast_contract::auth::Auth;
 use ballast_contract::quota::Quota;
-use ballast_contract::versioning::Versioning;
+use ballast_contract::versioning::{Rewriting, Versioning};
 use ballast_types::Timestamp;
 
-use crate::Result;
+use crate::downloads::Downloads;
+use crate::mail::Mail;
 use crate::small_files::SmallFiles;
 use crate::ticket::TicketOffice;
+use crate::{Failure, Result, WebhookSettings};
 
 /// What decides whether a file goes to LFS, and how LFS uploads are cut.
 #[derive(Clone, Debug)]
@@ -38,20 +40,56 @@ pub enum Deduplication {
     Off,
 }
 
+/// Who may register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    Open,
+    /// Who holds an invitation.
+    Invitation,
+    Closed,
+}
+
+impl Registration {
+    /// The word in the configuration and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Invitation => "invitation",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// What the operator chose, as far as the verbs need it.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub site_name: String,
     pub lfs: LfsSettings,
     pub deduplication: Deduplication,
+    /// Whether large files that came whole are cut into chunks in the background.
+    pub chunk_uploads: bool,
     /// How long an uploaded object waits for the commit that names it.
     pub lease: Duration,
     /// How long a commit may take from its first byte to its end.
     pub operation: Duration,
     /// How long unreachable content is kept.
     pub grace: Duration,
+    /// How long a visitor's downloads from a repository count as one.
+    pub download_session: Duration,
+    pub registration: Registration,
+    /// Whether nobody logs in by password before their address is known to be theirs.
+    pub require_email_verification: bool,
+    /// What links in mails begin with: never what a request says.
+    pub link_base: String,
+    /// How long a browser stays signed in.
+    pub session: Duration,
     /// The shortest password, in characters.
     pub min_password: usize,
+    pub webhooks: WebhookSettings,
+    /// What this node is called: each has a chain of its own in the audit log.
+    pub node: String,
+    /// How long records of the audit log are kept; none is for ever.
+    pub audit_keep: Option<Duration>,
     /// The host in the e-mail address of commits whose author has none.
     pub no_reply_host: String,
 }
@@ -64,6 +102,7 @@ pub struct Parts {
     /// Asked in this order, each with its instance's name.
     pub auth: Vec<(String, Arc<dyn Auth>)>,
     pub quota: Arc<dyn Quota>,
+    pub mail: Mail,
     pub settings: Settings,
     /// The present; a test brings its own.
     pub clock: Clock,
@@ -76,6 +115,7 @@ pub(crate) struct Inner {
     pub parts: Parts,
     pub tickets: TicketOffice,
     pub small_files: SmallFiles,
+    pub downloads: Downloads,
 }
 
 /// The hub. Cheap to clone; nothing here is a right: handles are.
@@ -86,7 +126,8 @@ impl Hub {
     /// Puts a hub together from parts that are started already.
     pub async fn open(parts: Parts) -> Result<Self> {
         let tickets = TicketOffice::new(parts.catalog.secret("tickets").await?);
-        Ok(Self(Arc::new(Inner { parts, tickets, small_files: SmallFiles::new() })))
+        let downloads = Downloads::new(parts.catalog.secret("visitors").await?);
+        Ok(Self(Arc::new(Inner { parts, tickets, small_files: SmallFiles::new(), downloads })))
     }
 
     /// What the operator chose.
@@ -104,6 +145,12 @@ impl Hub {
 
     pub(crate) fn engine(&self) -> &dyn Versioning {
         self.0.parts.engine.as_ref()
+    }
+
+    /// `Unsupported` where the engine makes no commits of other commits.
+    pub(crate) fn rewriting(&self) -> Result<&dyn Rewriting> {
+        let why = "This hub's versioning engine does not merge, compare, revert or squash";
+        self.engine().rewriting().ok_or_else(|| Failure::Unsupported(why.to_owned()))
     }
 
     pub(crate) fn quota(&self) -> &dyn Quota {

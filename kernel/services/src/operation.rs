@@ -1,21 +1,30 @@
 //! The protocol of a write that several owners share and no common transaction spans.
 //!
 //! operation row → lease what is there → reserve what is new → bytes → hold → `engine.commit` → confirm the hold, with
-//! the promises that are in it → settle the quota → close the row with its event → drop the lease. Every step is
-//! idempotent, so whoever finds a row past its deadline can ask the engine to conclude the operation and then finish it
-//! ([`Hub::finish`]) or give it up ([`Hub::abandon`]). A crash at any line leaves garbage that is collected, and never a
-//! hole or a promise that nobody ends.
+//! the promises that are in it → settle the quota → say of a pull request that it is merged → close the row with its
+//! event → drop the lease. Every step is idempotent, so whoever finds a row past its deadline can ask the engine to
+//! conclude the operation and then finish it ([`Hub::finish`]) or give it up ([`Hub::abandon`]). A crash at any line
+//! leaves garbage that is collected, and never a hole or a promise that nobody ends.
 
-use ballast_catalog::{EventKind, NewEvent, Operation};
+use std::collections::HashMap;
+
+use ballast_catalog::{Act, EventKind, NewEvent, Operation};
 use ballast_content::{Settlement, Stored};
 use ballast_contract::ErrorKind;
 use ballast_contract::quota::Reservation;
-use ballast_contract::versioning::{Change, CommitRequest, Committed};
-use ballast_types::{CommitId, OperationId, RefName, RepoKey, ReservationId, Revision, Sha256, Signature, Timestamp};
+use ballast_contract::versioning::{Change, CommitRequest, Committed, Rewrite, RewriteRequest, Rewritten};
+use ballast_types::{
+    CommitId, OperationId, RefName, RepoKey, RepoPath, ReservationId, Revision, Sha256, Signature, Timestamp, UserKey,
+};
 use bytes::Bytes;
 
 use crate::hub::Hub;
+use crate::random::random_bytes;
 use crate::{Failure, Result};
+
+/// What operations are for with which a repository begins.
+pub(crate) const CREATE: &str = "create_repository";
+pub(crate) const DUPLICATE: &str = "duplicate_repository";
 
 /// One write under way.
 pub(crate) struct Write {
@@ -35,18 +44,29 @@ pub(crate) struct Making {
     pub blobs: Vec<Sha256>,
 }
 
+/// A commit that is made of other commits, whose bytes are all held already.
+pub(crate) struct Remaking {
+    pub branch: RefName,
+    pub expected_parent: Option<CommitId>,
+    pub author: Signature,
+    pub time: Timestamp,
+    pub message: String,
+    pub rewrite: Rewrite,
+}
+
 pub(crate) fn random_key() -> Result<i64> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        let context = format!("the system gives no random numbers: {error}");
-        Failure::Broken(ballast_contract::Error::new(ballast_contract::ErrorKind::Internal, "random", context))
-    })?;
-    Ok(i64::from_le_bytes(bytes) & i64::MAX)
+    Ok(i64::from_le_bytes(random_bytes()?) & i64::MAX)
 }
 
 impl Hub {
-    /// Begins a write. From here on recovery knows of it.
-    pub(crate) async fn begin(&self, repo: RepoKey, purpose: &str) -> Result<Write> {
+    /// Begins a write of somebody, which may be the merge of a pull request. From here on recovery knows of it.
+    pub(crate) async fn begin(
+        &self,
+        repo: RepoKey,
+        purpose: &str,
+        actor: Option<UserKey>,
+        merges: Option<u32>,
+    ) -> Result<Write> {
         let now = self.now();
         let deadline = now.after(self.settings().operation);
         // The lease outlives the deadline, so that recovery finds the bytes that the commit may have named.
@@ -59,6 +79,8 @@ impl Hub {
             deadline,
             created_at: now,
             purpose: purpose.to_owned(),
+            actor,
+            merges,
         };
         if !self.catalog().begin_operation(operation.clone()).await? {
             return Err(Failure::Conflict("The repository is being deleted".to_owned()));
@@ -74,7 +96,12 @@ impl Hub {
             confirmed => confirmed?,
         };
         self.settle(operation.repo, &settlement).await?;
-        let event = self.committed(operation.repo, commit).await?;
+        if let Some(number) = operation.merges {
+            let act = Act { repo: operation.repo, number, actor: operation.actor, at: self.now() };
+            self.catalog().mark_merged(act, commit).await?;
+        }
+        self.index_card(operation.repo).await?;
+        let event = self.committed(operation, commit).await?;
         self.catalog().close_operation(operation.id, Some(event)).await?;
         self.content().drop_lease(operation.lease).await?;
         Ok(())
@@ -93,10 +120,12 @@ impl Hub {
     }
 
     /// What the outbox is told: the commit, and where the default branch stands if the commit moved it.
-    async fn committed(&self, repo: RepoKey, commit: CommitId) -> Result<NewEvent> {
+    async fn committed(&self, operation: &Operation, commit: CommitId) -> Result<NewEvent> {
+        let (repo, actor) = (operation.repo, operation.actor);
         let main = self.engine().resolve(repo, &Revision::main()).await;
-        let details = serde_json::json!({ "commit": commit });
-        Ok(NewEvent { repo, kind: EventKind::Committed, actor: None, head: main.ok(), at: self.now(), details })
+        let first = matches!(operation.purpose.as_str(), CREATE | DUPLICATE);
+        let details = serde_json::json!({ "commit": commit, "first": first });
+        Ok(NewEvent { repo, kind: EventKind::Committed, actor, head: main.ok(), at: self.now(), details })
     }
 
     /// The end of an operation that the engine did not commit and, being concluded, never will.
@@ -110,6 +139,10 @@ impl Hub {
 }
 
 impl Write {
+    pub fn id(&self) -> OperationId {
+        self.operation.id
+    }
+
     pub fn lease(&self) -> ballast_types::LeaseId {
         self.operation.lease
     }
@@ -123,8 +156,8 @@ impl Write {
         Ok(self.hub.content().store_small(small).await?)
     }
 
-    /// Promises room for bytes that are about to be stored.
-    async fn reserve(&mut self, bytes: u64) -> Result<()> {
+    /// Promises room for bytes that are about to be stored, or held.
+    pub async fn reserve(&mut self, bytes: u64) -> Result<()> {
         let id = ReservationId(random_key()?);
         // The row comes first: a reservation that nobody knows of would stay until it expires.
         if !self.hub.catalog().add_reservation(self.operation.id, id).await? {
@@ -137,21 +170,61 @@ impl Write {
 
     /// Makes the commit and ends the write, one way or the other.
     pub async fn commit(self, making: Making) -> Result<Committed> {
-        match self.try_commit(making).await {
+        let large = large(&making.changes);
+        let digests: Vec<Sha256> = large.keys().copied().collect();
+        match self.try_commit(making, large).await {
             Ok(Committed::New(id)) => {
                 self.hub.finish(&self.operation, id).await?;
                 Ok(Committed::New(id))
             }
             Ok(unchanged) => {
-                self.give_up().await?;
+                match self.restores(&digests).await? {
+                    true => self.hub.finish(&self.operation, unchanged.tip()).await?,
+                    false => self.give_up().await?,
+                }
                 Ok(unchanged)
             }
             Err(failure) => Err(self.failed(failure).await),
         }
     }
 
-    async fn try_commit(&self, making: Making) -> Result<Committed> {
-        self.hub.content().hold(self.operation.lease, &making.blobs).await?;
+    /// Whether a commit that changes nothing brings bytes back that were deleted for good: then it holds them.
+    async fn restores(&self, large: &[Sha256]) -> Result<bool> {
+        let repo = self.operation.repo;
+        let restored = !large.is_empty() && !self.hub.content().purged_among(repo, large).await?.is_empty();
+        if restored {
+            self.hub.engine().conclude(repo, self.operation.id).await?;
+        }
+        Ok(restored)
+    }
+
+    /// Makes a commit of other commits and ends the write, one way or the other. The engine names blobs of this
+    /// repository's history only, which are held as long as it has them.
+    pub async fn rewrite(self, remaking: Remaking) -> Result<Rewritten> {
+        match self.try_rewrite(remaking).await {
+            Ok(Rewritten::Done(Committed::New(id))) => {
+                self.hub.finish(&self.operation, id).await?;
+                Ok(Rewritten::Done(Committed::New(id)))
+            }
+            Ok(nothing) => {
+                self.give_up().await?;
+                Ok(nothing)
+            }
+            Err(failure) => Err(self.failed(failure).await),
+        }
+    }
+
+    async fn try_rewrite(&self, remaking: Remaking) -> Result<Rewritten> {
+        // Nothing is to be held; but where the lease has ended meanwhile, nobody could finish what the engine commits.
+        self.hub.content().hold(self.operation.lease, &[]).await?;
+        let Remaking { branch, expected_parent, author, time, message, rewrite } = remaking;
+        let (operation, repo) = (self.operation.id, self.operation.repo);
+        let request = RewriteRequest { operation, repo, branch, expected_parent, author, time, message, rewrite };
+        Ok(self.hub.rewriting()?.rewrite(request).await?)
+    }
+
+    async fn try_commit(&self, making: Making, large: HashMap<Sha256, RepoPath>) -> Result<Committed> {
+        self.hub.content().hold_named(self.operation.lease, &making.blobs, large).await?;
         let request = CommitRequest {
             operation: self.operation.id,
             repo: self.operation.repo,
@@ -180,4 +253,17 @@ impl Write {
         }
         failure
     }
+}
+
+/// Where a commit puts its large files: each at the first of its paths.
+fn large(changes: &[Change]) -> HashMap<Sha256, RepoPath> {
+    let mut paths = HashMap::new();
+    for change in changes {
+        if let Change::Put { path, node } = change
+            && let Some(file) = node.file().filter(|file| file.is_lfs())
+        {
+            paths.entry(file.sha256()).or_insert_with(|| path.clone());
+        }
+    }
+    paths
 }

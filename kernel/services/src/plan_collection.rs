@@ -22,6 +22,8 @@ pub struct Plan {
 pub struct Explained {
     pub story: BlobStory,
     pub holders: Vec<Holder>,
+    /// Of a xorb: the repositories that hold files with chunks in it.
+    pub users: Vec<String>,
     pub leases: Vec<(LeaseStory, String)>,
     pub outlook: Outlook,
 }
@@ -88,18 +90,22 @@ impl Operator {
         for lease in &story.leases {
             leases.push((*lease, self.hub.name_of(lease.repo).await?));
         }
+        let mut users = Vec::new();
+        for repo in story.xorb.iter().flat_map(|xorb| &xorb.repos) {
+            users.push(self.hub.name_of(*repo).await?);
+        }
         let outlook = self.outlook(&story, &holders);
-        Ok(Some(Explained { story, holders, leases, outlook }))
+        Ok(Some(Explained { story, holders, users, leases, outlook }))
     }
 
     fn outlook(&self, story: &BlobStory, holders: &[Holder]) -> Outlook {
         let until = story.leases.iter().map(|lease| lease.expires).max();
         match (holders.iter().any(|holder| holder.named), until) {
             (true, _) => Outlook::Kept,
-            _ if story.xorb.is_some_and(|xorb| xorb.files > 0) => Outlook::Used,
+            _ if story.xorb.as_ref().is_some_and(|xorb| xorb.files > 0) => Outlook::Used,
             (false, Some(until)) => Outlook::Leased { until },
             (false, None) if !holders.is_empty() => Outlook::Released,
-            (false, None) => match story.xorb {
+            (false, None) => match &story.xorb {
                 Some(xorb) if xorb.until > self.hub.now() => Outlook::Remembered { until: xorb.until },
                 _ => {
                     let since = story.idle_since.unwrap_or_else(|| self.hub.now());

@@ -10,7 +10,7 @@ use ballast_types::{CommitId, RefName, RepoPath, Revision, Sha256};
 use bytes::Bytes;
 
 use crate::patterns::Ignore;
-use crate::{Failure, Readable, Result, Writable};
+use crate::{Failure, Proposing, Readable, Result};
 
 /// A file that a client means to upload.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ const MAX_FILES: usize = 5000;
 
 const MAX_IGNORE: u32 = 1 << 20;
 
-impl Writable {
+impl Proposing {
     /// Answers for each file, in order. `git_ignore` is the upload's own; without it the repository's is used.
     /// `OverQuota` where what is new among them cannot fit.
     pub async fn preupload(
@@ -84,7 +84,9 @@ impl Writable {
         let path = ".gitignore".parse().map_err(Failure::invalid)?;
         let rules = match (git_ignore, tip) {
             (Some(text), _) => Some(Arc::new(Ignore::parse(text.as_bytes()))),
-            (None, Some(tip)) => self.parsed(tip, &path, MAX_IGNORE, &self.hub.0.small_files.ignores).await?,
+            (None, Some(tip)) => {
+                self.hub.parsed(self.key(), tip, &path, MAX_IGNORE, &self.hub.0.small_files.ignores).await?
+            }
             (None, None) => None,
         };
         Ok(rules.unwrap_or_default())

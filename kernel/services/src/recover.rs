@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ballast_catalog::RepoState;
-use ballast_types::Timestamp;
+use ballast_types::{RepoKey, Timestamp};
 
 use crate::{Hub, Result};
 
@@ -25,7 +25,10 @@ impl Hub {
             for operation in &operations {
                 match self.engine().conclude(operation.repo, operation.id).await? {
                     Some(commit) => self.finish(operation, commit).await?,
-                    None => self.abandon(operation).await?,
+                    None => {
+                        self.abandon(operation).await?;
+                        self.place_as_listed(operation.repo).await?;
+                    }
                 }
                 ended += 1;
             }
@@ -34,8 +37,13 @@ impl Hub {
             }
         }
         ended += self.recover_repositories(now).await?;
+        ended += self.index_new_cards().await?;
         self.quota().expire(now).await?;
         Ok(ended)
+    }
+
+    async fn is_written(&self, repo: RepoKey) -> Result<bool> {
+        Ok(!self.catalog().operations_of(repo, None, 1).await?.is_empty())
     }
 
     async fn recover_repositories(&self, now: Timestamp) -> Result<usize> {
@@ -49,6 +57,11 @@ impl Hub {
                 match repository.state {
                     RepoState::Deleting => self.finish_delete(repository.key).await?,
                     _ if repository.created_at.after(TAKE_OVER) > now => continue,
+                    // Nobody was told of it, and its original may be another one by now.
+                    _ if repository.origin.is_some() => match self.is_written(repository.key).await? {
+                        true => continue,
+                        false => self.discard(repository.key).await?,
+                    },
                     _ => self.finish_create(&repository).await?,
                 }
                 ended += 1;

@@ -1,5 +1,6 @@
 //! Branches and tags.
 
+use ballast_catalog::EventKind;
 use ballast_contract::ErrorKind;
 use ballast_contract::versioning::{Annotation, Ref, RefUpdate};
 use ballast_types::{RefKind, RefName, Revision};
@@ -44,7 +45,7 @@ impl Readable {
         }
     }
 
-    async fn find_ref(&self, name: &RefName) -> Result<Option<Ref>> {
+    pub(crate) async fn find_ref(&self, name: &RefName) -> Result<Option<Ref>> {
         let page = self.hub.engine().refs(self.key(), name.as_str(), None, 1).await?;
         // Refs come by name, and no other name that begins with this one sorts before it.
         Ok(page.items.into_iter().next().filter(|found| found.name == *name))
@@ -98,11 +99,14 @@ impl Writable {
 
     async fn update(&self, update: RefUpdate) -> Result<()> {
         let moved = self.hub.engine().update_refs(self.key(), std::slice::from_ref(&update)).await;
+        let RefUpdate { name, old, new, .. } = update;
+        let details = serde_json::json!({ "ref": name, "oldSha": old, "newSha": new });
         moved.map_err(|error| match error.kind {
-            ErrorKind::AlreadyExists => Failure::RefExists { name: update.name },
+            ErrorKind::AlreadyExists => Failure::RefExists { name },
             ErrorKind::Conflict => Failure::BranchMoved,
-            ErrorKind::NotFound => Failure::RefNotFound { name: update.name },
+            ErrorKind::NotFound => Failure::RefNotFound { name },
             _ => error.into(),
-        })
+        })?;
+        self.tell(EventKind::RefChanged, details).await
     }
 }

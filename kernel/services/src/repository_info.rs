@@ -21,6 +21,7 @@ pub struct RepositoryInfo {
     pub last_modified: Timestamp,
     pub downloads: u64,
     pub likes: u64,
+    pub trending: u64,
     pub sdk: Option<String>,
     /// `auto` or `manual`.
     pub gated: Option<String>,
@@ -40,6 +41,7 @@ impl RepositoryInfo {
             last_modified: repository.updated_at,
             downloads: repository.downloads,
             likes: repository.likes,
+            trending: repository.trending,
             sdk: repository.sdk.clone(),
             gated: repository.gated.map(|gated| gated.as_str().to_owned()),
             disabled: repository.disabled,

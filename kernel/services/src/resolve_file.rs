@@ -8,7 +8,7 @@ use ballast_contract::storage::ResponseHeaders;
 use ballast_contract::versioning::FileRef;
 use ballast_types::{ByteRange, CommitId, RepoPath, Revision, XetHash, git};
 
-use crate::{Failure, Hub, Readable, Result};
+use crate::{Downloadable, Failure, Hub, Readable, Result};
 
 /// A file that was found and may be read.
 pub struct ResolvedFile {
@@ -20,19 +20,25 @@ pub struct ResolvedFile {
 }
 
 /// How long a signed URL of the storage is good for: as long as a slow download may take to begin.
-const REDIRECT_VALID: Duration = Duration::from_secs(3600);
+pub(crate) const REDIRECT_VALID: Duration = Duration::from_secs(3600);
 
 impl Readable {
-    /// The commit that a revision names now.
+    /// The commit that a revision names now. `HEAD` is the default branch, as in git, unless a ref has that name.
     pub async fn resolve(&self, revision: &Revision) -> Result<CommitId> {
         match self.hub.engine().resolve(self.key(), revision).await {
+            Err(error) if error.is(ErrorKind::NotFound) && revision.as_str() == "HEAD" => {
+                let branch = Revision::new(self.default_branch());
+                Ok(self.hub.engine().resolve(self.key(), &branch).await?)
+            }
             Err(error) if error.is(ErrorKind::NotFound) => {
                 Err(Failure::RevisionNotFound { revision: revision.clone() })
             }
             resolved => Ok(resolved?),
         }
     }
+}
 
+impl Downloadable {
     /// Finds a file. A folder, or nothing, at the path is `EntryNotFound`.
     pub async fn resolve_file(&self, revision: &Revision, path: &str) -> Result<ResolvedFile> {
         let path: RepoPath = path.parse().map_err(Failure::invalid)?;
@@ -40,6 +46,12 @@ impl Readable {
         let found = self.hub.engine().entries(self.key(), commit, std::slice::from_ref(&path)).await?;
         let file = found.first().copied().flatten().and_then(|node| node.file().copied());
         let file = file.ok_or_else(|| Failure::entry_not_found(&path, commit))?;
+        if self.repository.purged && file.is_lfs() {
+            let purged = self.hub.content().purged_among(self.key(), &[file.sha256()]).await?;
+            if !purged.is_empty() {
+                return Err(Failure::Purged { path: path.to_string(), commit });
+            }
+        }
         Ok(ResolvedFile { hub: self.hub.clone(), commit, path, file })
     }
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use ballast_contract::versioning::FileRef;
-use ballast_types::{CommitId, RepoPath, Sha256};
+use ballast_types::{CommitId, RepoKey, RepoPath, Sha256};
 use moka::sync::Cache;
 
 use crate::card::Card;
 use crate::patterns::{Attributes, Ignore};
-use crate::{Readable, Result};
+use crate::{Hub, Result};
 
 /// The most of each kind that is kept, in bytes of the files.
 const KEPT: u64 = 4 << 20;
@@ -43,23 +43,24 @@ impl<T: Send + Sync + 'static> Parsed<T> {
     }
 }
 
-impl Readable {
+impl Hub {
     /// What a small regular file says; none where there is no such file or it is larger than `most` bytes.
     pub(crate) async fn parsed<T: Send + Sync + 'static>(
         &self,
+        repo: RepoKey,
         at: CommitId,
         path: &RepoPath,
         most: u32,
         kind: &Parsed<T>,
     ) -> Result<Option<Arc<T>>> {
-        let found = self.hub.engine().entries(self.key(), at, std::slice::from_ref(path)).await?;
+        let found = self.engine().entries(repo, at, std::slice::from_ref(path)).await?;
         let file = found.first().copied().flatten().and_then(|node| node.file().copied());
         let Some(FileRef::Regular { sha256, size, .. }) = file else { return Ok(None) };
         if let Some((value, _)) = kind.known.get(&sha256) {
             return Ok(Some(value));
         }
         let Some(size) = u32::try_from(size).ok().filter(|size| *size <= most) else { return Ok(None) };
-        let bytes = self.hub.content().read_small(sha256, most.into()).await?;
+        let bytes = self.content().read_small(sha256, most.into()).await?;
         let value = Arc::new((kind.parse)(&bytes));
         kind.known.insert(sha256, (value.clone(), size));
         Ok(Some(value))

@@ -221,7 +221,7 @@ impl Verifying<'_> {
     async fn not_kept(&self, repo: RepoKey, digests: &[Sha256]) -> Result<Vec<(Sha256, Standing)>> {
         let standing = self.hub.content().standing(repo, digests).await?;
         let all = digests.iter().copied().zip(standing);
-        Ok(all.filter(|(_, standing)| *standing != Standing::Kept).collect())
+        Ok(all.filter(|(_, standing)| !matches!(standing, Standing::Kept | Standing::Purged)).collect())
     }
 
     /// Digests that the page of the history behind `after` named, and that are not kept: a finding each, unless it was
@@ -237,7 +237,7 @@ impl Verifying<'_> {
                 continue;
             }
             let (what, sentence) = match standing {
-                Standing::Kept => continue,
+                Standing::Kept | Standing::Purged => continue,
                 Standing::Absent => {
                     (What::Absent, "the history names it and it is not stored; upload the same file again")
                 }
@@ -297,7 +297,10 @@ impl Verifying<'_> {
 
     async fn not_whole(&mut self, examined: Examined) -> Result<()> {
         let story = self.hub.content().find_blob_story(examined.sha256).await?;
-        let holders: Vec<RepoKey> = story.iter().flat_map(|story| &story.holders).map(|holder| holder.repo).collect();
+        let holders = story.iter().flat_map(|story| &story.holders).map(|holder| holder.repo);
+        // Of a xorb, those whose files have chunks in it.
+        let users = story.iter().filter_map(|story| story.xorb.as_ref()).flat_map(|xorb| xorb.repos.iter().copied());
+        let holders: Vec<RepoKey> = holders.chain(users).collect();
         let place = format!("{} in storage '{}'", examined.key, examined.storage);
         let (what, sentence) = match examined.verdict {
             Verdict::Whole => return Ok(()),

@@ -27,6 +27,11 @@ pub struct Membership {
 const MAX_ORGANIZATIONS: usize = 1000;
 
 impl Hub {
+    /// The caller's own account. `CredentialRequired` for nobody.
+    pub fn own_account(&self, caller: &Caller) -> Result<User> {
+        Ok(User::clone(&caller.known()?.user))
+    }
+
     /// The user behind a credential. `CredentialRequired` for nobody.
     pub async fn whoami(&self, caller: &Caller) -> Result<Whoami> {
         let known = caller.known()?;

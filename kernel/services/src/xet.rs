@@ -4,9 +4,11 @@
 //! credential that it was made from and the rights of today, as any other call is. Its bearer may put xorbs into the
 //! hub; they become somebody's only when a shard makes a file of them and a commit names that file.
 
+mod grant;
 mod read;
 mod receive;
 mod token;
 
+pub use grant::XorbUpload;
 pub use read::{ToFetch, WayToBytes};
 pub use token::{XetReader, XetToken, XetWriter};

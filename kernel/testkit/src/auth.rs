@@ -1,6 +1,9 @@
 //! What an auth plugin keeps its promises by.
 #![allow(clippy::unwrap_used)]
 
+mod sessions;
+mod ssh_keys;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,6 +11,15 @@ use ballast_contract::auth::{Auth, Credential, CredentialKind, Credentials, Iden
 use ballast_contract::{ErrorKind, Health, Result};
 use ballast_types::{RepoKey, Secret, Timestamp};
 use futures::future::join_all;
+use sessions::{
+    a_session_ends_in_time, a_session_proves_its_subject_until_it_is_closed, all_sessions_of_a_subject_end_together,
+    sessions_are_listed_and_ended_one_by_one,
+};
+use ssh_keys::{
+    a_public_key_is_one_subjects_alone, a_public_key_proves_its_subject_until_it_is_removed,
+    a_public_key_that_lets_nobody_in_is_kept_all_the_same, public_key, public_keys_are_listed_oldest_first_in_pages,
+    ssh,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -46,9 +58,16 @@ pub async fn conforms<K>(fresh: impl AsyncFn() -> (Instance, K)) {
         a_password_is_checked
         a_wrong_password_and_a_missing_one_cost_the_same
         a_changed_password_ends_sessions_and_no_tokens
+        a_token_that_is_renewed_has_another_value_and_end
         a_session_proves_its_subject_until_it_is_closed
         a_session_ends_in_time
         all_sessions_of_a_subject_end_together
+        sessions_are_listed_and_ended_one_by_one
+        all_tokens_of_a_subject_end_together
+        a_public_key_proves_its_subject_until_it_is_removed
+        a_public_key_is_one_subjects_alone
+        a_public_key_that_lets_nobody_in_is_kept_all_the_same
+        public_keys_are_listed_oldest_first_in_pages
         a_forgotten_subject_leaves_nothing
     }
 }
@@ -306,42 +325,37 @@ async fn a_changed_password_ends_sessions_and_no_tokens(auth: &Instance) {
     proven(auth, &bearer(&value)).await;
 }
 
-async fn a_session_proves_its_subject_until_it_is_closed(auth: &Instance) {
+async fn a_token_that_is_renewed_has_another_value_and_end(auth: &Instance) {
     let keep = credentials(auth);
-    let later = Timestamp::now().after(HOUR);
-    let session = keep.open_session("ada", later).await.unwrap();
-    let other = keep.open_session("ada", later).await.unwrap();
-    assert_ne!(session, other);
-    let identity = proven(auth, &cookie(&session)).await;
-    assert_eq!((identity.subject.as_str(), identity.credential.kind), ("ada", CredentialKind::Session));
-    assert!(auth.is_valid(&identity.credential.id).await.unwrap());
-    assert!(has_ended(auth, &bearer(&session)).await, "a session is no token");
-    keep.close_session(&session).await.unwrap();
-    keep.close_session(&session).await.unwrap();
-    assert!(has_ended(auth, &cookie(&session)).await);
-    assert!(!auth.is_valid(&identity.credential.id).await.unwrap());
-    proven(auth, &cookie(&other)).await;
+    let (info, value) = keep.create_token("ada", &token("laptop")).await.unwrap();
+    let before = proven(auth, &bearer(&value)).await;
+    let end = Timestamp::now().after(HOUR);
+    let stranger = keep.renew_token("bob", info.id, Some(end)).await.unwrap_err();
+    assert!(stranger.is(ErrorKind::NotFound), "{stranger:?}");
+    let renewed = keep.renew_token("ada", info.id, Some(end)).await.unwrap();
+    assert!(has_ended(auth, &bearer(&value)).await);
+    // The same credential by another value.
+    assert_eq!(proven(auth, &bearer(&renewed)).await, before);
+    let listed = keep.tokens("ada", None, 10).await.unwrap().items;
+    assert_eq!((listed.len(), listed[0].id, listed[0].expires_at), (1, info.id, Some(end)));
+    keep.renew_token("ada", info.id, Some(Timestamp::now().before(HOUR))).await.unwrap();
+    keep.revoke_token("ada", info.id).await.unwrap();
+    let gone = keep.renew_token("ada", info.id, None).await.unwrap_err();
+    assert!(gone.is(ErrorKind::NotFound), "{gone:?}");
 }
 
-async fn a_session_ends_in_time(auth: &Instance) {
-    let session = credentials(auth).open_session("ada", Timestamp::now().before(HOUR)).await.unwrap();
-    let error = auth.authenticate(&cookie(&session)).await.unwrap_err();
-    assert!(error.is(ErrorKind::Unauthenticated), "{error:?}");
-}
-
-async fn all_sessions_of_a_subject_end_together(auth: &Instance) {
+async fn all_tokens_of_a_subject_end_together(auth: &Instance) {
     let keep = credentials(auth);
-    let later = Timestamp::now().after(HOUR);
-    let hers = [keep.open_session("ada", later).await.unwrap(), keep.open_session("ada", later).await.unwrap()];
-    let his = keep.open_session("bob", later).await.unwrap();
-    for session in &hers {
-        proven(auth, &cookie(session)).await;
-    }
-    keep.close_sessions("ada").await.unwrap();
-    for session in &hers {
-        assert!(has_ended(auth, &cookie(session)).await);
-    }
-    proven(auth, &cookie(&his)).await;
+    let (_, one) = keep.create_token("ada", &token("one")).await.unwrap();
+    let (_, other) = keep.create_token("ada", &token("other")).await.unwrap();
+    let (_, his) = keep.create_token("bob", &token("his")).await.unwrap();
+    let session = keep.open_session("ada", Timestamp::now().after(HOUR)).await.unwrap();
+    proven(auth, &bearer(&one)).await;
+    keep.revoke_tokens("ada").await.unwrap();
+    keep.revoke_tokens("ada").await.unwrap();
+    assert!(has_ended(auth, &bearer(&one)).await && has_ended(auth, &bearer(&other)).await);
+    proven(auth, &bearer(&his)).await;
+    proven(auth, &cookie(&session)).await;
 }
 
 async fn a_forgotten_subject_leaves_nothing(auth: &Instance) {
@@ -352,7 +366,9 @@ async fn a_forgotten_subject_leaves_nothing(auth: &Instance) {
         keep.set_password(subject, Some(&password)).await.unwrap();
         let (_, value) = keep.create_token(subject, &token("laptop")).await.unwrap();
         let session = keep.open_session(subject, Timestamp::now().after(HOUR)).await.unwrap();
-        for credential in [bearer(&value), cookie(&session)] {
+        let key = public_key(if subject == "ada" { 1 } else { 2 });
+        keep.add_ssh_key(subject, &key).await.unwrap();
+        for credential in [bearer(&value), cookie(&session), ssh(&key)] {
             proven(auth, &credential).await;
             proofs.push((subject, credential));
         }

@@ -13,6 +13,7 @@ mod model;
 pub mod random;
 pub mod refs;
 pub mod repo;
+pub mod rewriting;
 pub mod upkeep;
 
 use std::sync::Arc;
@@ -66,6 +67,20 @@ pub async fn conforms(engine: Arc<dyn Versioning>) {
     concurrency::one_operation_from_many_sides_is_one_commit(engine).await;
     concurrency::conclusion_and_commit_agree_whoever_comes_first(engine).await;
     concurrency::one_of_many_makers_of_a_ref_wins(engine).await;
+    if engine.rewriting().is_some() {
+        rewriting::a_merge_brings_what_the_other_side_changed(engine).await;
+        rewriting::a_branch_that_is_only_ahead_is_merged_by_a_commit_of_two_parents(engine).await;
+        rewriting::what_both_sides_changed_is_a_conflict_unless_a_strategy_decides(engine).await;
+        rewriting::a_squashed_merge_has_one_parent(engine).await;
+        rewriting::histories_that_began_apart_are_merged_over_nothing(engine).await;
+        rewriting::a_revert_undoes_one_commit(engine).await;
+        rewriting::a_merge_is_reverted_against_the_parent_that_is_named(engine).await;
+        rewriting::a_squash_leaves_one_commit_and_forgets_no_other(engine).await;
+        rewriting::a_reset_is_a_new_commit_with_an_old_tree(engine).await;
+        rewriting::a_rewriting_commit_keeps_the_promises_of_a_commit(engine).await;
+        rewriting::random_merges_agree_with_the_rule(engine).await;
+        rewriting::merges_beside_commits_all_get_through(engine).await;
+    }
     upkeep::what_is_whole_is_said_to_be_whole(engine).await;
     upkeep::a_sweep_takes_only_what_nobody_keeps(engine).await;
     upkeep::commits_beside_sweeps_are_whole(engine).await;

@@ -65,12 +65,32 @@ impl XetUpload {
         Self { bytes: bytes.into(), file, ..self.clone() }
     }
 
-    fn start(&self, chunk: usize) -> usize {
-        chunk.checked_sub(1).map_or(0, |before| self.ends[before])
+    /// The shard's words for a file that is all of these, one behind the other, in the xorbs of all of them.
+    pub fn joined(uploads: &[Self]) -> ShardFile {
+        let (mut terms, mut term_hashes, mut chunks, mut digest) = (vec![], vec![], vec![], sha2::Sha256::new());
+        for upload in uploads {
+            terms.extend(upload.file.terms.iter().cloned());
+            term_hashes.extend(&upload.file.term_hashes);
+            digest.update(&upload.bytes);
+            let numbers =
+                upload.file.terms.iter().flat_map(|term| term.chunks.start as usize..term.chunks.end as usize);
+            chunks
+                .extend(numbers.map(|chunk| (upload.chunks[chunk], (upload.ends[chunk] - upload.start(chunk)) as u64)));
+        }
+        ShardFile { file: file_id(chunks), terms, term_hashes, sha256: Some(Sha256(digest.finalize().into())) }
     }
 
     /// A shard that says of this file what the client does, and nothing of xorbs.
     pub fn shard(&self) -> Vec<u8> {
+        Self::shard_of(&self.file)
+    }
+
+    fn start(&self, chunk: usize) -> usize {
+        chunk.checked_sub(1).map_or(0, |before| self.ends[before])
+    }
+
+    /// The same of any file.
+    pub fn shard_of(file: &ShardFile) -> Vec<u8> {
         const TAG: &[u8; 32] = b"HFRepoMetaData\0\x55\x69\x67\x45\x6a\x7b\x81\x57\x83\xa5\xbd\xd9\x5c\xcd\xd1\x4a\xa9";
         const WITH_HASHES: u32 = 1 << 31;
         const WITH_SHA256: u32 = 1 << 30;
@@ -82,7 +102,6 @@ impl XetUpload {
             shard.extend(name);
             shard.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
         };
-        let file = &self.file;
         let flag = |there: bool, flag: u32| if there { flag } else { 0 };
         let flags = flag(!file.term_hashes.is_empty(), WITH_HASHES) | flag(file.sha256.is_some(), WITH_SHA256);
         row(&file.file.0, [flags, file.terms.len() as u32, 0, 0]);

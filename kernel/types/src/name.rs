@@ -45,6 +45,7 @@ const RESERVED: &[&str] = &[
     "console",
     "contact",
     "datasets",
+    "device",
     "docs",
     "download",
     "downloads",

@@ -83,6 +83,11 @@ impl RefName {
         Self::below("refs/tags/", name)
     }
 
+    /// `refs/pr/NUMBER`.
+    pub fn proposal(number: u32) -> Self {
+        Self(format!("refs/pr/{number}"))
+    }
+
     /// The ref that a write to `revision` goes to: a full ref as it stands, anything else as a branch.
     pub fn writable(revision: &Revision) -> Result<Self, InvalidRef> {
         match revision.as_str() {
@@ -114,6 +119,12 @@ impl RefName {
     pub fn short(&self) -> &str {
         let name = self.0.strip_prefix("refs/heads/").or_else(|| self.0.strip_prefix("refs/tags/"));
         name.unwrap_or(&self.0)
+    }
+
+    /// The number of the pull request whose commits are here, in the one form in which it is written.
+    pub fn proposal_number(&self) -> Option<u32> {
+        let number = self.0.strip_prefix("refs/pr/")?.parse().ok()?;
+        (Self::proposal(number) == *self).then_some(number)
     }
 
     /// Which family it belongs to.
@@ -175,6 +186,18 @@ mod tests {
             assert_eq!(RefName::branch(name).unwrap().short(), name);
         }
         assert_eq!(RefName::writable(&Revision::new("refs/pr/1")).unwrap().kind(), RefKind::Proposal);
+    }
+
+    #[test]
+    fn a_proposals_ref_has_one_spelling() {
+        let number = |text: &str| text.parse::<RefName>().unwrap().proposal_number();
+        assert_eq!(RefName::proposal(12).as_str(), "refs/pr/12");
+        assert_eq!((number("refs/pr/12"), RefName::proposal(12).kind()), (Some(12), RefKind::Proposal));
+        for other in
+            ["refs/pr/012", "refs/pr/+1", "refs/pr/1/head", "refs/pr/x", "refs/heads/pr/1", "refs/pr/4294967296"]
+        {
+            assert_eq!(number(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Moments.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,15 @@ impl Timestamp {
     }
 }
 
+impl FromStr for Timestamp {
+    type Err = jiff::Error;
+
+    /// Any form of RFC 3339, to the millisecond.
+    fn from_str(text: &str) -> Result<Self, jiff::Error> {
+        Ok(Self(text.parse::<jiff::Timestamp>()?.as_millisecond()))
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_millisecond(self.0) {
@@ -55,5 +65,15 @@ mod tests {
     fn a_moment_is_shown_in_utc_with_milliseconds() {
         assert_eq!(Timestamp(1_795_224_855_000).to_string(), "2026-11-21T01:34:15.000Z");
         assert_eq!(Timestamp(1).to_string(), "1970-01-01T00:00:00.001Z");
+    }
+
+    #[test]
+    fn a_moment_is_read_in_every_zone() {
+        for text in ["2026-11-21T01:34:15Z", "2026-11-21T01:34:15.000Z", "2026-11-21T03:34:15+02:00"] {
+            assert_eq!(text.parse::<Timestamp>().unwrap(), Timestamp(1_795_224_855_000), "{text}");
+        }
+        for text in ["", "yesterday", "2026-11-21", "2026-11-21T01:34:15", "2026-13-21T01:34:15Z"] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
     }
 }

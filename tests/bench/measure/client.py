@@ -57,12 +57,24 @@ class Load:
 def put(port: int, target: str, body: Body, start: int = 0, end: int | None = None) -> dict[str, str]:
     """Uploads a part of a body with as little work as possible; answers the response's headers, in lower case."""
     end = body.size if end is None else end
-    with socket.create_connection(("127.0.0.1", port)) as connection, body.rest.path.open("rb") as file:
-        head = request("PUT", target, {"Content-Length": str(end - start)}).replace(b"Content-Length: 0\r\n", b"")
-        own = body.head[start:end]
+    own = body.head[start:end]
+    return _sent(port, "PUT", target, {}, own, body.rest.path, start + len(own), end - start)
+
+
+def post(port: int, target: str, path: Path, headers: dict[str, str]) -> dict[str, str]:
+    """Sends a file in the same way."""
+    return _sent(port, "POST", target, headers, b"", path, 0, path.stat().st_size)
+
+
+def _sent(
+    port: int, method: str, target: str, headers: dict[str, str], own: bytes, path: Path, at: int, length: int
+) -> dict[str, str]:
+    """`own`, and then of a file from `at` what `length` has left."""
+    with socket.create_connection(("127.0.0.1", port)) as connection, path.open("rb") as file:
+        head = request(method, target, headers | {"Content-Length": str(length)}).replace(b"Content-Length: 0\r\n", b"")
+        end = at + length - len(own)
         try:
             connection.sendall(head + own)
-            at = start + len(own)
             while at < end:
                 at += os.sendfile(connection.fileno(), file.fileno(), at, end - at)
         except (BrokenPipeError, ConnectionResetError):

@@ -50,6 +50,8 @@ def describe() -> dict[str, str]:
         "rustc": _first_line(["rustc", "--version"]),
         "nginx": _first_line(["nginx", "-v"]),
         "s3s-fs": _first_line([TOOLS / "bin" / "s3s-fs", "--version"]),
+        "local_cas_server": _first_line([TOOLS / "bin" / "local_cas_server", "--version"]),
+        "zstd": _first_line(["zstd", "--version"]),
         "git": _first_line(["git", "--version"]),
         "PostgreSQL": _first_line(["psql", "--version"]),
         "SQLite of the limits": _sqlite(),

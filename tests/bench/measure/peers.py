@@ -1,10 +1,13 @@
 """Servers that ours is held against."""
 
+import http.client
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
-from measure.machine import TOOLS
+from measure.machine import ROOT, TOOLS
 from measure.process import Server, free_port
 
 NGINX = """
@@ -59,3 +62,33 @@ class S3sFs(Server):
         command = [TOOLS / "bin" / "s3s-fs", "--host", "127.0.0.1", "--port", self.port, root]
         super().__init__(command, folder / "s3s-fs.log")
         self.listening_on(self.port)
+
+
+class LocalCas(Server):
+    """The store that comes with the client for Xet, on disk in `data`. Its xorbs are files of `data/xorbs`."""
+
+    def __init__(self, folder: Path):
+        subprocess.run([ROOT / "tests" / "setup" / "local-cas-server"], check=True)
+        self.data = folder / "local-cas"
+        self.data.mkdir(parents=True)
+        self.port = free_port()
+        program = TOOLS / "bin" / "local_cas_server"
+        super().__init__([program, "--data-directory", self.data, "--port", self.port], folder / "local-cas.log")
+        self.listening_on(self.port)
+
+
+class StandIn(Server):
+    """The hub in front of it, of which stand_in.py tells. `cas` and `files` are addresses."""
+
+    def __init__(self, folder: Path, cas: str = "", files: str = ""):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        program = Path(__file__).parent / "stand_in.py"
+        super().__init__([sys.executable, "-B", program, self.port, cas, files, folder], folder / "stand-in.log")
+        self.listening_on(self.port)
+
+    def knows(self, sha256: str, xet: str) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        connection.request("PUT", f"/known/{sha256}/{xet}", headers={"Content-Length": "0"})
+        assert connection.getresponse().status == 200

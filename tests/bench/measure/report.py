@@ -47,4 +47,6 @@ def _goal(row: Row) -> str:
     if row.goal is None:
         return "—"
     bound = number(row.goal.bound)
-    return {"of_limit": f"≥ {bound} of it", "at_most": f"≤ {bound}", "at_least": f"≥ {bound}"}[row.goal.kind]
+    peer = f" or {number(row.goal.of_peer)} of the peer" if row.goal.of_peer else ""
+    said = {"of_limit": f"≥ {bound} of it{peer}", "at_most": f"≤ {bound}", "at_least": f"≥ {bound}"}
+    return said[row.goal.kind]

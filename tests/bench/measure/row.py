@@ -6,14 +6,16 @@ from statistics import median
 
 @dataclass
 class Goal:
-    """`of_limit`: at least this share of the limit. `at_most`, `at_least`: of our own value."""
+    """`of_limit`: at least this share of the limit, or of the best peer `of_peer`, where that is given. `at_most`,
+    `at_least`: of our own value."""
 
     kind: str
     bound: float
+    of_peer: float | None = None
 
     @staticmethod
-    def of_limit(share: float) -> "Goal":
-        return Goal("of_limit", share)
+    def of_limit(share: float, or_of_peer: float | None = None) -> "Goal":
+        return Goal("of_limit", share, or_of_peer)
 
     @staticmethod
     def at_most(value: float) -> "Goal":
@@ -51,6 +53,14 @@ class Row:
         value, name = best(medians)
         return name, value
 
+    def peer(self) -> tuple[str, float] | None:
+        """The best one: its name and median."""
+        medians = [(median(values), name) for name, values in self.peers.items()]
+        if not medians:
+            return None
+        value, name = (max if self.higher else min)(medians)
+        return name, value
+
     def share_of(self, other: float) -> float:
         """How near we come: 1 is as fast as the other, 2 twice as fast."""
         return self.value() / other if self.higher else other / self.value()
@@ -60,8 +70,10 @@ class Row:
         if self.goal is None:
             return None
         if self.goal.kind == "of_limit":
-            limit = self.limit()
-            return limit is not None and self.share_of(limit[1]) >= self.goal.bound
+            limit, peer = self.limit(), self.peer()
+            if limit and self.share_of(limit[1]) >= self.goal.bound:
+                return True
+            return bool(peer and self.goal.of_peer and self.share_of(peer[1]) >= self.goal.of_peer)
         return self.value() <= self.goal.bound if self.goal.kind == "at_most" else self.value() >= self.goal.bound
 
     def to_json(self) -> dict:

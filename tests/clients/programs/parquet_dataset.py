@@ -1,6 +1,6 @@
 """Uploads Parquet files of several row groups to REPOSITORY, then loads them whole and as a stream.
 
-parquet_dataset.py REPOSITORY
+parquet_dataset.py REPOSITORY lfs|xet
 """
 
 import sys
@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from datasets import load_dataset
 from huggingface_hub import HfApi
 
-repository = sys.argv[1]
+repository, way = sys.argv[1:]
 SPLITS = {"train": 5000, "test": 500}
 ROWS_PER_GROUP = 700
 
@@ -31,6 +31,10 @@ for split, rows in SPLITS.items():
         repo_id=repository,
         repo_type="dataset",
     )
+
+paths = [f"data/{split}-00000-of-00001.parquet" for split in SPLITS]
+stored = api.get_paths_info(repository, paths, repo_type="dataset")
+assert [bool(file.xet_hash) for file in stored] == [way == "xet"] * len(SPLITS)
 
 whole = load_dataset(repository)
 assert {split: len(rows) for split, rows in whole.items()} == SPLITS

@@ -1,14 +1,14 @@
 """Makes REPOSITORY with Dataset.push_to_hub, twice, and loads it back.
 
-push_dataset.py REPOSITORY
+push_dataset.py REPOSITORY lfs|xet
 """
 
 import sys
 
 from datasets import Dataset, DatasetDict, load_dataset
-from huggingface_hub import DatasetCard
+from huggingface_hub import DatasetCard, HfApi
 
-repository = sys.argv[1]
+repository, way = sys.argv[1:]
 
 
 def table(rows: int) -> Dataset:
@@ -16,6 +16,9 @@ def table(rows: int) -> Dataset:
 
 
 DatasetDict(train=table(1000), test=table(10)).push_to_hub(repository)
+files = HfApi().list_repo_tree(repository, "data", repo_type="dataset")
+assert [bool(file.xet_hash) for file in files] == [way == "xet"] * 2
+
 loaded = load_dataset(repository)
 assert {split: len(rows) for split, rows in loaded.items()} == {"train": 1000, "test": 10}
 assert loaded["train"][999] == {"id": 999, "text": "row 999"}

@@ -74,6 +74,7 @@ def metadata_of_a_file_say_commit_digest_and_size(world: World) -> None:
 
 def a_download_goes_on_where_the_connection_fell_silent(world: World) -> None:
     world.need_http()
+    world.need_bytes_from_the_hub()
     content = noise(MORE_THAN_TWO_PIECES)
     repo_id = world.repository("resumed", {"model.safetensors": content})
     with Proxy(world.endpoint, break_after=BETWEEN_THE_PIECES, silently=True) as proxy:
@@ -85,6 +86,7 @@ def a_download_goes_on_where_the_connection_fell_silent(world: World) -> None:
 
 
 def a_download_is_finished_after_the_connection_was_cut(world: World) -> None:
+    world.need_bytes_from_the_hub()
     content = noise(MORE_THAN_TWO_PIECES)
     repo_id = world.repository("resumed", {"model.safetensors": content})
     with Proxy(world.endpoint, break_after=BETWEEN_THE_PIECES) as proxy:

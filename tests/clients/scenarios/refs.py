@@ -2,7 +2,7 @@
 
 from huggingface_hub.utils import HfHubHTTPError, RevisionNotFoundError
 
-from clients.scenarios.world import World, refusal, status_of
+from clients.scenarios.world import Skip, World, accepts, refusal, status_of
 
 
 def branches(world: World, repo_id: str) -> dict[str, str]:
@@ -113,3 +113,31 @@ def history_is_formatted_on_request(world: World) -> None:
 def history_of_a_missing_revision_is_refused(world: World) -> None:
     repo_id = world.repository("history")
     refusal(RevisionNotFoundError, world.api.list_repo_commits, repo_id, revision="no-such-branch")
+
+
+def a_squashed_history_is_one_commit_with_every_file(world: World) -> None:
+    world.need("super_squash_history")
+    repo_id = world.repository("squashed", {"a.txt": b"1"})
+    for n in range(3):
+        world.api.upload_file(path_or_fileobj=b"%d" % n, path_in_repo=f"{n}.txt", repo_id=repo_id)
+    world.api.create_tag(repo_id, tag="before")
+    before = world.snapshot(repo_id)
+    world.api.super_squash_history(repo_id, commit_message="All of it")
+    [commit] = world.api.list_repo_commits(repo_id)
+    assert (commit.title, commit.commit_id) == ("All of it", world.head(repo_id))
+    assert world.snapshot(repo_id) == before == world.snapshot(repo_id, revision="before")
+
+    world.api.create_branch(repo_id, branch="side")
+    world.api.upload_file(path_or_fileobj=b"side", path_in_repo="side.txt", repo_id=repo_id, revision="side")
+    world.api.super_squash_history(repo_id, branch="side")
+    assert len(world.api.list_repo_commits(repo_id, revision="side")) == 1
+    assert world.head(repo_id) == commit.commit_id
+    refusal(RevisionNotFoundError, world.api.super_squash_history, repo_id, branch="no-such-branch")
+
+
+def refs_of_pull_requests_are_listed_on_request(world: World) -> None:
+    if not accepts(world.api.list_repo_refs, "include_pull_requests"):
+        raise Skip("this client does not ask for the refs of pull requests")
+    repo_id = world.repository("refs")
+    assert world.api.list_repo_refs(repo_id).pull_requests is None
+    assert world.api.list_repo_refs(repo_id, include_pull_requests=True).pull_requests == []

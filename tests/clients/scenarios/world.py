@@ -26,6 +26,8 @@ class World:
         self.api = HfApi(endpoint=self.endpoint, token=self.token)
         self.anonymous = HfApi(endpoint=self.endpoint, token=False)
         self.user = self.api.whoami()["name"]
+        # Whether bytes go past the hub, by signed URLs of its storage.
+        self.signed = "BALLAST_TEST_SIGNED" in os.environ
 
     def unused_name(self, hint: str = "it") -> str:
         return f"{self.user}/{hint}-{secrets.token_hex(4)}"
@@ -73,6 +75,10 @@ class World:
         """Where large files come by Xet, they come by a client of its own, with its own patience."""
         if "HF_HUB_DISABLE_XET" not in os.environ:
             raise Skip("this client goes by Xet")
+
+    def need_bytes_from_the_hub(self) -> None:
+        if self.signed:
+            raise Skip("the bytes come from the storage itself")
 
     def need(self, method: str) -> None:
         if not hasattr(self.api, method):

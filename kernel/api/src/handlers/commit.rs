@@ -1,4 +1,4 @@
-use ballast_services::{Failure, LfsSettings, PreuploadFile};
+use ballast_services::{Committing, LfsSettings, PreuploadFile, Proposing};
 use ballast_types::Revision;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 
-use super::{Group, repositories};
+use super::{Group, destination, repositories};
 use crate::call::OwnCall;
 use crate::commit_lines;
 use crate::error::{Answer, ApiError};
@@ -29,16 +29,17 @@ impl Commits {
         kinds: Path<Kinds>,
         namespace: Path<String>,
         name: Path<String>,
-        /// The branch.
+        /// The branch, or `refs/pr/N` (encoded as one segment).
         revision: Path<String>,
-        /// Whether the commit is to be a pull request; not offered yet.
+        /// The commit is to be a pull request to that branch, which takes no right to write.
         create_pr: Query<Option<Flag>>,
         body: JsonBody<Preupload>,
     ) -> Answer<Json<PreuploadAnswers>> {
-        let repository = call.hub.writable(&call.caller, kinds.0.into(), &namespace, &name).await?;
-        refuse_proposal(create_pr.0)?;
+        let revision = Revision::new(revision.0);
+        let to = destination(create_pr.0, &revision);
+        let repository = call.hub.uploading(&call.caller, kinds.0.into(), &namespace, &name, &to).await?;
         let files: Vec<_> = body.0.files.into_iter().enumerate().map(file).collect::<Result<_, _>>()?;
-        let answers = repository.preupload(&Revision::new(revision.0), files, body.0.git_ignore.as_deref()).await?;
+        let answers = repository.preupload(&revision, files, body.0.git_ignore.as_deref()).await?;
         Ok(Json(PreuploadAnswers { files: answers.into_iter().map(PreuploadAnswer::from).collect() }))
     }
 
@@ -55,36 +56,48 @@ impl Commits {
         kinds: Path<Kinds>,
         namespace: Path<String>,
         name: Path<String>,
-        /// The branch.
+        /// The branch, or `refs/pr/N` (encoded as one segment).
         revision: Path<String>,
-        /// Whether the commit is to be a pull request; not offered yet.
+        /// Open a pull request to that branch with this commit, which takes no right to write.
         create_pr: Query<Option<Flag>>,
         body: NdJson,
     ) -> Answer<Json<CommitAnswer>> {
-        let repository = call.hub.writable(&call.caller, kinds.0.into(), &namespace, &name).await?;
-        refuse_proposal(create_pr.0)?;
+        let (kind, revision) = (kinds.0.into(), Revision::new(revision.0));
+        let opens = matches!(create_pr.0, Some(Flag(true)));
+        let right = match opens {
+            true => Right::New(call.hub.proposing(&call.caller, kind, &namespace, &name).await?),
+            false => Right::To(call.hub.committing(&call.caller, kind, &namespace, &name, &revision).await?),
+        };
         let mut lines = Lines::new(Box::pin(body.into_pieces()), longest_line(&call.hub.settings().lfs));
         let header = commit_lines::header(&mut lines).await?;
         let operations = Box::pin(commit_lines::operations(lines));
-        let outcome = repository.commit(&Revision::new(revision.0), header, operations).await?;
+        let (repository, outcome, number) = match right {
+            Right::New(repository) => {
+                let proposed = repository.propose_commit(&revision, header, operations).await?;
+                (repository, proposed.commit, Some(proposed.number))
+            }
+            Right::To(branch) => {
+                let outcome = branch.commit(header, operations).await?;
+                (Proposing::clone(&branch), outcome, None)
+            }
+        };
         let page = repositories::page(&call.base, repository.kind(), repository.id());
         Ok(Json(CommitAnswer {
             success: true,
             commit_oid: outcome.id.to_string(),
             commit_url: format!("{page}/commit/{}", outcome.id),
+            pull_request_url: number.map(|number| format!("{page}/discussions/{number}")),
             hook_output: String::new(),
         }))
     }
 }
 
-fn refuse_proposal(create_pr: Option<Flag>) -> Result<(), Failure> {
-    match create_pr {
-        Some(Flag(true)) => {
-            let why = "This hub does not offer pull requests yet: commit to a branch, without create_pr";
-            Err(Failure::Unsupported(why.to_owned()))
-        }
-        _ => Ok(()),
-    }
+/// What a commit goes by.
+enum Right {
+    /// A pull request of its own.
+    New(Proposing),
+    /// The ref that the address names.
+    To(Committing),
 }
 
 /// Room for twice the largest regular file in base64, so that a file that should have gone by LFS is refused with a

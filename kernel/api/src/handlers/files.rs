@@ -1,17 +1,17 @@
 use ballast_contract::storage::ResponseHeaders;
-use ballast_services::ResolvedFile;
+use ballast_services::{Downloadable, ResolvedFile};
 use ballast_types::Revision;
 use poem::Request;
-use poem::http::HeaderMap;
+use poem::http::{HeaderMap, HeaderValue, header};
 use poem_openapi::OpenApi;
 use poem_openapi::param::Path;
 
 use super::Group;
-use super::xet::xet_headers;
+use super::xet::{XET_HASH, xet_headers};
 use crate::call::OpenCall;
 use crate::content_type;
 use crate::error::Answer;
-use crate::served::{Plan, Served, Wanted, file_headers};
+use crate::served::{Plan, Served, Wanted, XET_FACTS, accepts, file_headers};
 use crate::wire::Kinds;
 
 pub struct Files;
@@ -41,7 +41,11 @@ impl Files {
         revision: Path<String>,
         path: Path<String>,
     ) -> Answer<Served> {
-        let (file, headers) = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
+        let (repository, file, headers) = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
+        repository.downloaded(&call.origin(), u64::from(from_the_start(request)));
+        if headers.contains_key(XET_HASH) && accepts(request, XET_FACTS) {
+            return Ok(Served::xet_facts(headers, &file));
+        }
         let plan = Wanted::of(request).plan(&file.etag(), file.size());
         if matches!(plan, Plan::Send { .. })
             && let Some(url) = file.redirect(&presented(&file)).await?
@@ -74,7 +78,7 @@ impl Files {
         revision: Path<String>,
         path: Path<String>,
     ) -> Answer<Served> {
-        let (file, headers) = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
+        let (_, file, headers) = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
         let plan = Wanted::of(request).plan(&file.etag(), file.size());
         Served::planned(plan, file.size(), headers, true, async |range| file.open(range).await).await
     }
@@ -95,13 +99,19 @@ impl Files {
         revision: Path<String>,
         path: Path<String>,
     ) -> Answer<Served> {
-        let (file, headers) = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
+        let (_, file, headers) = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
         if let Some(text) = file.pointer_text() {
             return Ok(Served::text(text, pointer_headers(&file), false));
         }
         let plan = Wanted::of(request).plan(&file.etag(), file.size());
         Served::planned(plan, file.size(), headers, false, async |range| file.open(range).await).await
     }
+}
+
+/// Whether the answer begins with the file's first byte: what is read in pieces is one file.
+fn from_the_start(request: &Request) -> bool {
+    let range = request.headers().get(header::RANGE).and_then(|range| range.to_str().ok());
+    range.is_none_or(|range| range.trim().strip_prefix("bytes=").is_none_or(|range| range.trim().starts_with("0-")))
 }
 
 /// A file, and the headers of every answer about it.
@@ -112,16 +122,17 @@ async fn found(
     name: &str,
     revision: String,
     path: &str,
-) -> Answer<(ResolvedFile, HeaderMap)> {
-    let repository = call.hub.readable(&call.caller, kinds.into(), namespace, name).await?;
+) -> Answer<(Downloadable, ResolvedFile, HeaderMap)> {
+    let repository = call.hub.downloadable(&call.caller, kinds.into(), namespace, name).await?;
     let file = repository.resolve_file(&Revision::new(revision), path).await?;
     let mut headers = file_headers(&file);
     if let Some(hash) = file.xet_hash().await? {
         for (name, value) in xet_headers(&call.base, repository.kind(), repository.id(), file.commit, hash) {
             headers.insert(name, value);
         }
+        headers.insert(header::VARY, HeaderValue::from_static("Accept"));
     }
-    Ok((file, headers))
+    Ok((repository, file, headers))
 }
 
 /// How the storage is to present the bytes when it serves them itself.

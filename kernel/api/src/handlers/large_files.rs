@@ -39,7 +39,8 @@ impl LargeFiles {
     ) -> LfsAnswer<LfsBatchAnswer> {
         let kind = RepoKind::from(kinds.0);
         let batch = batch.0;
-        if batch.hash_algo.as_deref().is_some_and(|algorithm| algorithm != "sha256") {
+        // git-lfs says `sha256`, huggingface.js `sha_256`.
+        if batch.hash_algo.as_deref().is_some_and(|algorithm| !matches!(algorithm, "sha256" | "sha_256")) {
             let refusal = ApiError::new(StatusCode::CONFLICT, "BadRequest", "hash_algo: only sha256 is known");
             return Err(refusal.into());
         }
@@ -49,12 +50,13 @@ impl LargeFiles {
         let objects: Vec<LfsObject> = known.iter().flatten().copied().collect();
         let (transfer, mut answers) = match batch.operation.as_str() {
             "upload" => {
-                let repository = call.hub.writable(&call.caller, kind, &namespace, &name).await?;
+                let to = batch.destination();
+                let repository = call.hub.uploading(&call.caller, kind, &namespace, &name, &to).await?;
                 let knows = |way: &str| batch.transfers.iter().flatten().any(|transfer| transfer == way);
                 let (transfer, uploads, xet) = match knows("xet") {
                     true => {
                         let uploads = repository.lfs_upload_by_xet(&objects).await?;
-                        ("xet", uploads, Some(repository.xet_write_token(None).await?))
+                        ("xet", uploads, Some(repository.xet_write_token(to).await?))
                     }
                     false => {
                         let uploads = repository.lfs_upload(&objects, knows("multipart")).await?;
@@ -68,8 +70,9 @@ impl LargeFiles {
                 (transfer, objects.iter().zip(uploads).map(answer).collect::<Vec<_>>())
             }
             "download" => {
-                let repository = call.hub.readable(&call.caller, kind, &namespace, &name).await?;
+                let repository = call.hub.downloadable(&call.caller, kind, &namespace, &name).await?;
                 let downloads = repository.lfs_download(&objects).await?;
+                repository.downloaded(&call.origin(), objects.len() as u64);
                 let answer = |(object, download): (&LfsObject, LfsDownload)| links.download(object, download);
                 ("basic", objects.iter().zip(downloads).map(answer).collect())
             }
@@ -87,6 +90,8 @@ impl LargeFiles {
     }
 
     /// Check that a large file arrived
+    ///
+    /// 404 where it did not, 400 where it has another size.
     #[oai(path = "/:kinds/:namespace/:name/info/lfs/objects/verify", method = "post", operation_id = "lfs_verify")]
     async fn lfs_verify(
         &self,
@@ -96,7 +101,7 @@ impl LargeFiles {
         name: Path<String>,
         object: LfsBody<LfsVerify>,
     ) -> LfsAnswer<LfsMessage> {
-        let repository = call.hub.writable(&call.caller, kinds.0.into(), &namespace, &name).await?;
+        let repository = call.hub.proposing(&call.caller, kinds.0.into(), &namespace, &name).await?;
         let sha256: Sha256 = object.0.oid.parse().map_err(Failure::invalid)?;
         repository.lfs_verify(LfsObject { sha256, size: object.0.size }).await?;
         Ok(LfsJson(LfsMessage { message: format!("The object {sha256} is here") }))
@@ -123,7 +128,7 @@ fn named(oid: &str, size: u64) -> Option<LfsObject> {
 }
 
 fn is_in_parts(upload: &LfsUpload) -> bool {
-    matches!(upload, LfsUpload::Parts { .. })
+    matches!(upload, LfsUpload::Parts { .. } | LfsUpload::DirectParts { .. })
 }
 
 fn refused(oid: String, size: u64, code: u16, message: String) -> LfsObjectAnswer {
@@ -164,6 +169,16 @@ impl Links {
                 header: None,
                 expires_at: Some(expires.to_string()),
             },
+            LfsUpload::Direct { url, expires } => {
+                LfsAction { href: url, header: None, expires_at: Some(expires.to_string()) }
+            }
+            LfsUpload::DirectParts { ticket, part_size, urls, expires } => {
+                let part = |(number, url)| (format!("{number:05}"), url);
+                let mut header: BTreeMap<String, String> = (1..).zip(urls).map(part).collect();
+                header.insert("chunk_size".to_owned(), part_size.to_string());
+                let href = self.object(object, "/complete", &ticket);
+                LfsAction { href, header: Some(header), expires_at: Some(expires.to_string()) }
+            }
             LfsUpload::Parts { ticket, part_size, parts, expires } => {
                 let part =
                     |number: u32| (format!("{number:05}"), self.object(object, &format!("/parts/{number}"), &ticket));
@@ -194,15 +209,16 @@ impl Links {
 
     fn download(&self, object: &LfsObject, download: LfsDownload) -> LfsObjectAnswer {
         let oid = object.sha256.to_string();
-        match download {
-            LfsDownload::Absent => refused(oid, object.size, 404, "This repository has no such object".to_owned()),
-            LfsDownload::Available { ticket, size, expires } => {
-                let href = self.object(object, "", &ticket);
-                let action = LfsAction { href, header: None, expires_at: Some(expires.to_string()) };
-                let actions = LfsActions { download: Some(action), ..LfsActions::default() };
-                LfsObjectAnswer { oid, size, authenticated: Some(true), actions: Some(actions), error: None }
+        let (href, size, expires) = match download {
+            LfsDownload::Absent => {
+                return refused(oid, object.size, 404, "This repository has no such object".to_owned());
             }
-        }
+            LfsDownload::Available { ticket, size, expires } => (self.object(object, "", &ticket), size, expires),
+            LfsDownload::Elsewhere { url, size, expires } => (url, size, expires),
+        };
+        let action = LfsAction { href, header: None, expires_at: Some(expires.to_string()) };
+        let actions = LfsActions { download: Some(action), ..LfsActions::default() };
+        LfsObjectAnswer { oid, size, authenticated: Some(true), actions: Some(actions), error: None }
     }
 }
 

@@ -39,6 +39,9 @@ impl Objects {
     }
 
     /// Send one part of a large file
+    ///
+    /// To the address that the LFS batch gave for it. The `ETag` of the answer goes into the list that ends the upload;
+    /// a part may be sent again.
     #[oai(path = "/api/lfs/objects/:oid/parts/:number", method = "put", operation_id = "put_part")]
     async fn put_part(
         &self,
@@ -57,6 +60,9 @@ impl Objects {
     }
 
     /// Say that all parts are there
+    ///
+    /// The list has each part with the `ETag` that it was answered with. The whole is put together and hashed before
+    /// the answer, and is refused where it does not have the digest in the address.
     #[oai(path = "/api/lfs/objects/:oid/complete", method = "post", operation_id = "complete_object")]
     async fn complete_object(
         &self,
@@ -96,6 +102,8 @@ impl Objects {
     }
 
     /// Look at a large file by its digest
+    ///
+    /// Its length and its `ETag`, without its bytes.
     #[oai(path = "/api/lfs/objects/:oid", method = "head", operation_id = "head_object")]
     async fn head_object(
         &self,

@@ -16,6 +16,8 @@ pub struct Refs;
 #[OpenApi(tag = "Group::History")]
 impl Refs {
     /// List branches and tags
+    ///
+    /// Each with the commit that it points to.
     #[oai(path = "/api/:kinds/:namespace/:name/refs", method = "get", operation_id = "list_refs")]
     async fn list_refs(
         &self,
@@ -39,6 +41,8 @@ impl Refs {
     }
 
     /// Create a branch
+    ///
+    /// At `revision`, or at the tip of the default branch. 409 where the name is taken.
     #[oai(path = "/api/:kinds/:namespace/:name/branch", method = "post", operation_id = "create_branch")]
     async fn create_branch(
         &self,
@@ -55,6 +59,9 @@ impl Refs {
     }
 
     /// Create a branch of this name
+    ///
+    /// At `startingPoint`, or at the tip of the default branch. 409 where the name is taken and `overwrite` does not
+    /// say that it is to be moved.
     #[oai(path = "/api/:kinds/:namespace/:name/branch/:branch", method = "post", operation_id = "create_named_branch")]
     async fn create_named_branch(
         &self,
@@ -79,6 +86,8 @@ impl Refs {
     }
 
     /// Delete a branch
+    ///
+    /// Its commits stay readable by their ids. 403 for the default branch.
     #[oai(path = "/api/:kinds/:namespace/:name/branch/:branch", method = "delete", operation_id = "delete_branch")]
     async fn delete_branch(
         &self,
@@ -94,6 +103,8 @@ impl Refs {
     }
 
     /// Create a tag
+    ///
+    /// At `revision`, or at the tip of the default branch. 409 where the name is taken.
     #[oai(path = "/api/:kinds/:namespace/:name/tag", method = "post", operation_id = "create_tag")]
     async fn create_tag(
         &self,
@@ -111,6 +122,8 @@ impl Refs {
     }
 
     /// Create a tag at a revision
+    ///
+    /// 409 where the name is taken.
     #[oai(path = "/api/:kinds/:namespace/:name/tag/:revision", method = "post", operation_id = "create_tag_at")]
     async fn create_tag_at(
         &self,
@@ -128,6 +141,8 @@ impl Refs {
     }
 
     /// Delete a tag
+    ///
+    /// The commit that it points to stays.
     #[oai(path = "/api/:kinds/:namespace/:name/tag/:revision", method = "delete", operation_id = "delete_tag")]
     async fn delete_tag(
         &self,

@@ -13,7 +13,8 @@ use crate::call::{OpenCall, OwnCall};
 use crate::error::{Answer, ApiError};
 use crate::extract::{Flag, JsonBody};
 use crate::wire::{
-    CreateRepository, Created, DeleteRepository, Kinds, Message, RepositoryView, Selected, Sibling, allowed_expansions,
+    CreateRepository, Created, DeleteRepository, DuplicateRepository, Duplicated, Kinds, Message, RepositoriesByKind,
+    RepositoryView, Selected, Sibling, allowed_expansions,
 };
 
 pub struct Repositories;
@@ -29,18 +30,37 @@ impl Repositories {
         let kind = kind(new.kind.as_deref())?;
         let visibility = visibility(new.visibility.as_deref(), new.private)?;
         let new = NewRepository { kind, name: new.name, organization: new.organization, visibility, sdk: new.sdk };
-        match call.hub.create_repository(&call.caller, new).await {
-            Ok(name) => Ok(Json(created(&call.base, kind, &name.id))),
-            Err(Failure::RepositoryExists { kind, id }) => {
-                let there = created(&call.base, kind, &id);
-                let refusal = ApiError::from(Failure::RepositoryExists { kind, id });
-                Err(refusal.with("url", there.url.into()).with("repo_id", there.repo_id.into()))
-            }
-            Err(failure) => Err(failure.into()),
-        }
+        let name = call.hub.create_repository(&call.caller, new).await;
+        let name = name.map_err(|failure| leading_there(&call.base, failure))?;
+        Ok(Json(created(&call.base, kind, &name.id)))
+    }
+
+    /// Duplicate a repository
+    ///
+    /// The copy has the files of the default branch in one commit, and the original's gate and settings for large files.
+    /// A name that is taken is answered with 409 and the URL of what is there.
+    #[oai(path = "/api/:kinds/:namespace/:name/duplicate", method = "post", operation_id = "duplicate_repository")]
+    async fn duplicate_repository(
+        &self,
+        call: OwnCall,
+        kinds: Path<Kinds>,
+        namespace: Path<String>,
+        name: Path<String>,
+        copy: JsonBody<DuplicateRepository>,
+    ) -> Answer<Json<Duplicated>> {
+        let kind = RepoKind::from(kinds.0);
+        let visibility = visibility(copy.0.visibility.as_deref(), copy.0.private)?;
+        let original = call.hub.downloadable(&call.caller, kind, &namespace, &name).await?;
+        let copied = original.duplicate(&copy.0.repository, visibility).await;
+        let copied = copied.map_err(|failure| leading_there(&call.base, failure))?;
+        let Created { url, name, .. } = created(&call.base, kind, &copied.id);
+        Ok(Json(Duplicated { url, name, files_copy_pending: false }))
     }
 
     /// Delete a repository
+    ///
+    /// With all branches, tags, discussions and likes. What no other repository holds is thrown away after a grace
+    /// period. For a model `type` may be left out.
     #[oai(path = "/api/repos/delete", method = "delete", operation_id = "delete_repository")]
     async fn delete_repository(&self, call: OwnCall, which: JsonBody<DeleteRepository>) -> Answer<Json<Message>> {
         let which = which.0;
@@ -69,18 +89,31 @@ impl Repositories {
         author: Query<Option<String>>,
         /// Each of these must occur in `namespace/name`.
         search: Query<Option<Vec<String>>>,
-        /// Tags. Accepted, and without effect on this hub.
-        #[oai(name = "filter")]
-        _filter: Query<Option<Vec<String>>>,
+        /// Each of these must be a tag of its card, in any case: `license:mit`, a library, a language.
+        filter: Query<Option<Vec<String>>>,
+        /// Models for this.
+        pipeline_tag: Query<Option<String>>,
+        /// Gated ones alone, or those that are not.
+        gated: Query<Option<Flag>>,
+        /// Models that are served so. This hub serves none.
+        inference: Query<Option<String>>,
+        /// Models that are served by these. This hub knows of none.
+        inference_provider: Query<Option<Vec<String>>>,
+        /// Models that run in these programs. This hub knows of none.
+        apps: Query<Option<Vec<String>>>,
+        /// Models with so many parameters. This hub counts none.
+        num_parameters: Query<Option<String>>,
         /// `lastModified` (by default), `createdAt`, `downloads`, `likes`, `trendingScore` or `name`.
         sort: Query<Option<String>>,
         /// `1` for ascending; by default, and with `-1`, descending.
         direction: Query<Option<String>>,
         /// 1 to 1000, by default 100.
         limit: Query<Option<usize>>,
-        /// With all that is known of each.
-        #[oai(name = "full")]
-        _full: Query<Option<Flag>>,
+        /// With all that is known of each, the metadata of its README too.
+        full: Query<Option<Flag>>,
+        /// With the metadata of its README.
+        #[oai(name = "cardData")]
+        card_data: Query<Option<Flag>>,
         /// Only these fields.
         expand: Query<Option<Vec<String>>>,
         /// From the `Link` header of the page before.
@@ -88,10 +121,17 @@ impl Repositories {
     ) -> Answer<Selected<Vec<RepositoryView>>> {
         let kind = RepoKind::from(kinds.0);
         let fields = fields(kind, expand.0)?;
+        if inference.0.is_some() || inference_provider.0.is_some() || apps.0.is_some() || num_parameters.0.is_some() {
+            return Ok(Selected { value: vec![], fields, next: None });
+        }
+        let full = [full.0, card_data.0].into_iter().flatten().any(|flag| flag.0) || fields.is_some();
         let query = ListQuery {
             kind,
             author: author.0,
-            search: search.0.unwrap_or_default().into_iter().filter(|word| !word.is_empty()).collect(),
+            search: words(search.0),
+            tags: words(filter.0.map(|tags| tags.iter().flat_map(|tags| tags.split(',')).map(str::to_owned).collect())),
+            pipeline_tag: pipeline_tag.0.filter(|tag| !tag.is_empty()),
+            gated: gated.0.map(|flag| flag.0),
             sort: order(sort.0.as_deref())?,
             ascending: ascending(direction.0.as_deref())?,
             after: cursor.0,
@@ -99,10 +139,37 @@ impl Repositories {
         };
         let page = call.hub.list_repositories(&call.caller, query).await?;
         let next = call.next(page.next.as_deref());
-        Ok(Selected { value: page.items.into_iter().map(RepositoryView::from).collect(), fields, next })
+        let value = page.items.into_iter().map(|listed| RepositoryView::listed(listed, full)).collect();
+        Ok(Selected { value, fields, next })
+    }
+
+    /// List a user's or organisation's repositories of every kind
+    ///
+    /// The first of each kind, as far as the caller may see them; `/api/models?author=…` and its siblings have pages.
+    #[oai(path = "/api/users/:username/repos", method = "get", operation_id = "list_user_repositories")]
+    async fn list_user_repositories(
+        &self,
+        call: OpenCall,
+        username: Path<String>,
+        /// Of each kind: 1 to 1000, by default 100.
+        limit: Query<Option<usize>>,
+        /// As in lists of one kind.
+        sort: Query<Option<String>>,
+    ) -> Answer<Json<RepositoriesByKind>> {
+        call.hub.check_namespace(&username).await?;
+        let sort = order(sort.0.as_deref())?;
+        let list = async |kind: RepoKind| -> Answer<Vec<RepositoryView>> {
+            let query = ListQuery { limit: limit.0, ..ListQuery::by(kind, &username, sort) };
+            let page = call.hub.list_repositories(&call.caller, query).await?;
+            Ok(page.items.into_iter().map(|listed| RepositoryView::listed(listed, false)).collect())
+        };
+        let (models, datasets) = (list(RepoKind::Model).await?, list(RepoKind::Dataset).await?);
+        Ok(Json(RepositoriesByKind { models, datasets, spaces: list(RepoKind::Space).await? }))
     }
 
     /// Get a repository
+    ///
+    /// At the tip of its default branch: its files, its tags and the metadata of its README. `expand` chooses fields.
     #[oai(path = "/api/:kinds/:namespace/:name", method = "get", operation_id = "get_repository")]
     #[allow(clippy::too_many_arguments)]
     async fn get_repository(
@@ -126,6 +193,8 @@ impl Repositories {
     }
 
     /// Get a repository at a revision
+    ///
+    /// What `get_repository` says, as it was at that revision; `sha` is the commit that the revision stands for.
     #[oai(path = "/api/:kinds/:namespace/:name/revision/:revision", method = "get", operation_id = "get_revision")]
     #[allow(clippy::too_many_arguments)]
     async fn get_revision(
@@ -151,6 +220,8 @@ impl Repositories {
     }
 
     /// Check the right to read
+    ///
+    /// 200 where the caller may see the repository, and the refusal that any other call would meet where not.
     #[oai(path = "/api/:kinds/:namespace/:name/auth-check", method = "get", operation_id = "check_read")]
     async fn check_read(
         &self,
@@ -164,6 +235,8 @@ impl Repositories {
     }
 
     /// Check the right to write
+    ///
+    /// 200 where the caller may write to the repository, and the refusal that a commit would meet where not.
     #[oai(path = "/api/:kinds/:namespace/:name/auth-check/write", method = "get", operation_id = "check_write")]
     async fn check_write(
         &self,
@@ -182,11 +255,23 @@ pub(super) fn page(base: &BaseUrl, kind: RepoKind, id: &RepoId) -> String {
     base.join(&format!("/{}{id}", kind.url_prefix()))
 }
 
+/// A refusal, with the way to the repository that has the name already.
+fn leading_there(base: &BaseUrl, failure: Failure) -> ApiError {
+    let there = match &failure {
+        Failure::RepositoryExists { kind, id } => Some(created(base, *kind, id)),
+        _ => None,
+    };
+    match there {
+        Some(there) => ApiError::from(failure).with("url", there.url.into()).with("repo_id", there.repo_id.into()),
+        None => failure.into(),
+    }
+}
+
 fn created(base: &BaseUrl, kind: RepoKind, id: &RepoId) -> Created {
     Created { url: page(base, kind, id), repo_id: id.to_string(), name: id.to_string() }
 }
 
-fn visibility(word: Option<&str>, private: Option<bool>) -> Result<Option<Visibility>, Failure> {
+pub(super) fn visibility(word: Option<&str>, private: Option<bool>) -> Result<Option<Visibility>, Failure> {
     let named = match word {
         None => None,
         Some("public") => Some(Visibility::Public),
@@ -205,11 +290,16 @@ fn visibility(word: Option<&str>, private: Option<bool>) -> Result<Option<Visibi
     }
 }
 
+fn words(asked: Option<Vec<String>>) -> Vec<String> {
+    asked.unwrap_or_default().into_iter().filter(|word| !word.is_empty()).collect()
+}
+
 fn order(word: Option<&str>) -> Result<Sort, Failure> {
     Ok(match word.unwrap_or("lastModified") {
         "lastModified" | "last_modified" | "updated" => Sort::Updated,
         "createdAt" | "created_at" | "created" => Sort::Created,
-        "downloads" | "trendingScore" | "trending_score" | "trending" => Sort::Downloads,
+        "downloads" => Sort::Downloads,
+        "trendingScore" | "trending_score" | "trending" => Sort::Trend,
         "likes" => Sort::Likes,
         "name" | "id" => Sort::Name,
         other => {
@@ -266,7 +356,8 @@ async fn described(
     };
     let used_storage = if asked("usedStorage") { Some(repository.used_storage().await?) } else { None };
     let siblings = siblings.map(|files| files.into_iter().map(|file| Sibling::new(file, blobs)).collect());
-    let value = RepositoryView { siblings, used_storage, ..RepositoryView::from(info).with_card(&card) };
+    let kind = info.kind;
+    let value = RepositoryView { siblings, used_storage, ..RepositoryView::from(info).with_card(kind, &card) };
     Ok(Selected { value, fields, next: None })
 }
 

@@ -1,5 +1,6 @@
+use ballast_services::Registration;
 use poem::Request;
-use poem_openapi::param::Path;
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{Json, PlainText};
 use poem_openapi::{ApiResponse, OpenApi};
 
@@ -10,28 +11,43 @@ use crate::wire::{Health, PartHealth, Readiness, SiteConfig, Version};
 
 pub struct Site;
 
+const LINK_IS_OVER: &str = "This link is over, or was used already. Log in, and another one is sent to you.";
+
 #[OpenApi(tag = "Group::Site")]
 impl Site {
     /// Which API this is
+    ///
+    /// Its name, its version, and what this hub is called.
     #[oai(path = "/api/version", method = "get", operation_id = "get_version")]
     async fn get_version(&self, request: &Request) -> Answer<Json<Version>> {
         Ok(Json(Version::new(&shared(request)?.hub.settings().site_name)))
     }
 
     /// What a page must know before anybody logs in
+    ///
+    /// Its name, and who may register.
     #[oai(path = "/api/site-config", method = "get", operation_id = "get_site_config")]
     async fn get_site_config(&self, request: &Request) -> Answer<Json<SiteConfig>> {
-        let site_name = shared(request)?.hub.settings().site_name.clone();
-        Ok(Json(SiteConfig { site_name, invitation_only: false, require_email_verification: false }))
+        let settings = shared(request)?.hub.settings();
+        Ok(Json(SiteConfig {
+            site_name: settings.site_name.clone(),
+            invitation_only: settings.registration == Registration::Invitation,
+            require_email_verification: settings.require_email_verification,
+            registration: settings.registration.as_str().to_owned(),
+        }))
     }
 
     /// Whether it answers
+    ///
+    /// Without looking at its parts; `/readyz` does.
     #[oai(path = "/health", method = "get", operation_id = "get_health")]
     async fn get_health(&self) -> Json<Health> {
         Json(Health { status: "ok".to_owned() })
     }
 
     /// Whether it answers, below /api
+    ///
+    /// The same as `/health`, for clients that put `/api` before everything.
     #[oai(path = "/api/health", method = "get", operation_id = "get_api_health")]
     async fn get_api_health(&self) -> Json<Health> {
         Json(Health { status: "ok".to_owned() })
@@ -77,9 +93,17 @@ impl Site {
     ///
     /// A page for a browser, and JSON for everybody else.
     #[oai(path = "/", method = "get", operation_id = "get_home")]
-    async fn get_home(&self, call: OpenCall, request: &Request) -> Answer<crate::pages::Home> {
+    async fn get_home(
+        &self,
+        call: OpenCall,
+        request: &Request,
+        /// `invalid_token`: a link of a mail that is over led here.
+        error: Query<Option<String>>,
+    ) -> Answer<crate::pages::Home> {
         let for_browser = request.header("accept").is_some_and(|accept| accept.contains("text/html"));
-        Ok(crate::pages::home(&call.hub.settings().site_name, &call.base, for_browser))
+        // A sentence of ours: what stands in an address may be anybody's.
+        let wrong = error.0.filter(|word| word == "invalid_token").map(|_| LINK_IS_OVER);
+        Ok(crate::pages::home(&call.hub.settings().site_name, &call.base, wrong, for_browser))
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Tree;
 #[OpenApi(tag = "Group::Tree")]
 impl Tree {
     /// List the root folder
+    ///
+    /// A page of what lies in it, folders and files in the order of their paths; `Link` leads to the next one.
     #[oai(path = "/api/:kinds/:namespace/:name/tree/:revision", method = "get", operation_id = "list_root")]
     #[allow(clippy::too_many_arguments)]
     async fn list_root(

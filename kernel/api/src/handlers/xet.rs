@@ -1,30 +1,31 @@
-use std::time::Duration;
+use std::sync::atomic::AtomicUsize;
 
-use ballast_services::{Failure, Readable, Writable, XetToken};
-use ballast_types::{ByteRange, RepoKind, Revision, Sha256, XetHash};
+use ballast_contract::{Error, ErrorKind};
+use ballast_services::{Downloadable, Failure, ToFetch, WayToBytes, XetToken};
+use ballast_types::{ByteRange, CommitId, RepoId, RepoKind, Revision, Sha256, XetHash};
 use ballast_xet::MAX_SHARD;
 use ballast_xet::shard::Shard;
-use futures::stream::unfold;
+use poem::Request;
 use poem::http::{HeaderValue, StatusCode, header};
-use poem::{Body, Request};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{Binary, Json};
 use poem_openapi::{ApiResponse, OpenApi};
+use tokio::task::{JoinError, spawn_blocking};
 
-use super::Group;
+use super::{Group, destination};
 use crate::base_url::BaseUrl;
 use crate::call::{OpenCall, OwnCall, XetCall, shared};
 use crate::error::{Answer, ApiError};
 use crate::extract::{Flag, Octets, limited};
 use crate::range::{Selection, select};
 use crate::served::{Served, Wanted, common_headers};
-use crate::wire::{Kinds, ShardReceived, XetAccess, XetReconstruction, XetReconstruction2, XorbReceived};
+use crate::shard_progress::ShardProgress;
+use crate::wire::{
+    Kinds, ShardReceived, XetAccess, XetReconstruction, XetReconstruction2, XorbGrant, XorbGrantRequest, XorbReceived,
+};
 
 /// Under which address Xet is served.
 const CAS: &str = "/xet";
-
-/// How often a client that waits for its shard is told that work goes on. It gives up after 20 seconds of silence.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 pub struct Xet;
 
@@ -51,6 +52,13 @@ impl Access {
     }
 }
 
+/// The answer with an address to write to.
+#[derive(ApiResponse)]
+enum Granted {
+    #[oai(status = 201)]
+    Created(Json<XorbGrant>),
+}
+
 /// What a client needs to go by Xet.
 pub fn access(base: &BaseUrl, token: XetToken) -> XetAccess {
     XetAccess { cas_url: base.join(CAS), exp: token.expires.0 / 1000, access_token: token.value }
@@ -59,6 +67,8 @@ pub fn access(base: &BaseUrl, token: XetToken) -> XetAccess {
 #[OpenApi(tag = "Group::Xet")]
 impl Xet {
     /// Get a token to download by Xet
+    ///
+    /// For an hour, for the files of this repository, as JSON and as headers. It counts as a download.
     #[oai(
         path = "/api/:kinds/:namespace/:name/xet-read-token/:revision",
         method = "get",
@@ -72,12 +82,16 @@ impl Xet {
         name: Path<String>,
         revision: Path<String>,
     ) -> Answer<Access> {
-        let repository: Readable = call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
+        let repository: Downloadable = call.hub.downloadable(&call.caller, kinds.0.into(), &namespace, &name).await?;
         let token = repository.xet_read_token(&Revision::new(revision.0)).await?;
+        repository.downloaded(&call.origin(), 0);
         Ok(Access::to(&call.base, token))
     }
 
     /// Get a token to upload by Xet
+    ///
+    /// For an hour, for files that are to be committed to this revision, as JSON and as headers. What it brought and no
+    /// commit names goes with it.
     #[oai(
         path = "/api/:kinds/:namespace/:name/xet-write-token/:revision",
         method = "get",
@@ -93,10 +107,9 @@ impl Xet {
         /// The files are for a pull request that is still to be opened: the revision does not matter.
         create_pr: Query<Option<Flag>>,
     ) -> Answer<Access> {
-        let repository: Writable = call.hub.writable(&call.caller, kinds.0.into(), &namespace, &name).await?;
-        let revision = Revision::new(revision.0);
-        let there = create_pr.0.is_none_or(|flag| !flag.0).then_some(&revision);
-        let token = repository.xet_write_token(there).await?;
+        let to = destination(create_pr.0, &Revision::new(revision.0));
+        let repository = call.hub.uploading(&call.caller, kinds.0.into(), &namespace, &name, &to).await?;
+        let token = repository.xet_write_token(to).await?;
         Ok(Access::to(&call.base, token))
     }
 
@@ -117,11 +130,12 @@ impl Xet {
         file: Path<String>,
     ) -> Answer<Json<XetReconstruction>> {
         let to_fetch = to_fetch(&call, request, &file).await?;
-        Ok(Json(XetReconstruction::of(&to_fetch, |way| bytes_url(&call.base, way.sha256, &way.ticket))))
+        Ok(Json(XetReconstruction::of(&to_fetch, |way| bytes_url(&call.base, way))))
     }
 
-    /// Ask what to fetch for a file, with one address for many ranges
+    /// Ask what to fetch for a file, by version 2 of the protocol
     ///
+    /// Each address is good for one range of a xorb, and stands beside the chunks in it.
     /// `Range` asks for a part of it. 416 where the part begins behind the end.
     #[oai(
         path = "/xet/v2/reconstructions/:file",
@@ -137,7 +151,7 @@ impl Xet {
         file: Path<String>,
     ) -> Answer<Json<XetReconstruction2>> {
         let to_fetch = to_fetch(&call, request, &file).await?;
-        Ok(Json(XetReconstruction2::of(&to_fetch, |way| bytes_url(&call.base, way.sha256, &way.ticket))))
+        Ok(Json(XetReconstruction2::of(&to_fetch, |way| bytes_url(&call.base, way))))
     }
 
     /// Get bytes of a xorb
@@ -183,6 +197,8 @@ impl Xet {
     }
 
     /// Send a xorb
+    ///
+    /// Chunks one after the other, each hashed as it arrives. `was_inserted` is false where the hub has it already.
     #[oai(path = "/xet/v1/xorbs/:prefix/:xorb", method = "post", operation_id = "put_xorb")]
     async fn put_xorb(
         &self,
@@ -201,11 +217,50 @@ impl Xet {
         Ok(Json(XorbReceived { was_inserted }))
     }
 
+    /// Ask where to write a xorb
+    ///
+    /// 404 where the storage takes none from clients: then it is sent to the hub.
+    #[oai(path = "/xet/v1/xorb-grants/:prefix/:xorb", method = "post", operation_id = "grant_xorb")]
+    async fn grant_xorb(
+        &self,
+        call: XetCall,
+        #[allow(unused)] prefix: Path<String>,
+        /// The xorb's hash.
+        xorb: Path<String>,
+        asked: Json<XorbGrantRequest>,
+    ) -> Answer<Granted> {
+        let xorb: XetHash = xorb.parse().map_err(Failure::invalid)?;
+        let writer = call.hub.xet_writer(call.token.as_deref()).await?;
+        let granted = writer.grant_xorb(xorb, asked.length).await?;
+        let elsewhere = || Failure::NotFound("Xorbs are sent to the hub here: POST /xet/v1/xorbs".to_owned());
+        Ok(Granted::Created(Json(granted.ok_or_else(elsewhere)?.into())))
+    }
+
+    /// Say that a xorb was written
+    ///
+    /// 404 where nothing has arrived under this id.
+    #[oai(path = "/xet/v1/xorb-commits/:prefix/:xorb/grant/:id", method = "post", operation_id = "commit_xorb")]
+    async fn commit_xorb(
+        &self,
+        call: XetCall,
+        #[allow(unused)] prefix: Path<String>,
+        /// The xorb's hash.
+        xorb: Path<String>,
+        /// As the grant said.
+        id: Path<String>,
+    ) -> Answer<Json<XorbReceived>> {
+        let xorb: XetHash = xorb.parse().map_err(Failure::invalid)?;
+        let writer = call.hub.xet_writer(call.token.as_deref()).await?;
+        Ok(Json(XorbReceived { was_inserted: writer.receive_granted(xorb, &id).await? }))
+    }
+
     /// Send a shard
+    ///
+    /// What files are made of, by terms over xorbs that are here. Each file is rebuilt and hashed before the answer.
     #[oai(path = "/xet/v1/shards", method = "post", operation_id = "put_shard")]
     async fn put_shard(&self, call: XetCall, bytes: Octets) -> Answer<Json<ShardReceived>> {
         let writer = call.hub.xet_writer(call.token.as_deref()).await?;
-        let new = writer.register_shard(&shard(bytes).await?).await?;
+        let new = writer.register_shard(&shard(bytes).await?, &AtomicUsize::new(0)).await?;
         Ok(Json(ShardReceived { result: new.into() }))
     }
 
@@ -218,25 +273,7 @@ impl Xet {
         let writer = call.hub.xet_writer(call.token.as_deref()).await?;
         let shard = shard(bytes).await?;
         let total = shard.files.len();
-        let work = Box::pin(async move { writer.register_shard(&shard).await });
-        let lines = unfold(Some((work, true)), move |state| async move {
-            let (mut work, first) = state?;
-            let going_on = serde_json::json!({ "type": "validating", "verified": 0, "total": total });
-            if first {
-                return Some((line(going_on), Some((work, false))));
-            }
-            match tokio::time::timeout(SIGN_OF_LIFE, &mut work).await {
-                Err(_) => Some((line(going_on), Some((work, false)))),
-                Ok(Ok(_)) => Some((line(serde_json::json!({ "type": "result" })), None)),
-                Ok(Err(failure)) => {
-                    let error = ApiError::from(failure);
-                    let retryable = error.status == StatusCode::SERVICE_UNAVAILABLE;
-                    let told = serde_json::json!({ "type": "error", "message": error.message, "retryable": retryable });
-                    Some((line(told), None))
-                }
-            }
-        });
-        Ok(ShardProgress(Body::from_bytes_stream(lines)))
+        Ok(ShardProgress::of(total, |verified| async move { writer.register_shard(&shard, &verified).await }))
     }
 
     /// Take what clients tell of themselves
@@ -246,11 +283,13 @@ impl Xet {
     async fn take_telemetry(&self) {}
 
     /// The same below the address of Xet
+    ///
+    /// It is not kept either.
     #[oai(path = "/xet/v1/telemetry", method = "post", operation_id = "take_xet_telemetry")]
     async fn take_xet_telemetry(&self) {}
 }
 
-async fn to_fetch(call: &XetCall, request: &Request, file: &str) -> Answer<ballast_services::ToFetch> {
+async fn to_fetch(call: &XetCall, request: &Request, file: &str) -> Answer<ToFetch> {
     let file: XetHash = file.parse().map_err(Failure::invalid)?;
     let asked = request.headers().get(header::RANGE).map(|range| String::from_utf8_lossy(range.as_bytes()));
     let behind = || {
@@ -269,60 +308,35 @@ async fn to_fetch(call: &XetCall, request: &Request, file: &str) -> Answer<balla
 /// Reads a shard, which is short enough to be in memory.
 async fn shard(bytes: Octets) -> Answer<Shard> {
     let bytes = limited(bytes, MAX_SHARD).await?;
-    let parsed = tokio::task::spawn_blocking(move || Shard::parse(&bytes)).await;
-    let broken = |error: tokio::task::JoinError| {
+    let parsed = spawn_blocking(move || Shard::parse(&bytes)).await;
+    let broken = |error: JoinError| {
         let why = format!("a worker broke off: {error}");
-        Failure::Broken(ballast_contract::Error::new(ballast_contract::ErrorKind::Internal, "api.shard", why))
+        Failure::Broken(Error::new(ErrorKind::Internal, "api.shard", why))
     };
     Ok(parsed.map_err(broken)?.map_err(Failure::invalid)?)
 }
 
-fn bytes_url(base: &BaseUrl, sha256: Sha256, ticket: &str) -> String {
-    base.join(&format!("{CAS}/v1/xorb-bytes/{sha256}?ticket={ticket}"))
-}
-
-fn line(value: serde_json::Value) -> std::io::Result<bytes::Bytes> {
-    Ok(format!("{value}\n").into())
-}
-
-/// How the work on a shard goes, line by line.
-pub struct ShardProgress(Body);
-
-impl poem::IntoResponse for ShardProgress {
-    fn into_response(self) -> poem::Response {
-        poem::Response::builder().content_type("application/x-ndjson").body(self.0)
+fn bytes_url(base: &BaseUrl, way: &WayToBytes) -> String {
+    match way {
+        WayToBytes::Hub { sha256, ticket } => base.join(&format!("{CAS}/v1/xorb-bytes/{sha256}?ticket={ticket}")),
+        WayToBytes::Storage(url) => url.clone(),
     }
 }
 
-impl ApiResponse for ShardProgress {
-    fn meta() -> poem_openapi::registry::MetaResponses {
-        let schema = poem_openapi::registry::MetaSchema::new("string");
-        let schema = poem_openapi::registry::MetaSchemaRef::Inline(Box::new(schema));
-        let content_type = "application/x-ndjson";
-        let response = poem_openapi::registry::MetaResponse {
-            description: "How it goes",
-            status: Some(200),
-            status_range: None,
-            content: vec![poem_openapi::registry::MetaMediaType { content_type, schema }],
-            headers: vec![],
-        };
-        poem_openapi::registry::MetaResponses { responses: vec![response] }
-    }
-
-    fn register(_: &mut poem_openapi::registry::Registry) {}
-}
+/// A file's name in Xet.
+pub const XET_HASH: &str = "x-xet-hash";
 
 /// What clients that speak Xet read of a file: its name there, and where to get a token for it.
 pub fn xet_headers(
     base: &BaseUrl,
     kind: RepoKind,
-    id: &ballast_types::RepoId,
-    commit: ballast_types::CommitId,
+    id: &RepoId,
+    commit: CommitId,
     hash: XetHash,
 ) -> [(&'static str, HeaderValue); 2] {
     let token = base.join(&format!("/api/{}/{id}/xet-read-token/{commit}", kind.plural()));
     let facts = base.join(&format!("{CAS}/v1/reconstructions/{hash}"));
     let links = format!("<{token}>; rel=\"xet-auth\", <{facts}>; rel=\"xet-reconstruction-info\"");
     let value = |text: String| HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
-    [("x-xet-hash", value(hash.to_string())), ("link", value(links))]
+    [(XET_HASH, value(hash.to_string())), ("link", value(links))]
 }

@@ -54,12 +54,14 @@ impl From<ballast_services::PreuploadAnswer> for PreuploadAnswer {
 
 /// What became of a commit.
 #[derive(Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
 pub struct CommitAnswer {
     pub success: bool,
     /// The branch's tip: the new commit, or the one before where nothing changed.
     pub commit_oid: String,
     pub commit_url: String,
+    /// With `create_pr`: the pull request that was opened for it. Ends in `/discussions/N`.
+    pub pull_request_url: Option<String>,
     pub hook_output: String,
 }
 

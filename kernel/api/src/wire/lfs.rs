@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use ballast_services::Destination;
+use ballast_types::Revision;
 use poem_openapi::Object;
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,13 +13,22 @@ pub struct LfsBatch {
     pub operation: String,
     /// What the client can do, of `basic`, `multipart` and `xet`; by default `basic`.
     pub transfers: Option<Vec<String>>,
-    /// Only `sha256`, the default.
+    /// Only `sha256`, the default; huggingface.js spells it `sha_256`.
     pub hash_algo: Option<String>,
     pub objects: Vec<LfsBatchObject>,
-    /// The branch that the objects are for. Rights do not depend on it.
+    /// Where the objects are to be committed: `{"name": "refs/pr/3"}` takes the right to that pull request, another
+    /// name the right to write; without one they are for a pull request that is still to be opened.
     #[serde(rename = "ref")]
     #[oai(rename = "ref")]
     pub reference: Option<Value>,
+}
+
+impl LfsBatch {
+    /// Where the objects are to be committed.
+    pub fn destination(&self) -> Destination {
+        let name = self.reference.as_ref().and_then(|reference| reference["name"].as_str());
+        name.map_or(Destination::Proposal, |name| Destination::Ref(Revision::new(name)))
+    }
 }
 
 /// One object, as the client names it.

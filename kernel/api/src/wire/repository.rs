@@ -1,5 +1,5 @@
 use ballast_contract::versioning::{Entry, FileRef, Node};
-use ballast_services::{Card, RepositoryInfo};
+use ballast_services::{Card, ListedRepository, RepositoryInfo};
 use ballast_types::{RepoKind, Visibility, git};
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,38 @@ pub struct Created {
     pub name: String,
 }
 
+/// The copy of a repository that is to be made. What this hub does not offer is read and left aside.
+#[derive(Debug, Deserialize, Object)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[oai(rename_all = "camelCase")]
+pub struct DuplicateRepository {
+    /// What the copy is called: `namespace/name`, or a name in the caller's own namespace.
+    pub repository: String,
+    /// `public` or `private`; by default as the original.
+    pub visibility: Option<String>,
+    /// The same in the words of older clients.
+    pub private: Option<bool>,
+    pub hardware: Option<Value>,
+    pub storage: Option<Value>,
+    pub sleep_time_seconds: Option<Value>,
+    pub secrets: Option<Value>,
+    pub variables: Option<Value>,
+    pub volumes: Option<Value>,
+    pub resource_group_id: Option<Value>,
+}
+
+/// A copy of a repository.
+#[derive(Object)]
+#[oai(rename_all = "camelCase")]
+pub struct Duplicated {
+    /// Its page on this hub.
+    pub url: String,
+    /// `namespace/name`
+    pub name: String,
+    /// Always false: the copy is whole when this is answered.
+    pub files_copy_pending: bool,
+}
+
 /// A repository to be deleted.
 #[derive(Debug, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
@@ -98,6 +130,8 @@ pub struct RepositoryView {
     pub downloads: u64,
     pub downloads_all_time: u64,
     pub likes: u64,
+    /// How much it is downloaded these days.
+    pub trending_score: u64,
     pub tags: Vec<String>,
     /// The metadata at the top of the README.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,6 +158,14 @@ pub struct RepositoryView {
     #[oai(rename = "_source")]
     #[serde(rename = "_source")]
     pub source: String,
+}
+
+/// Somebody's repositories.
+#[derive(Object)]
+pub struct RepositoriesByKind {
+    pub models: Vec<RepositoryView>,
+    pub datasets: Vec<RepositoryView>,
+    pub spaces: Vec<RepositoryView>,
 }
 
 /// A file of a repository.
@@ -185,9 +227,17 @@ impl Sibling {
 
 impl RepositoryView {
     /// The same with what its README says about it.
-    pub fn with_card(self, card: &Card) -> Self {
-        let Card { data, tags, pipeline_tag, library_name } = card.clone();
-        Self { card_data: Some(Value::Object(data)), tags, pipeline_tag, library_name, ..self }
+    pub fn with_card(self, kind: RepoKind, card: &Card) -> Self {
+        let (tags, pipeline_tag, library_name) = (card.tags(kind), card.pipeline_tag(), card.library_name());
+        Self { card_data: Some(Value::Object(card.data.clone())), tags, pipeline_tag, library_name, ..self }
+    }
+
+    /// As lists show it; `full` with the metadata of its README.
+    pub fn listed(listed: ListedRepository, full: bool) -> Self {
+        let ListedRepository { info, card } = listed;
+        let card_data = full.then_some(Value::Object(card.data));
+        let (tags, pipeline_tag, library_name) = (card.tags, card.pipeline_tag, card.library);
+        Self { card_data, tags, pipeline_tag, library_name, ..Self::from(info) }
     }
 }
 
@@ -208,6 +258,7 @@ impl From<RepositoryInfo> for RepositoryView {
             downloads: info.downloads,
             downloads_all_time: info.downloads,
             likes: info.likes,
+            trending_score: info.trending,
             default_branch: info.default_branch,
             sdk: info.sdk,
             source: "local".to_owned(),

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::ApiError;
+use crate::paged::with_link;
 
 /// The memory that a list begins with, in bytes: most fit.
 const LIST: usize = 4096;
@@ -69,11 +70,7 @@ fn keep(item: &mut Value, fields: &BTreeSet<String>) {
 
 impl<T: Serialize + ToJSON + Type> ApiResponse for Selected<T> {
     fn meta() -> MetaResponses {
-        let mut meta = Json::<T>::meta();
-        if let Some(response) = meta.responses.first_mut() {
-            response.headers.push(crate::document::header("Link", "The next page, as `<URL>; rel=\"next\"`"));
-        }
-        meta
+        with_link(Json::<T>::meta())
     }
 
     fn register(registry: &mut Registry) {

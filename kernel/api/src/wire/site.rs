@@ -112,6 +112,8 @@ pub struct SiteConfig {
     /// Whether an account takes an invitation.
     pub invitation_only: bool,
     pub require_email_verification: bool,
+    /// `open`, `invitation` or `closed`: whether anybody may register, only who holds an invitation, or nobody.
+    pub registration: String,
 }
 
 /// It answers.

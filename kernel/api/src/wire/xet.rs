@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ballast_services::{ToFetch, WayToBytes};
+use ballast_services::{ToFetch, WayToBytes, XorbUpload};
 use ballast_xet::{FetchRange, PlannedTerm};
 use poem_openapi::Object;
 
@@ -83,6 +83,44 @@ pub struct XetReconstruction2 {
     pub terms: Vec<XetTerm>,
     /// By xorb.
     pub xorbs: HashMap<String, Vec<XetFetches>>,
+}
+
+/// A xorb that a client has.
+#[derive(Debug, Object)]
+pub struct XorbGrantRequest {
+    /// As it is sent, in bytes.
+    pub length: u64,
+    /// Taken and not needed: what arrives is hashed.
+    #[oai(skip_serializing_if_is_none)]
+    pub checksum: Option<XorbChecksum>,
+}
+
+/// A checksum of a xorb as it is sent.
+#[derive(Debug, Object)]
+pub struct XorbChecksum {
+    /// `crc64nvme`.
+    pub algo: String,
+    /// In decimal.
+    pub value: String,
+}
+
+/// Where to write a xorb.
+#[derive(Debug, Object)]
+pub struct XorbGrant {
+    /// To say that it was written.
+    pub id: String,
+    pub method: String,
+    /// Good for an hour, and for this xorb only.
+    pub url: String,
+    /// To be sent as they stand here.
+    pub headers: HashMap<String, String>,
+}
+
+impl From<XorbUpload> for XorbGrant {
+    fn from(upload: XorbUpload) -> Self {
+        let XorbUpload { id, request } = upload;
+        Self { id, method: request.method, url: request.url, headers: request.headers.into_iter().collect() }
+    }
 }
 
 /// What became of a xorb.

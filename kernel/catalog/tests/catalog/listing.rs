@@ -12,6 +12,9 @@ fn query(viewer: Viewer) -> ListQuery {
         kind: RepoKind::Model,
         author: None,
         search: Vec::new(),
+        tags: Vec::new(),
+        pipeline_tag: None,
+        gated: None,
         viewer,
         sort: Sort::Name,
         descending: false,
@@ -44,7 +47,12 @@ async fn thirteen(scratch: &Scratch) -> Catalog {
         let new =
             NewRepository { created_at: Timestamp(NOW.0 + i / 3), ..new_model(home, &format!("m{}", 12 - i / 2)) };
         let key = active(&catalog, new).await.key;
-        let counts = format!("UPDATE repositories SET downloads = {}, likes = {} WHERE id = {key}", i % 4, i % 5);
+        let counts = format!(
+            "UPDATE repositories SET downloads = {}, likes = {}, trending = {} WHERE id = {key}",
+            i % 4,
+            i % 5,
+            i % 3
+        );
         execute(&scratch.database, counts).await;
         catalog.touch_repository(key, None, Timestamp(NOW.0 + 1000 + i % 3)).await.unwrap();
     }
@@ -133,6 +141,7 @@ on_both! {
                 Sort::Name => (0, r.name.lower(), r.key),
                 Sort::Downloads => (r.downloads as i64, String::new(), r.key),
                 Sort::Likes => (r.likes as i64, String::new(), r.key),
+                Sort::Trend => (r.trending as i64, String::new(), r.key),
             }).collect();
             assert!(keys.is_sorted(), "{sort}: {keys:?}");
             let down = ListQuery { sort, descending: true, ..query(Viewer::default()) };

@@ -1,14 +1,23 @@
 //! The catalog on both databases.
 #![allow(clippy::unwrap_used)]
 
+mod accounts;
+mod attempts;
+mod audit;
+mod device_logins;
+mod discussions;
+mod downloads;
+mod invitations;
+mod links;
 mod listing;
 mod memory;
 mod namespaces;
 mod operations;
 mod repositories;
 mod secrets;
+mod webhooks;
 
-use ballast_catalog::{Catalog, NewOrganization, NewRepository, NewUser, Organization, Repository, User};
+use ballast_catalog::{Catalog, LfsSettings, NewOrganization, NewRepository, NewUser, Organization, Repository, User};
 use ballast_database::testing::Scratch;
 use ballast_database::{Database, Result, for_both, transaction};
 use ballast_types::{Name, NamespaceKey, RepoKind, Timestamp, UserKey, Visibility};
@@ -58,6 +67,9 @@ async fn organization(catalog: &Catalog, text: &str) -> Organization {
 
 fn new_model(namespace: NamespaceKey, text: &str) -> NewRepository {
     NewRepository {
+        gated: None,
+        lfs: LfsSettings::default(),
+        origin: None,
         kind: RepoKind::Model,
         namespace,
         name: name(text),
@@ -82,5 +94,10 @@ for_both! {
 
 /// Rows that no verb writes yet.
 async fn execute(database: &Database, sql: String) {
-    transaction!(database, batch(sql)).unwrap();
+    try_execute(database, sql).await.unwrap();
+}
+
+/// The same, where the database may refuse it.
+async fn try_execute(database: &Database, sql: String) -> Result<()> {
+    transaction!(database, batch(sql))
 }

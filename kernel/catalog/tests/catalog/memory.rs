@@ -37,7 +37,7 @@ async fn every_change_of_a_repository_is_seen_by_the_next_reader() {
     };
     same("activate").await;
     let hidden = RepositoryPatch { visibility: Some(Visibility::Private), ..RepositoryPatch::default() };
-    alone.update_repository(made.key, hidden).await.unwrap();
+    alone.update_repository(None, made.key, hidden).await.unwrap();
     same("a change of settings").await;
     alone.touch_repository(made.key, Some(CommitId([7; 20])), Timestamp(NOW.0 + 1)).await.unwrap();
     same("a write to its content").await;

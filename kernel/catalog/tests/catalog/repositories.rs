@@ -56,7 +56,7 @@ on_both! {
         assert!(!catalog.activate_repository(old.key).await.unwrap());
         assert_eq!(catalog.find_repository(RepoKind::Model, "ada", "bert").await.unwrap(), None);
         let patch = RepositoryPatch { disabled: Some(true), ..RepositoryPatch::default() };
-        assert!(matches!(catalog.update_repository(old.key, patch).await, Err(Error::NotFound)));
+        assert_eq!(catalog.update_repository(None, old.key, patch).await.unwrap(), None);
 
         assert!(catalog.remove_repository(old.key).await.unwrap());
         assert!(!catalog.remove_repository(old.key).await.unwrap());
@@ -103,7 +103,7 @@ on_both! {
             lfs_keep_versions: Some(Some(5)),
             ..RepositoryPatch::default()
         };
-        let changed = catalog.update_repository(bert.key, patch).await.unwrap();
+        let changed = catalog.update_repository(None, bert.key, patch).await.unwrap().unwrap();
         assert_eq!((changed.visibility, changed.gated), (Visibility::Private, Some(Gated::Manual)));
         assert_eq!((changed.lfs.threshold, changed.lfs.keep_versions), (Some(1000), Some(5)));
         assert_eq!(changed.lfs.suffixes, Some(suffixes));
@@ -111,7 +111,7 @@ on_both! {
         assert_eq!(changed.updated_at, bert.updated_at);
 
         let reset = RepositoryPatch { lfs_threshold: Some(None), gated: Some(None), ..RepositoryPatch::default() };
-        let reset = catalog.update_repository(bert.key, reset).await.unwrap();
+        let reset = catalog.update_repository(None, bert.key, reset).await.unwrap().unwrap();
         assert_eq!((reset.lfs.threshold, reset.gated), (None, None));
         assert_eq!((reset.lfs.keep_versions, reset.lfs.suffixes), (Some(5), changed.lfs.suffixes));
     }

@@ -1,5 +1,6 @@
 //! The kernel's own sections.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -128,6 +129,9 @@ pub struct XetConfig {
     /// Of whose files a client may learn that the hub has a chunk which it is about to send. Files that the client has
     /// sent itself deduplicate in any case.
     pub deduplication: Deduplication,
+    /// Whether large files that came whole (by LFS) are cut into chunks in the background, so that they deduplicate as
+    /// well. They take less room then, and reading them costs the hub more. `ballast storage chunk` does it once.
+    pub chunk_uploads: bool,
 }
 
 /// Whose files a client's new ones are compared with.
@@ -206,6 +210,9 @@ fn hours(count: u32) -> Duration {
 pub struct AccountsConfig {
     /// Who may register.
     pub registration: Registration,
+    /// Whether a new account, and one whose address has changed, logs in by password only after its e-mail address is
+    /// verified. See `mail` for how the link gets there.
+    pub require_email_verification: bool,
     /// How long a browser stays signed in, in days.
     #[schemars(range(min = 1, max = 3650))]
     pub session_days: u32,
@@ -216,7 +223,12 @@ pub struct AccountsConfig {
 
 impl Default for AccountsConfig {
     fn default() -> Self {
-        Self { registration: Registration::Closed, session_days: 30, min_password: 8 }
+        Self {
+            registration: Registration::Closed,
+            require_email_verification: false,
+            session_days: 30,
+            min_password: 8,
+        }
     }
 }
 
@@ -232,6 +244,115 @@ pub enum Registration {
     Closed,
 }
 
+/// Who is told what happens.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhooksConfig {
+    /// Whether webhooks may be at addresses of this machine and of private networks. Whoever has an account could then
+    /// make the hub send requests to whatever it can reach there.
+    pub allow_private: bool,
+    /// How long a webhook may take to answer, in seconds.
+    #[schemars(range(min = 1, max = 120))]
+    pub timeout_seconds: u32,
+    /// How often each node looks for what is to be told and sent, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub look_seconds: u32,
+}
+
+impl Default for WebhooksConfig {
+    fn default() -> Self {
+        Self { allow_private: false, timeout_seconds: 15, look_seconds: 1 }
+    }
+}
+
+/// How the hub sends mail: links that verify an address, and that make a forgotten password anew.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MailConfig {
+    /// By which way it goes. Links in it begin with `server.public_url`, which `smtp` needs.
+    pub transport: MailTransport,
+    /// Whom it comes from. Without it: `hub` at the host of `server.public_url`, or at `localhost`.
+    #[schemars(extend("examples" = ["Our hub <hub@example.org>"]))]
+    pub from: Option<String>,
+    /// With `file`: the folder; `mail` in the data folder without it.
+    #[schemars(extend("examples" = ["/srv/ballast/mail"]))]
+    pub folder: Option<String>,
+    /// With `smtp`: the server, as `smtps://USER:PASSWORD@HOST` (TLS from the first byte) or
+    /// `smtp://USER:PASSWORD@HOST:587?tls=required` (STARTTLS); a text, `{ env = … }` or `{ file = … }`.
+    #[schemars(extend("examples" = ["smtps://hub:secret@mail.example.org"]))]
+    pub url: Option<SecretSource>,
+}
+
+/// By which way mail goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MailTransport {
+    /// Into the log, where whoever runs the hub finds the links.
+    #[default]
+    Log,
+    /// Into a folder, a file a message.
+    File,
+    /// To a server.
+    Smtp,
+}
+
+/// How many requests somebody may send in a window of time: each account, and without one each address. Each node counts
+/// by itself, so that with N nodes there may be N times as many. What is sent to and read from the storage by LFS and
+/// Xet is not counted.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimitsConfig {
+    /// Whether there are limits. Without it: unless `server.listen` is an address of this machine alone. Behind a proxy,
+    /// the address is the one that the proxy appends to `X-Forwarded-For`.
+    #[schemars(extend("examples" = [true]))]
+    pub enabled: Option<bool>,
+    /// How long a window is, in seconds. It begins with somebody's first request.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub window_seconds: u32,
+    /// Requests of an account to the API.
+    #[schemars(range(min = 1))]
+    pub api: u32,
+    /// Requests of an account for files.
+    #[schemars(range(min = 1))]
+    pub resolve: u32,
+    /// Requests of an account for pages.
+    #[schemars(range(min = 1))]
+    pub pages: u32,
+    /// Requests to the API from an address, without an account.
+    #[schemars(range(min = 1))]
+    pub anonymous_api: u32,
+    /// Requests for files from an address, without an account.
+    #[schemars(range(min = 1))]
+    pub anonymous_resolve: u32,
+    /// Requests for pages from an address, without an account.
+    #[schemars(range(min = 1))]
+    pub anonymous_pages: u32,
+}
+
+impl Default for RateLimitsConfig {
+    fn default() -> Self {
+        Self {
+            enabled: None,
+            window_seconds: 300,
+            api: 3000,
+            resolve: 15_000,
+            pages: 600,
+            anonymous_api: 1500,
+            anonymous_resolve: 9000,
+            anonymous_pages: 300,
+        }
+    }
+}
+
+impl RateLimitsConfig {
+    /// Whether there are limits, for a hub that listens there.
+    pub fn are_on(&self, listen: &str) -> bool {
+        let host = listen.rsplit_once(':').map_or(listen, |(host, _)| host).trim_matches(['[', ']']);
+        let alone = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        self.enabled.unwrap_or(!alone)
+    }
+}
+
 /// What is counted.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -239,12 +360,28 @@ pub struct StatisticsConfig {
     /// Downloads of one repository by one caller within so many minutes count once.
     #[schemars(range(min = 1, max = 1440))]
     pub download_bucket_minutes: u32,
+    /// Downloads are counted in memory and written every so many seconds: what a crash may lose.
+    #[schemars(range(min = 1, max = 3600))]
+    pub write_seconds: u32,
 }
 
 impl Default for StatisticsConfig {
     fn default() -> Self {
-        Self { download_bucket_minutes: 15 }
+        Self { download_bucket_minutes: 15, write_seconds: 5 }
     }
+}
+
+/// The record of what changed rights, accounts, credentials, repositories and limits, and who did it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditConfig {
+    /// What this node is called: each has a chain of records of its own, in which none can be changed or left out
+    /// unnoticed. Without it: the name of the machine.
+    #[schemars(length(min = 1, max = 200))]
+    pub node: Option<String>,
+    /// How long records are kept, in days; what is left can still be verified. Without it: for ever.
+    #[schemars(range(min = 1, max = 36500))]
+    pub keep_days: Option<u32>,
 }
 
 /// What the hub writes to standard error.
@@ -273,4 +410,27 @@ pub enum LogFormat {
     Text,
     /// A JSON object a line.
     Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hub_that_others_reach_limits_requests_unless_it_is_told_otherwise() {
+        let usual = RateLimitsConfig::default();
+        for (listen, on) in [
+            ("127.0.0.1:28080", false),
+            ("localhost:80", false),
+            ("[::1]:28080", false),
+            ("0.0.0.0:28080", true),
+            ("[::]:80", true),
+            ("192.0.2.7:80", true),
+            ("hub.example.org:80", true),
+        ] {
+            assert_eq!(usual.are_on(listen), on, "{listen}");
+        }
+        let told = |enabled| RateLimitsConfig { enabled: Some(enabled), ..RateLimitsConfig::default() };
+        assert!(told(true).are_on("127.0.0.1:1") && !told(false).are_on("0.0.0.0:1"));
+    }
 }

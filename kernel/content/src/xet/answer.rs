@@ -4,7 +4,6 @@
 //! has, and learns the hash of no other. That something exists on this hub is what it does tell, and so the operator
 //! says within which bounds.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use ballast_database::{for_both, read};
@@ -28,35 +27,29 @@ const XORBS: i64 = 64;
 /// Files that are looked at to find one that may be told of.
 const FILES: i64 = 256;
 
-/// Whose files an answer may tell of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Everybody's.
-    Hub,
-    /// Those of these repositories.
-    Repositories(HashSet<RepoKey>),
+/// A file with the chunk that was asked for, and a repository that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkHolder {
+    pub file: XetHash,
+    pub repository: RepoKey,
 }
 
 impl Content {
-    /// The repositories that hold a file which begins with this chunk, or has it as one of those that may be asked for:
-    /// what to choose a scope from.
-    pub async fn holders_of_chunk(&self, chunk: XetHash) -> Result<HashSet<RepoKey>> {
-        let found: Result<Vec<i64>, Failure> = read!(self.database(), list_holders(chunk));
-        let found = found.map_err(|failure| failure.during("content.chunk"))?;
-        Ok(found.into_iter().map(RepoKey).collect())
+    /// Files that begin with this chunk, or have it as one of those that may be asked for: what to choose from whom
+    /// an asker may be told of. Some of them where there are many.
+    pub async fn holders_of_chunk(&self, chunk: XetHash) -> Result<Vec<ChunkHolder>> {
+        let found: Result<Vec<(Vec<u8>, i64)>, Failure> = read!(self.database(), list_files(chunk));
+        let holder = |(file, repository): (Vec<u8>, i64)| {
+            Ok(ChunkHolder { file: xet_hash_of(&file)?, repository: RepoKey(repository) })
+        };
+        let holders: Result<Vec<ChunkHolder>, Failure> = found.and_then(|rows| rows.into_iter().map(holder).collect());
+        holders.map_err(|failure| failure.during("content.chunk"))
     }
 
-    /// A shard with the xorbs of a file in this scope that has the chunk; none where there is none.
-    pub async fn answer_chunk(&self, chunk: XetHash, scope: &Scope) -> Result<Option<Vec<u8>>> {
+    /// A shard with the xorbs of a file, which has the chunk.
+    pub async fn answer_chunk(&self, chunk: XetHash, file: XetHash) -> Result<Vec<u8>> {
         let during = |failure: Failure| failure.during("content.chunk");
-        let found: Result<Vec<(Vec<u8>, i64)>, Failure> = read!(self.database(), list_files(chunk));
-        let allowed = |repo: i64| match scope {
-            Scope::Hub => true,
-            Scope::Repositories(these) => these.contains(&RepoKey(repo)),
-        };
-        let file = found.map_err(during)?.into_iter().find(|(_, repo)| allowed(*repo));
-        let Some((file, _)) = file else { return Ok(None) };
-        let names: Result<Vec<Vec<u8>>, Failure> = read!(self.database(), list_xorbs_with(chunk, file));
+        let names: Result<Vec<Vec<u8>>, Failure> = read!(self.database(), list_xorbs_with(chunk, file.0.to_vec()));
         let names: Result<Vec<XetHash>, Failure> =
             names.map_err(during)?.iter().map(|name| xet_hash_of(name)).collect();
         let names = names.map_err(during)?;
@@ -75,15 +68,11 @@ impl Content {
                 answer.push(name, &xorb.record, |number| xorb.record.hash(number) == chunk);
             }
         }
-        Ok(Some(answer.finish().bytes))
+        Ok(answer.finish().bytes)
     }
 }
 
 for_both! {
-    pub async fn list_holders(c: &mut Connection, chunk: XetHash) -> Result<Vec<i64>, Failure> {
-        Ok(list_files(c, chunk).await?.into_iter().map(|(_, repo)| repo).collect())
-    }
-
     /// Files with this chunk, and who holds each.
     pub async fn list_files(c: &mut Connection, chunk: XetHash) -> Result<Vec<(Vec<u8>, i64)>, Failure> {
         let with = xet_chunks::table.filter(xet_chunks::chunk.eq(chunk.0.to_vec())).select(xet_chunks::xorb);

@@ -75,7 +75,7 @@ impl Content {
                 None => unknown.push(name),
             }
         }
-        for piece in xet_columns(unknown).chunks(XORBS) {
+        for piece in xet_columns(unknown).chunks(PIECE) {
             let piece = piece.to_vec();
             let rows: Result<Vec<XorbColumns>, Failure> = read!(self.database(), list_xorbs(piece));
             let during = |failure: Failure| failure.during("content.xorbs");
@@ -90,9 +90,6 @@ impl Content {
         Ok(found)
     }
 }
-
-/// Records are asked for so many at once: 40 kB each.
-const XORBS: usize = 64;
 
 /// A blob, and the Xet file that it is.
 type Named = (Vec<u8>, Vec<u8>);

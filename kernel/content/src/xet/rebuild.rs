@@ -15,7 +15,7 @@ use futures::{StreamExt, TryStreamExt};
 use super::{Result, Xorb};
 use crate::checks::damaged;
 use crate::delivery::read_range;
-use crate::{Content, Delivery, unblocked};
+use crate::{Content, Delivery};
 
 /// How much of a file is decoded at once where the hub itself is the reader, in bytes before compression.
 const RUN: u64 = 1 << 20;
@@ -29,7 +29,7 @@ pub struct Reconstruction {
 }
 
 /// Chunks of a xorb that lie together, and which of their bytes are wanted.
-struct Run {
+pub(super) struct Run {
     xorb: Arc<Xorb>,
     chunks: Range<usize>,
     wanted: Range<usize>,
@@ -53,19 +53,19 @@ impl Content {
 
     /// A range of a file, for whoever reads all of it at once.
     pub(crate) fn rebuild(&self, terms: Arc<FileTerms>, range: ByteRange) -> ByteStream {
-        Rebuilding::new(self.clone(), terms, range).into_stream()
+        Rebuilding::new(self.clone(), None, terms, range).into_stream()
     }
 
-    async fn decode(&self, run: Run) -> Result<Bytes> {
+    pub(super) async fn decode(&self, run: Run) -> Result<Bytes> {
         let (sha256, stored) = (run.xorb.sha256, run.xorb.record.stored(run.chunks.clone()));
         let decoded = match self.open_whole(sha256, stored).await? {
             // The chunks' own hashes are what is checked; what `checks` would cover is not even read.
             Delivery::File { file, range, .. } => {
-                unblocked("content.rebuild", move || decode_now(&run, &[read_range(&file, range)?])).await?
+                self.in_turn("content.rebuild", move || decode_now(&run, &[read_range(&file, range)?])).await?
             }
             Delivery::Stream(bytes) => {
                 let bytes: Vec<Bytes> = bytes.try_collect().await?;
-                unblocked("content.rebuild", move || decode_now(&run, &bytes)).await?
+                self.in_turn("content.rebuild", move || decode_now(&run, &bytes)).await?
             }
             Delivery::Chunks(_) => Err(damaged(sha256, "they lie in xorbs themselves")),
         };
@@ -79,13 +79,15 @@ impl Content {
 /// A range of a file that lies in xorbs, of which some has been read.
 pub struct Rebuilding {
     content: Content,
+    /// None before it is one.
+    blob: Option<Sha256>,
     terms: Arc<FileTerms>,
     left: ByteRange,
 }
 
 impl Rebuilding {
-    pub(crate) fn new(content: Content, terms: Arc<FileTerms>, range: ByteRange) -> Self {
-        Self { content, terms, left: range }
+    pub(crate) fn new(content: Content, blob: Option<Sha256>, terms: Arc<FileTerms>, range: ByteRange) -> Self {
+        Self { content, blob, terms, left: range }
     }
 
     /// All of it, for whoever reads it at once.
@@ -93,21 +95,55 @@ impl Rebuilding {
         try_unfold(self, |rebuilding| rebuilding.next(RUN)).boxed()
     }
 
+    /// Whether nothing is left.
+    pub fn is_done(&self) -> bool {
+        self.left.is_empty()
+    }
+
     /// The next bytes: about `most` of them, at least what is wanted of a chunk, and none at the end. Each chunk is held
     /// against its hash; one that differs is an error in its place.
     pub async fn next(mut self, most: u64) -> Result<Option<(Bytes, Self)>> {
-        let Some(number) = self.terms.touched(self.left).next() else { return Ok(None) };
-        let term = self.terms.term(number);
-        let gone = || Error::new(ErrorKind::Corrupt, "content.rebuild", format!("xorb {} is gone", term.xorb));
-        let xorb = self.content.xorbs([term.xorb]).await?.remove(&term.xorb).ok_or_else(gone)?;
-        let run = Run::first(xorb, &term, self.terms.start(number), self.left, most);
-        let bytes = self.content.decode(run).await?;
+        if self.left.is_empty() {
+            return Ok(None);
+        }
+        let bytes = match self.read(most).await {
+            // What is remembered of the file may be out of date: a xorb of it was rewritten.
+            Err(error) if error.is(ErrorKind::Corrupt) && self.look_again().await? => self.read(most).await?,
+            read => read?,
+        };
         self.left.start += bytes.len() as u64;
         Ok(Some((bytes, self)))
     }
 }
 
+impl Rebuilding {
+    async fn read(&self, most: u64) -> Result<Bytes> {
+        let Some(number) = self.terms.touched(self.left).next() else { return Ok(Bytes::new()) };
+        let term = self.terms.term(number);
+        let gone = || Error::new(ErrorKind::Corrupt, "content.rebuild", format!("xorb {} is gone", term.xorb));
+        let xorb = self.content.xorbs([term.xorb]).await?.remove(&term.xorb).ok_or_else(gone)?;
+        self.content.decode(Run::first(xorb, &term, self.terms.start(number), self.left, most)).await
+    }
+
+    /// Asks for the terms anew; answers whether they are others. What changes is where the chunks of a file are, and not
+    /// which they are.
+    async fn look_again(&mut self) -> Result<bool> {
+        let Some(sha256) = self.blob else { return Ok(false) };
+        self.content.inner.places.invalidate(&sha256);
+        let Some(terms) = self.content.find_terms(sha256).await? else { return Ok(false) };
+        let others = terms.as_bytes() != self.terms.as_bytes();
+        self.terms = Arc::new(terms);
+        Ok(others)
+    }
+}
+
 impl Run {
+    /// Some chunks, all of their bytes.
+    pub(super) fn whole(xorb: Arc<Xorb>, chunks: Range<usize>) -> Self {
+        let wanted = 0..xorb.record.raw_len(chunks.clone()) as usize;
+        Self { xorb, chunks, wanted }
+    }
+
     /// The first of what is wanted of a term that begins at `start` in its file: whole chunks of about `most` bytes.
     fn first(xorb: Arc<Xorb>, term: &Term, start: u64, wanted: ByteRange, most: u64) -> Self {
         let record = &xorb.record;

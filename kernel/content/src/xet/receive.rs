@@ -19,10 +19,11 @@ use crate::objects::{Arrived, Object};
 use crate::rows::{LeaseBlobRow, ObjectRow};
 use crate::schema::{blobs, lease_blobs, leases, locations, objects, xet_chunks, xorbs};
 use crate::sums::Summing;
-use crate::{Blob, Content, unblocked};
+use crate::{Blob, Content};
 
-/// How many bytes are decoded and hashed at a time.
-const PIECE: usize = 1 << 20;
+/// How many bytes are decoded and hashed at a time. Each upload has up to three of these in memory: one arrives, one is
+/// checked, one is written.
+const PIECE: usize = 512 << 10;
 
 /// What became of a xorb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,31 +42,46 @@ impl Content {
         let name = xorb.to_string();
         let object = Object::new(self, false, |id| format!("xorbs/{}/{name}.{id:016x}", &name[..2]))?;
         let (row, now) = (object.row(lease, Timestamp::now()), Timestamp::now());
-        let begun: Result<_, Failure> = transaction!(self.database(), begin_xorb(lease, xorb, row, now));
-        if let Some((sha256, size)) = begun.map_err(|failure| failure.during("content.receive_xorb"))? {
-            pour_xorb(xorb, body, None).await?;
-            let blob = Blob { sha256, size, oid: None };
-            return Ok(ReceivedXorb { inserted: false, blob });
+        let during = |failure: Failure| failure.during("content.receive_xorb");
+        let begun: Result<bool, Failure> = transaction!(self.database(), begin_xorb(lease, xorb, row, now));
+        if begun.map_err(during)? {
+            // Nothing is given for a name alone: whoever says it has to send what it stands for.
+            pour_xorb(self, xorb, body, None).await?;
+            let leased: Result<_, Failure> = transaction!(self.database(), lease_xorb(lease, xorb));
+            let (sha256, size) = leased.map_err(during)?;
+            return Ok(ReceivedXorb { inserted: false, blob: Blob { sha256, size, oid: None } });
         }
         let mut writer = self.create_object(&object).await?;
-        let poured = pour_xorb(xorb, body, Some(&mut writer)).await;
+        let poured = pour_xorb(self, xorb, body, Some(&mut writer)).await;
         let size = poured.as_ref().map_or(0, |poured| poured.arrived.stored);
         let poured = self.finish(writer, &object, poured, size).await?;
         let blob = Blob { sha256: poured.sha256, size, oid: None };
-        self.keep(lease, Some(&object), vec![Arrived { blob, start: 0, sums: poured.sums }]).await?;
-        let inserted: Result<bool, Failure> =
-            transaction!(self.database(), record_xorb(xorb, blob.sha256, poured.arrived, now));
-        let inserted = inserted.map_err(|failure| failure.during("content.receive_xorb"))?;
-        self.inner.xorbs.invalidate(&xorb);
+        let inserted = self.keep_xorb(lease, &object, blob, poured.sums, poured.arrived).await?;
         Ok(ReceivedXorb { inserted, blob })
+    }
+
+    /// Makes an object that was written a xorb. Answers whether it was new.
+    pub(super) async fn keep_xorb(
+        &self,
+        lease: LeaseId,
+        object: &Object,
+        blob: Blob,
+        sums: Vec<u8>,
+        arrived: ArrivedXorb,
+    ) -> Result<bool> {
+        let (xorb, now) = (arrived.xorb, Timestamp::now());
+        self.keep(lease, Some(object), vec![Arrived { blob, start: 0, sums }]).await?;
+        let inserted: Result<bool, Failure> = transaction!(self.database(), record_xorb(blob.sha256, arrived, now));
+        self.inner.xorbs.invalidate(&xorb);
+        inserted.map_err(|failure| failure.during("content.receive_xorb"))
     }
 }
 
 /// A xorb that has arrived.
-struct Poured {
-    arrived: ArrivedXorb,
-    sha256: Sha256,
-    sums: Vec<u8>,
+pub(super) struct Poured {
+    pub(super) arrived: ArrivedXorb,
+    pub(super) sha256: Sha256,
+    pub(super) sums: Vec<u8>,
 }
 
 /// A xorb that is arriving.
@@ -100,7 +116,8 @@ impl Pouring {
 }
 
 /// Reads a xorb, checks it and writes its chunks. One piece arrives while the one before is checked.
-async fn pour_xorb(
+pub(super) async fn pour_xorb(
+    content: &Content,
     xorb: XetHash,
     mut body: ByteStream,
     mut writer: Option<&mut Box<dyn StorageWriter>>,
@@ -111,7 +128,7 @@ async fn pour_xorb(
     let mut left = MAX_XORB_BODY;
     let mut piece = collect(&mut body, &mut left).await?;
     while !piece.is_empty() {
-        let pushed = unblocked("content.receive_xorb", move || pouring.push(piece));
+        let pushed = content.in_turn("content.receive_xorb", move || pouring.push(piece));
         let (pushed, next) = futures::join!(pushed, collect(&mut body, &mut left));
         let (checked, to_store) = pushed??;
         if let Some(writer) = &mut writer {
@@ -122,7 +139,7 @@ async fn pour_xorb(
         pouring = checked;
         piece = next?;
     }
-    unblocked("content.receive_xorb", move || pouring.finish(xorb)).await?
+    content.in_turn("content.receive_xorb", move || pouring.finish(xorb)).await?
 }
 
 /// The next piece of a body; empty at its end.
@@ -141,30 +158,43 @@ async fn collect(body: &mut ByteStream, left: &mut usize) -> Result<Vec<Bytes>> 
 }
 
 for_both! {
-    /// Leases a xorb that is here and whole; answers its blob and its length. Where it is not, writes the row of an
-    /// object for it.
+    /// Whether a xorb is here and whole: then its grace begins anew, so that it stays while its bytes are read once more.
+    /// Where it is not, writes the row of an object for it.
     pub async fn begin_xorb(
         c: &mut Connection,
         lease: LeaseId,
         xorb: XetHash,
         row: ObjectRow,
         now: Timestamp,
-    ) -> Result<Option<(Sha256, u64)>, Failure> {
+    ) -> Result<bool, Failure> {
         lock_lease!(c, lease);
-        let there = xorbs::table.find(xorb.0.to_vec()).select(xorbs::sha256);
-        let there: Option<Vec<u8>> = there.first(c).await.optional()?;
-        if let Some(sha256) = there {
-            let query = blobs::table.find(&sha256).select(blobs::size);
-            let size: Option<i64> = lock!(query).first(c).await.optional()?;
-            if let Some(size) = size && is_whole(c, &sha256).await? {
-                diesel::update(xorbs::table.find(xorb.0.to_vec())).set(xorbs::named.eq(now.0)).execute(c).await?;
-                let digest = crate::rows::sha256_of(&sha256)?;
-                bulk_insert!(c, lease_blobs::table, vec![LeaseBlobRow { lease: lease.0, sha256 }])?;
-                return Ok(Some((digest, size.unsigned_abs())));
-            }
+        if find_whole(c, xorb).await?.is_some() {
+            diesel::update(xorbs::table.find(xorb.0.to_vec())).set(xorbs::named.eq(now.0)).execute(c).await?;
+            return Ok(true);
         }
         diesel::insert_into(objects::table).values(row).execute(c).await?;
-        Ok(None)
+        Ok(false)
+    }
+
+    /// Leases a xorb; answers its blob and its length. `Collected` where it has gone, or was found damaged, meanwhile.
+    pub async fn lease_xorb(c: &mut Connection, lease: LeaseId, xorb: XetHash) -> Result<(Sha256, u64), Failure> {
+        lock_lease!(c, lease);
+        let (sha256, size) = find_whole(c, xorb).await?.ok_or(Failure::Collected)?;
+        let digest = crate::rows::sha256_of(&sha256)?;
+        bulk_insert!(c, lease_blobs::table, vec![LeaseBlobRow { lease: lease.0, sha256 }])?;
+        Ok((digest, size.unsigned_abs()))
+    }
+
+    /// The blob of a xorb and its size, locked, where it is whole.
+    async fn find_whole(c: &mut Connection, xorb: XetHash) -> Result<Option<(Vec<u8>, i64)>, Failure> {
+        let there = xorbs::table.find(xorb.0.to_vec()).select(xorbs::sha256);
+        let Some(sha256) = there.first::<Vec<u8>>(c).await.optional()? else { return Ok(None) };
+        let query = blobs::table.find(&sha256).select(blobs::size);
+        let size: Option<i64> = lock!(query).first(c).await.optional()?;
+        match size {
+            Some(size) if is_whole(c, &sha256).await? => Ok(Some((sha256, size))),
+            _ => Ok(None),
+        }
     }
 
     /// Whether a blob lies somewhere undamaged.
@@ -176,11 +206,11 @@ for_both! {
     /// Says where a xorb lies. Answers whether it was new: one that is here and whole stays where it is.
     pub async fn record_xorb(
         c: &mut Connection,
-        xorb: XetHash,
         blob: Sha256,
         arrived: ArrivedXorb,
         now: Timestamp,
     ) -> Result<bool, Failure> {
+        let xorb = arrived.xorb;
         let row = || xorbs::table.find(xorb.0.to_vec());
         let raw = i64::from(arrived.record.raw_start(arrived.record.len()));
         let insert = diesel::insert_into(xorbs::table).values((
@@ -189,6 +219,7 @@ for_both! {
             xorbs::record.eq(arrived.record.as_bytes().to_vec()),
             xorbs::raw.eq(raw),
             xorbs::named.eq(now.0),
+            xorbs::thinned.eq(now.0),
         ));
         if insert.on_conflict_do_nothing().execute(c).await? == 0 {
             let before: Vec<u8> = lock!(row().select(xorbs::sha256)).first(c).await?;
@@ -202,10 +233,9 @@ for_both! {
             diesel::update(blobs::table.find(before)).set(blobs::idle_since.eq(now.0)).execute(c).await?;
             return Ok(true);
         }
-        for chunk in arrived.record.hashes().filter(is_eligible) {
-            let pair = (xet_chunks::chunk.eq(chunk.0.to_vec()), xet_chunks::xorb.eq(xorb.0.to_vec()));
-            diesel::insert_into(xet_chunks::table).values(pair).on_conflict_do_nothing().execute(c).await?;
-        }
+        let eligible = arrived.record.hashes().filter(is_eligible);
+        let chunks = eligible.map(|chunk| (xet_chunks::chunk.eq(chunk.0.to_vec()), xet_chunks::xorb.eq(xorb.0.to_vec())));
+        bulk_insert!(c, xet_chunks::table, chunks.collect::<Vec<_>>())?;
         Ok(true)
     }
 }

@@ -102,10 +102,8 @@ for_both! {
             xet_files::terms.eq(terms.as_bytes().to_vec()),
         );
         diesel::insert_into(xet_files::table).values(row).on_conflict_do_nothing().execute(c).await?;
-        for xorb in names {
-            let pair = (xet_uses::file.eq(file.0.to_vec()), xet_uses::xorb.eq(xorb));
-            diesel::insert_into(xet_uses::table).values(pair).on_conflict_do_nothing().execute(c).await?;
-        }
+        let uses = names.into_iter().map(|xorb| (xet_uses::file.eq(file.0.to_vec()), xet_uses::xorb.eq(xorb)));
+        bulk_insert!(c, xet_uses::table, uses.collect::<Vec<_>>())?;
         if let Some((chunk, xorb)) = first.zip(terms.xorbs().next()) {
             let pair = (xet_chunks::chunk.eq(chunk.0.to_vec()), xet_chunks::xorb.eq(xorb.0.to_vec()));
             diesel::insert_into(xet_chunks::table).values(pair).on_conflict_do_nothing().execute(c).await?;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use ballast_content::{Content, Scope};
+use ballast_content::{ChunkHolder, Content, Delivery};
 use ballast_contract::{ErrorKind, Result};
 use ballast_testkit::XetUpload;
 use ballast_types::{ByteRange, LeaseId, RepoKey, Sha256, Timestamp, XetHash};
 use ballast_xet::shard::{Shard, ShardFile};
 use bytes::Bytes;
+use futures::TryStreamExt;
 
 use crate::world::{ALICE, BOB, World, body, pattern, sha256};
 
@@ -93,6 +94,17 @@ in_each_world! {
         assert!(!send_xorb(&world.content, bob, &made).await.unwrap());
         assert_eq!(world.keys().await.len(), 1);
         is_invalid(world.content.receive_xorb(bob, made.xorb, body(&made.stored.slice(1..))).await).await;
+    }
+
+    async fn whoever_says_the_name_of_a_xorb_and_sends_other_bytes_leases_nothing(world: &World) {
+        let (made, other) = (XetUpload::of(&pattern(300_000, 1)), XetUpload::of(&pattern(300_000, 2)));
+        send_xorb(&world.content, world.lease(ALICE).await, &made).await.unwrap();
+        let leased = world.count("lease_blobs").await;
+        let bob = world.lease(BOB).await;
+        is_invalid(world.content.receive_xorb(bob, made.xorb, body(&other.stored)).await).await;
+        assert_eq!(world.count("lease_blobs").await, leased);
+        send_xorb(&world.content, bob, &made).await.unwrap();
+        assert_eq!(world.count("lease_blobs").await, leased + 1);
     }
 
     async fn a_file_whose_terms_are_not_true_is_refused(world: &World) {
@@ -191,6 +203,48 @@ in_each_world! {
         assert_eq!(world.keys().await.len(), 1);
     }
 
+    async fn a_xorb_of_which_little_is_used_is_rewritten_when_clients_have_forgotten_it(world: &World) {
+        let made = XetUpload::of(&pattern(3_000_000, 1));
+        let count = made.chunks.len() as u32;
+        commit(world, ALICE, &made).await;
+        let part = made.rearranged(&[3..6, count - 2..count, 0..1]);
+        let digest = commit(world, BOB, &part).await;
+        let before = world.keys().await;
+        world.content.forget(ALICE).await.unwrap();
+        sweep_in(world, 10).await;
+        assert_eq!(world.keys().await, before, "a client may still name any chunk of it");
+
+        let reading = world.content.open(digest, ByteRange::whole(part.bytes.len() as u64)).await.unwrap();
+        let later = Timestamp::now().after(DAY * 45);
+        assert_eq!(world.content.plan_sweep(later, DAY * 2, &[].into()).await.unwrap().compacted, 1);
+        assert_eq!(world.content.sweep(later).await.unwrap().compacted, 1);
+        sweep_in(world, 50).await;
+        let after = world.keys().await;
+        assert!(after.len() == 1 && after != before, "{before:?}, {after:?}");
+        let Delivery::Chunks(reading) = reading else { panic!("it lies in chunks") };
+        let read: Vec<Bytes> = reading.into_stream().try_collect().await.unwrap();
+        assert!(read.concat() == part.bytes, "who began before reads on");
+        assert!(world.read(digest, ByteRange::whole(part.bytes.len() as u64)).await.unwrap() == part.bytes);
+        assert_eq!(world.content.xet_hashes(&[digest]).await.unwrap(), [Some(part.file.file)]);
+        assert_eq!(world.content.sweep(later).await.unwrap().compacted, 0, "it is looked at once");
+
+        world.content.forget(BOB).await.unwrap();
+        for days in [60, 70, 140, 200] {
+            sweep_in(world, days).await;
+        }
+        nothing_is_stored(world).await;
+    }
+
+    async fn a_xorb_that_is_mostly_used_stays_as_it_is(world: &World) {
+        let made = XetUpload::of(&pattern(3_000_000, 1));
+        let count = made.chunks.len() as u32;
+        let digest = commit(world, ALICE, &made.rearranged(std::slice::from_ref(&(0..count - 3)))).await;
+        let before = world.keys().await;
+        sweep_in(world, 100).await;
+        assert_eq!(world.keys().await, before);
+        assert!(world.content.find_known(ALICE, &[digest]).await.unwrap()[0].is_some());
+    }
+
     async fn a_flipped_bit_of_a_xorb_is_not_given_out_and_an_upload_heals_it(world: &World) {
         let made = XetUpload::of(&pattern(900_000, 1));
         let digest = commit(world, ALICE, &made).await;
@@ -210,17 +264,15 @@ in_each_world! {
         assert!(world.content.find_known(ALICE, &[digest]).await.unwrap()[0].is_some());
     }
 
-    async fn a_chunk_is_answered_with_keyed_names_and_only_within_bounds(world: &World) {
+    async fn a_chunk_is_answered_with_keyed_names(world: &World) {
         let made = XetUpload::of(&pattern(900_000, 1));
         commit(world, ALICE, &made).await;
         let (first, second) = (made.chunks[0], made.chunks[1]);
-        assert_eq!(world.content.holders_of_chunk(first).await.unwrap(), [ALICE].into());
-        let within = |repo: RepoKey| Scope::Repositories([repo].into());
-        let answer = world.content.answer_chunk(first, &Scope::Hub).await.unwrap().unwrap();
-        assert_eq!(world.content.answer_chunk(first, &within(BOB)).await.unwrap(), None);
-        assert!(world.content.answer_chunk(first, &within(ALICE)).await.unwrap().is_some());
+        let by_alice = ChunkHolder { file: made.file.file, repository: ALICE };
+        assert_eq!(world.content.holders_of_chunk(first).await.unwrap(), [by_alice]);
+        let answer = world.content.answer_chunk(first, made.file.file).await.unwrap();
         if !ballast_xet::is_eligible(&second) {
-            assert_eq!(world.content.answer_chunk(second, &Scope::Hub).await.unwrap(), None, "not the first of a file");
+            assert_eq!(world.content.holders_of_chunk(second).await.unwrap(), [], "not the first of a file");
         }
 
         let shard = Shard::parse(&answer).unwrap();

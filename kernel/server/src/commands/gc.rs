@@ -108,14 +108,18 @@ fn blob_text(explained: &Explained) -> String {
     for place in &story.places {
         let pack = if place.packed { ", a pack" } else { "" };
         let damaged = place.damaged.map(|since| format!("; found damaged at {since}, and not served since"));
-        text +=
-            &format!("  lies in storage '{}' as {}{pack}{}\n", place.storage, place.key, damaged.unwrap_or_default());
+        let spare = place.spare.map(|since| format!("; set aside at {since}, because it lies in chunks as well"));
+        let notes = [damaged, spare].into_iter().flatten().collect::<String>();
+        text += &format!("  lies in storage '{}' as {}{pack}{notes}\n", place.storage, place.key);
     }
     if story.in_xorbs > 0 {
         text += &format!("  lies as chunks of {} xorbs\n", story.in_xorbs);
     }
     if let Some(xorb) = &story.xorb {
         text += &format!("  is the xorb {}, of which {} files have chunks\n", xorb.xorb, xorb.files);
+    }
+    if !explained.users.is_empty() {
+        text += &format!("  these files are held by {}\n", explained.users.join(", "));
     }
     for holder in &explained.holders {
         let named = if holder.named { "its history names it" } else { "its history names it no more" };

@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use ballast_api::ApiOptions;
-use ballast_config::{Loaded, Problem, ServerConfig};
+use ballast_api::{ApiOptions, Most, RateLimits};
+use ballast_config::{HubConfig, Loaded, Problem, ServerConfig};
 use ballast_loader::Registry;
+use ballast_services::Sender;
 use tokio::net::TcpListener;
 
-use crate::background::Background;
+use crate::background::{Background, Webhooks};
 use crate::cli::Options;
 use crate::exit::Exit;
 use crate::first_start::{self, FirstStart};
@@ -42,18 +44,29 @@ async fn serve(loaded: &Loaded, registry: &Registry) -> Result<(), Exit> {
         }
         hub.operator().apply(&bootstrap).await.map_err(Exit::failure)?;
         let serving = Arc::new(Serving::new(Arc::clone(&plugins), metrics));
-        let _background = Background::start(&hub, &serving, &database);
+        let count = Duration::from_secs(loaded.config.statistics.write_seconds.into());
+        let sender = Sender::new(hub.settings().webhooks).map_err(Exit::failure)?;
+        let look = Duration::from_secs(loaded.config.webhooks.look_seconds.into());
+        let webhooks = Webhooks { sender, base: endpoint(server, address), look };
+        let _background = Background::start(&hub, &serving, &database, count, webhooks);
         output::print(&format!("listening on http://{address}\n"))?;
         let options = ApiOptions {
             public_url: server.public_url.clone(),
             cors_origins: server.cors_origins.clone(),
+            rate_limits: rate_limits(&loaded.config),
             status: serving.clone(),
         };
         let asked = async move {
             asked.await;
             serving.drain();
         };
-        http::serve(listener, ballast_api::endpoint(hub, options), server, asked).await;
+        http::serve(listener, ballast_api::endpoint(hub.clone(), options), server, asked).await;
+        if let Err(error) = hub.write_downloads().await {
+            tracing::warn!(%error, "the last downloads were not counted");
+        }
+        if let Err(error) = hub.seal_audit().await {
+            tracing::warn!(%error, "the last records of the audit log wait for the next start");
+        }
         Ok(())
     };
     let outcome = served.await;
@@ -66,6 +79,16 @@ async fn listen(loaded: &Loaded) -> Result<TcpListener, Exit> {
     TcpListener::bind(listen).await.map_err(|error| {
         let key = "server.listen";
         Exit::failure(Problem::new(key, loaded.origins.of_key(key), format!("{listen}: {error}")))
+    })
+}
+
+/// How many requests there may be, where there is a limit.
+fn rate_limits(config: &HubConfig) -> Option<RateLimits> {
+    let limits = &config.rate_limits;
+    limits.are_on(&config.server.listen).then(|| RateLimits {
+        window: Duration::from_secs(limits.window_seconds.into()),
+        account: Most { api: limits.api, resolve: limits.resolve, pages: limits.pages },
+        address: Most { api: limits.anonymous_api, resolve: limits.anonymous_resolve, pages: limits.anonymous_pages },
     })
 }
 

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use ballast_services::{Depth, Finding, Progress, Severity, Stats, VerifyOptions, XetStats};
+use ballast_services::{Depth, Finding, Holding, Progress, Severity, Stats, VerifyOptions, XetStats};
 use serde_json::json;
 
 use super::with_hub;
@@ -15,6 +15,7 @@ use crate::{output, shutdown};
 pub fn run(options: &Options, command: Storage) -> Result<(), Exit> {
     match command {
         Storage::Verify { quick, json, side_by_side } => verify(options, quick, json, side_by_side),
+        Storage::Chunk => chunk(options),
         Storage::Stats { json } => stats(options, json),
     }
 }
@@ -38,6 +39,22 @@ fn verify(options: &Options, quick: bool, json: bool, side_by_side: u8) -> Resul
     })
 }
 
+fn chunk(options: &Options) -> Result<(), Exit> {
+    with_hub(options, async |hub| {
+        let asked = shutdown::asked()?;
+        let cut = tokio::select! {
+            cut = hub.cut_uploads() => cut.map_err(Exit::failure)?,
+            () = asked => return Err(Exit::failure("stopped before the end; what was cut stays cut")),
+        };
+        let written = output::size(cut.written);
+        output::print(&format!("{} files lie in chunks now, for which {written} were stored anew\n", cut.files))?;
+        match cut.failed {
+            0 => Ok(()),
+            n => Err(Exit::failure(format!("{n} files could not be cut; they are served as they came"))),
+        }
+    })
+}
+
 fn stats(options: &Options, json: bool) -> Result<(), Exit> {
     with_hub(options, async |hub| {
         let stats = hub.operator().storage_stats().await.map_err(Exit::failure)?;
@@ -48,8 +65,18 @@ fn stats(options: &Options, json: bool) -> Result<(), Exit> {
 fn shown_stats(stats: &Stats) -> String {
     let size = output::size;
     let mut text = format!("held by repositories  {}\n", size(stats.logical()));
-    for ((namespace, kind), (repositories, bytes)) in &stats.held {
-        text += &format!("  {namespace}, {repositories} {kind}s: {}\n", size(*bytes));
+    for ((namespace, kind), holding) in &stats.held {
+        let Holding { repositories, bytes, .. } = holding;
+        let saved = format!(
+            "deduplication saves {}, compression {}",
+            size(holding.saved_by_deduplication()),
+            size(holding.saved_by_compression())
+        );
+        text += &format!(
+            "  {namespace}, {repositories} {kind}s: {}, stored as {}: {saved}\n",
+            size(*bytes),
+            size(holding.stored())
+        );
     }
     text += &format!("stored                {}\n", size(stats.stored()));
     for (instance, (objects, bytes)) in &stats.storage.stored {
@@ -76,8 +103,16 @@ fn share(part: u64, whole: u64) -> String {
 }
 
 fn machine_stats(stats: &Stats) -> String {
-    let held = stats.held.iter().map(|((namespace, kind), (repositories, bytes))| {
-        json!({ "namespace": namespace, "kind": kind, "repositories": repositories, "bytes": bytes })
+    let held = stats.held.iter().map(|((namespace, kind), holding)| {
+        json!({
+            "namespace": namespace,
+            "kind": kind,
+            "repositories": holding.repositories,
+            "bytes": holding.bytes,
+            "stored_bytes": holding.stored(),
+            "saved_by_deduplication": holding.saved_by_deduplication(),
+            "saved_by_compression": holding.saved_by_compression(),
+        })
     });
     let stored = stats.storage.stored.iter();
     let stored =

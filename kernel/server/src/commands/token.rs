@@ -25,7 +25,7 @@ pub fn run(options: &Options, command: Token) -> Result<(), Exit> {
             create(options, &parse(&user)?, &new)
         }
         Token::List { user } => list(options, &parse(&user)?),
-        Token::Revoke { user, id } => revoke(options, &parse(&user)?, id),
+        Token::Revoke { user, id, .. } => revoke(options, &parse(&user)?, id),
     }
 }
 
@@ -52,9 +52,13 @@ fn list(options: &Options, user: &Name) -> Result<(), Exit> {
     })
 }
 
-fn revoke(options: &Options, user: &Name, id: i64) -> Result<(), Exit> {
+/// Without a number, all of them.
+fn revoke(options: &Options, user: &Name, id: Option<i64>) -> Result<(), Exit> {
     with_hub_changing(options, async |hub| {
-        let user = hub.operator().get_user(user).await.map_err(Exit::failure)?;
-        hub.operator().revoke_token(&user, id).await.map_err(Exit::failure)
+        let revoked = match id {
+            Some(id) => hub.operator().revoke_token_of(user.as_str(), id).await,
+            None => hub.operator().revoke_tokens_of(user.as_str()).await,
+        };
+        revoked.map_err(Exit::failure)
     })
 }

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Read};
 
-use ballast_services::NewAccount;
+use ballast_services::{AccountAbout, DirectoryQuery, NewAccount};
 use ballast_types::{Name, Secret};
 
 use super::{with_hub, with_hub_changing};
@@ -18,13 +18,16 @@ pub fn run(options: &Options, command: User) -> Result<(), Exit> {
             let new = NewAccount { name: parse(&name)?, full_name, email, password, administrator: admin };
             create(options, new)
         }
-        User::List => list(options),
+        User::List { search } => list(options, search),
         User::Password { name } => {
             let password = ask(&name)?;
             set_password(options, &parse(&name)?, &password)
         }
         User::Disable { name } => set_active(options, &parse(&name)?, false),
         User::Enable { name } => set_active(options, &parse(&name)?, true),
+        User::Promote { name } => set_administrator(options, &parse(&name)?, true),
+        User::Demote { name } => set_administrator(options, &parse(&name)?, false),
+        User::Delete { name, delete_repositories } => delete(options, &parse(&name)?, delete_repositories),
     }
 }
 
@@ -40,20 +43,23 @@ fn create(options: &Options, new: NewAccount) -> Result<(), Exit> {
     })
 }
 
-fn list(options: &Options) -> Result<(), Exit> {
+fn list(options: &Options, search: Vec<String>) -> Result<(), Exit> {
     with_hub(options, async |hub| {
         let mut rows = vec![["NAME", "FULL NAME", "E-MAIL", "ADMINISTRATOR", "ACTIVE", "SINCE"].map(str::to_owned)];
-        let mut page = hub.operator().list_users(None).await.map_err(Exit::failure)?;
-        while let Some(last) = page.last().cloned() {
-            rows.extend(page.into_iter().map(|user| {
+        let mut query = DirectoryQuery { search, limit: Some(1000), ..DirectoryQuery::default() };
+        loop {
+            let page = hub.operator().search_users(&query).await.map_err(Exit::failure)?;
+            rows.extend(page.items.into_iter().map(|AccountAbout { user, .. }| {
                 let yes = |truth| if truth { "yes" } else { "no" }.to_owned();
                 let (administrator, active) = (yes(user.administrator), yes(user.active));
                 let (name, since) = (user.name.to_string(), user.created_at.to_string());
                 [name, user.full_name, user.email.unwrap_or_default(), administrator, active, since]
             }));
-            page = hub.operator().list_users(Some(&last)).await.map_err(Exit::failure)?;
+            query.cursor = page.next;
+            if query.cursor.is_none() {
+                return output::print(&output::columns(&rows));
+            }
         }
-        output::print(&output::columns(&rows))
     })
 }
 
@@ -68,6 +74,20 @@ fn set_active(options: &Options, name: &Name, active: bool) -> Result<(), Exit> 
     with_hub_changing(options, async |hub| {
         let user = hub.operator().get_user(name).await.map_err(Exit::failure)?;
         hub.operator().set_active(&user, active).await.map_err(Exit::failure)
+    })
+}
+
+fn set_administrator(options: &Options, name: &Name, administrator: bool) -> Result<(), Exit> {
+    with_hub_changing(options, async |hub| {
+        let user = hub.operator().get_user(name).await.map_err(Exit::failure)?;
+        hub.operator().set_administrator(&user, administrator).await.map_err(Exit::failure)
+    })
+}
+
+fn delete(options: &Options, name: &Name, with_repositories: bool) -> Result<(), Exit> {
+    with_hub_changing(options, async |hub| {
+        hub.operator().delete_user(name.as_str(), with_repositories).await.map_err(Exit::failure)?;
+        output::print(&format!("the user '{name}' is deleted\n"))
     })
 }
 

@@ -1,8 +1,9 @@
 //! What to fetch for a file, and the bytes that were said to be fetched.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use ballast_content::{Delivery, Scope};
+use ballast_content::{ChunkHolder, Delivery};
 use ballast_types::{ByteRange, RepoKey, Sha256, XetHash};
 use ballast_xet::Plan;
 
@@ -21,10 +22,11 @@ pub struct ToFetch {
 
 /// The way to some bytes of a xorb.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WayToBytes {
-    /// Of the xorb as it is stored.
-    pub sha256: Sha256,
-    pub ticket: String,
+pub enum WayToBytes {
+    /// Through the hub: the xorb's SHA-256 as it is stored, and the right to these bytes of it.
+    Hub { sha256: Sha256, ticket: String },
+    /// From the storage itself, by a URL that is good for these bytes only.
+    Storage(String),
 }
 
 impl XetReader {
@@ -36,35 +38,64 @@ impl XetReader {
         let known = hub.content().find_known(self.repository.key(), &[blob.sha256]).await?;
         known.iter().flatten().next().ok_or_else(absent)?;
         let Some(planned) = hub.content().reconstruct(blob.sha256, range).await? else { return Ok(None) };
-        let expires = hub.now().after(VALID);
-        let ways = planned.plan.fetches.iter().map(|fetch| {
+        // Where nothing is signed, nobody has to know where they lie.
+        let signs = hub.content().signs();
+        if signs {
+            let xorbs: Vec<Sha256> = planned.xorbs.values().copied().collect();
+            hub.content().locate(&xorbs).await?;
+        }
+        let mut ways = Vec::with_capacity(planned.plan.fetches.len());
+        for fetch in &planned.plan.fetches {
             let sha256 = planned.xorbs.get(&fetch.xorb).copied().unwrap_or(Sha256([0; 32]));
-            let way = |bytes: ByteRange| {
-                let purpose = Purpose::Xorb { start: bytes.start, end: bytes.end };
-                let ticket = Ticket { purpose, repo: self.repository.key(), sha256, size: bytes.end, expires };
-                WayToBytes { sha256, ticket: hub.0.tickets.issue(&ticket) }
-            };
-            fetch.ranges.iter().map(|range| way(range.bytes)).collect()
-        });
-        Ok(Some(ToFetch { ways: ways.collect(), plan: planned.plan }))
+            let mut of_xorb = Vec::with_capacity(fetch.ranges.len());
+            for range in &fetch.ranges {
+                of_xorb.push(self.way(sha256, range.bytes, signs).await?);
+            }
+            ways.push(of_xorb);
+        }
+        Ok(Some(ToFetch { ways, plan: planned.plan }))
+    }
+
+    async fn way(&self, sha256: Sha256, bytes: ByteRange, signs: bool) -> Result<WayToBytes> {
+        let hub = &self.repository.hub;
+        if signs && let Some(signed) = hub.content().redirect_range(sha256, bytes, VALID).await? {
+            return Ok(WayToBytes::Storage(signed.url));
+        }
+        let purpose = Purpose::Xorb { start: bytes.start, end: bytes.end };
+        let expires = hub.now().after(VALID);
+        let ticket = Ticket { purpose, repo: self.repository.key(), sha256, size: bytes.end, expires };
+        Ok(WayToBytes::Hub { sha256, ticket: hub.0.tickets.issue(&ticket) })
     }
 
     /// A shard that tells of a file with this chunk; none where there is none that this reader may be told of.
     pub async fn find_chunk(&self, chunk: XetHash) -> Result<Option<Vec<u8>>> {
         let hub = &self.repository.hub;
-        let scope = match hub.settings().deduplication {
+        if hub.settings().deduplication == Deduplication::Off {
+            return Ok(None);
+        }
+        let holders = hub.content().holders_of_chunk(chunk).await?;
+        match self.first_to_tell(&holders).await? {
+            Some(file) => Ok(Some(hub.content().answer_chunk(chunk, file).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The first of these files that is within the bounds of deduplication.
+    async fn first_to_tell(&self, holders: &[ChunkHolder]) -> Result<Option<XetHash>> {
+        let hub = &self.repository.hub;
+        let told: HashSet<RepoKey> = match hub.settings().deduplication {
             Deduplication::Off => return Ok(None),
-            Deduplication::Repository => Scope::Repositories([self.repository.key()].into()),
+            Deduplication::Hub => return Ok(holders.first().map(|holder| holder.file)),
+            Deduplication::Repository => [self.repository.key()].into(),
             Deduplication::Namespace => {
-                let holders: Vec<RepoKey> = hub.content().holders_of_chunk(chunk).await?.into_iter().collect();
+                let keys: HashSet<RepoKey> = holders.iter().map(|holder| holder.repository).collect();
+                let keys: Vec<RepoKey> = keys.into_iter().collect();
                 let namespace = self.repository.repository.namespace;
-                let holders = hub.catalog().find_repositories(&holders).await?;
-                let ours = holders.into_iter().filter(|repository| repository.namespace == namespace);
-                Scope::Repositories(ours.map(|repository| repository.key).collect())
+                let repositories = hub.catalog().find_repositories(&keys).await?.into_iter();
+                repositories.filter(|repository| repository.namespace == namespace).map(|found| found.key).collect()
             }
-            Deduplication::Hub => Scope::Hub,
         };
-        Ok(hub.content().answer_chunk(chunk, &scope).await?)
+        Ok(holders.iter().find(|holder| told.contains(&holder.repository)).map(|holder| holder.file))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Xorbs and shards on their way in.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ballast_contract::quota::Reservation;
 use ballast_contract::{ByteStream, ErrorKind};
 use ballast_types::{ReservationId, Sha256, XetHash};
@@ -36,9 +38,9 @@ impl XetWriter {
         }
     }
 
-    /// Makes the files of a shard known, and promises room for them in the place of their xorbs. Answers whether any of
-    /// them is new to this repository.
-    pub async fn register_shard(&self, shard: &Shard) -> Result<bool> {
+    /// Makes the files of a shard known, and promises room for them in the place of their xorbs; counts them in
+    /// `verified` as they are. Answers whether any of them is new to this repository.
+    pub async fn register_shard(&self, shard: &Shard, verified: &AtomicUsize) -> Result<bool> {
         let chunks: u64 = shard.files.iter().map(ShardFile::chunks).sum();
         if chunks > MAX_CHUNKS {
             let why = format!("The files of the shard name {chunks} chunks; at most {MAX_CHUNKS} are taken at once");
@@ -62,11 +64,12 @@ impl XetWriter {
                 self.take_back(promise.into_iter().collect()).await?;
                 return Err(over(error));
             }
+            verified.fetch_add(1, Ordering::Relaxed);
         }
         Ok(new)
     }
 
-    async fn reserve(&self, sha256: Sha256, bytes: u64) -> Result<ReservationId> {
+    pub(super) async fn reserve(&self, sha256: Sha256, bytes: u64) -> Result<ReservationId> {
         let hub = &self.repository.hub;
         let id = ReservationId(random_key()?);
         hub.content().promise(self.lease, &[(sha256, id)]).await.map_err(over)?;
@@ -78,7 +81,7 @@ impl XetWriter {
         Ok(id)
     }
 
-    async fn take_back(&self, promises: Vec<ReservationId>) -> Result<()> {
+    pub(super) async fn take_back(&self, promises: Vec<ReservationId>) -> Result<()> {
         let hub = &self.repository.hub;
         hub.quota().release(&promises).await?;
         Ok(hub.content().forget_promises(self.lease, &promises).await?)
@@ -86,12 +89,12 @@ impl XetWriter {
 }
 
 /// Under which name room for a xorb is promised: no commit names it, so no commit ends it.
-fn under(xorb: XetHash) -> Sha256 {
+pub(super) fn under(xorb: XetHash) -> Sha256 {
     Sha256(xorb.0)
 }
 
 /// The lease behind a token may be over: its repository deleted, or its time.
-fn over(error: ballast_contract::Error) -> Failure {
+pub(super) fn over(error: ballast_contract::Error) -> Failure {
     match error.kind {
         ErrorKind::Conflict => Failure::BadCredential,
         _ => error.into(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::caller::Known;
 use crate::ticket::COMMIT_TIME;
-use crate::{Caller, Failure, Hub, Readable, Result, Writable};
+use crate::{Caller, Destination, Downloadable, Failure, Hub, Proposing, Readable, Result};
 
 /// How long a token is good for. Clients ask for another one a minute before.
 const VALID: Duration = Duration::from_secs(3600);
@@ -38,6 +38,9 @@ struct Claims {
     /// Of uploads; none where it only reads.
     #[serde(rename = "l")]
     lease: Option<LeaseId>,
+    /// Where an upload is to go. Without it the token is for any branch.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    destination: Option<Destination>,
     #[serde(rename = "e")]
     expires: Timestamp,
 }
@@ -60,18 +63,20 @@ pub struct XetReader {
 
 /// A repository, to upload to.
 pub struct XetWriter {
-    pub(super) repository: Writable,
+    pub(super) repository: Proposing,
     pub(super) lease: LeaseId,
 }
 
-impl Readable {
+impl Downloadable {
     /// A token to read this repository's files by Xet. The revision must be there.
     pub async fn xet_read_token(&self, revision: &Revision) -> Result<XetToken> {
         self.resolve(revision).await?;
-        Ok(self.seal(None))
+        Ok(self.seal(None, None))
     }
+}
 
-    fn seal(&self, lease: Option<LeaseId>) -> XetToken {
+impl Readable {
+    fn seal(&self, lease: Option<LeaseId>, destination: Option<Destination>) -> XetToken {
         let claimant = |known: &Known| Claimant {
             instance: known.instance.clone(),
             subject: known.subject.clone(),
@@ -80,22 +85,23 @@ impl Readable {
         let expires = self.hub.now().after(VALID);
         let caller = self.caller.for_repository(self.key()).map(claimant);
         let (namespace, name) = (self.id().namespace.to_string(), self.id().name.to_string());
-        let claims = Claims { kind: self.kind(), namespace, name, caller, lease, expires };
+        let claims = Claims { kind: self.kind(), namespace, name, caller, lease, destination, expires };
         XetToken { value: self.hub.0.tickets.seal(SEAL, &claims), expires }
     }
 }
 
-impl Writable {
-    /// A token to upload to this repository by Xet. The branch must be there, unless the files are for a proposal.
-    pub async fn xet_write_token(&self, revision: Option<&Revision>) -> Result<XetToken> {
-        if let Some(revision) = revision {
+impl Proposing {
+    /// A token to upload by Xet what is to be committed there, where the caller may commit: see [`Hub::uploading`]. The
+    /// branch must be there, unless the pull request is still to be opened.
+    pub async fn xet_write_token(&self, destination: Destination) -> Result<XetToken> {
+        if let Destination::Ref(revision) = &destination {
             self.tip(revision).await?;
         }
         let hub = &self.hub;
         let shortest = hub.now().after(VALID).after(COMMIT_TIME);
         let expires = shortest.max(hub.now().after(hub.settings().lease));
         let lease = hub.content().create_lease(self.key(), expires).await?;
-        Ok(self.seal(Some(lease)))
+        Ok(self.seal(Some(lease), Some(destination)))
     }
 }
 
@@ -115,7 +121,15 @@ impl Hub {
     /// The right to read that a token gives today. Tokens to write read as well.
     pub async fn xet_reader(&self, token: Option<&str>) -> Result<XetReader> {
         let (claims, caller) = self.unseal(token).await?;
-        let repository = self.readable(&caller, claims.kind, &claims.namespace, &claims.name).await?;
+        let Claims { kind, namespace, name, .. } = claims;
+        let repository = match self.downloadable(&caller, kind, &namespace, &name).await {
+            // Its present name is another one than the token's.
+            Err(Failure::RepositoryMoved { to, .. }) => {
+                self.downloadable(&caller, kind, to.namespace.as_str(), to.name.as_str()).await?
+            }
+            granted => granted?,
+        };
+        let repository = Readable::clone(&repository);
         Ok(XetReader { repository })
     }
 
@@ -124,7 +138,14 @@ impl Hub {
         let (claims, caller) = self.unseal(token).await?;
         let reads = || Failure::Forbidden("This token only reads: ask for one to write".to_owned());
         let lease = claims.lease.ok_or_else(reads)?;
-        let repository = self.writable(&caller, claims.kind, &claims.namespace, &claims.name).await?;
+        let Claims { kind, namespace, name, destination, .. } = claims;
+        let to = destination.unwrap_or_else(|| Destination::Ref(Revision::main()));
+        let repository = match self.uploading(&caller, kind, &namespace, &name, &to).await {
+            Err(Failure::RepositoryMoved { to: id, .. }) => {
+                self.uploading(&caller, kind, id.namespace.as_str(), id.name.as_str(), &to).await?
+            }
+            granted => granted?,
+        };
         Ok(XetWriter { repository, lease })
     }
 }

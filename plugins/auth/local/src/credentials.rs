@@ -1,7 +1,7 @@
 //! Making, changing and ending what the instance keeps.
 
 use async_trait::async_trait;
-use ballast_contract::auth::{Credentials, Identity, NewToken, TokenInfo};
+use ballast_contract::auth::{Credentials, Identity, NewSshKey, NewToken, SessionInfo, SshKeyInfo, TokenInfo};
 use ballast_contract::{Error, ErrorKind, Page, Result};
 use ballast_database::{self as database, for_both, read, transaction, write};
 use ballast_types::{Secret, Timestamp};
@@ -13,11 +13,12 @@ use crate::Local;
 use crate::digest::{new_session, new_token};
 use crate::failure::during;
 use crate::password::Verdict;
-use crate::rows::{NewTokenRow, PasswordRow, TokenRow, local_passwords, local_sessions, local_tokens};
+use crate::rows::{NewTokenRow, PasswordRow, TokenRow, local_passwords, local_sessions, local_ssh_keys, local_tokens};
+use crate::uses::Used;
 
 /// The shortest value that an owner may give a token, in characters.
 const SHORTEST_TOKEN: usize = 8;
-/// The longest page of tokens.
+/// The longest page of tokens or sessions.
 const LONGEST_PAGE: usize = 1000;
 
 #[async_trait]
@@ -84,25 +85,63 @@ impl Credentials for Local {
         let more = items.len() > limit;
         items.truncate(limit);
         for token in &mut items {
-            token.last_used = token.last_used.max(self.uses.find(token.id));
+            token.last_used = token.last_used.max(self.uses.find(Used::Token(token.id)));
         }
         let next = items.last().filter(|_| more).map(|token| token.id.to_string());
         Ok(Page { items, next })
     }
 
+    async fn renew_token(&self, subject: &str, id: i64, expires_at: Option<Timestamp>) -> Result<Secret> {
+        const OPERATION: &str = "auth.renew_token";
+        let value = new_token()?;
+        let (digest, end) = (self.digester()?.token(&value).to_vec(), expires_at.map(|moment| moment.0));
+        let renewed = write!(self.ending(), renew_token(subject.to_owned(), id, digest, end));
+        match renewed.map_err(during(OPERATION))? {
+            true => Ok(value),
+            false => Err(no_token(OPERATION, id)),
+        }
+    }
+
     async fn revoke_token(&self, subject: &str, id: i64) -> Result<()> {
         const OPERATION: &str = "auth.revoke_token";
         let deleted = write!(self.ending(), delete_token(subject.to_owned(), id));
-        let missing = || Error::new(ErrorKind::NotFound, OPERATION, format!("there is no token {id} of this user"));
-        deleted.map_err(during(OPERATION))?.then_some(()).ok_or_else(missing)
+        deleted.map_err(during(OPERATION))?.then_some(()).ok_or_else(|| no_token(OPERATION, id))
     }
 
     async fn open_session(&self, subject: &str, expires_at: Timestamp) -> Result<Secret> {
         let id = new_session()?;
         let digest = self.digester()?.session(&id).to_vec();
-        let opened = write!(self.database, open_session(subject.to_owned(), digest, expires_at.0));
+        let now = Timestamp::now();
+        let opened = write!(self.database, open_session(subject.to_owned(), digest, expires_at.0, now.0));
         opened.map_err(during("auth.open_session"))?;
         Ok(id)
+    }
+
+    async fn sessions(&self, subject: &str, after: Option<String>, limit: usize) -> Result<Page<SessionInfo>> {
+        const OPERATION: &str = "auth.sessions";
+        let after = after.map(|id| id.parse::<i64>()).transpose();
+        let after =
+            after.map_err(|_| Error::new(ErrorKind::Invalid, OPERATION, "this page of sessions does not exist"))?;
+        let limit = limit.clamp(1, LONGEST_PAGE);
+        let (now, more) = (Timestamp::now().0, limit as i64 + 1);
+        let rows = read!(self.database, sessions(subject.to_owned(), now, after.unwrap_or(0), more));
+        let mut items: Vec<SessionInfo> = rows.map_err(during(OPERATION))?;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|session| session.id.to_string());
+        Ok(Page { items, next })
+    }
+
+    async fn revoke_session(&self, subject: &str, id: i64) -> Result<()> {
+        const OPERATION: &str = "auth.revoke_session";
+        let deleted = write!(self.ending(), delete_session(subject.to_owned(), id));
+        let missing = || Error::new(ErrorKind::NotFound, OPERATION, format!("there is no session {id} of this user"));
+        deleted.map_err(during(OPERATION))?.then_some(()).ok_or_else(missing)
+    }
+
+    async fn revoke_tokens(&self, subject: &str) -> Result<()> {
+        let revoked = write!(self.ending(), delete_tokens(subject.to_owned()));
+        revoked.map_err(during("auth.revoke_tokens"))
     }
 
     async fn close_session(&self, session: &Secret) -> Result<()> {
@@ -115,10 +154,30 @@ impl Credentials for Local {
         closed.map_err(during("auth.close_sessions"))
     }
 
+    async fn add_ssh_key(&self, subject: &str, key: &NewSshKey) -> Result<SshKeyInfo> {
+        self.put_ssh_key(subject, key).await
+    }
+
+    async fn ssh_keys(&self, subject: &str, after: Option<String>, limit: usize) -> Result<Page<SshKeyInfo>> {
+        self.list_ssh_keys(subject, after, limit).await
+    }
+
+    async fn ssh_key(&self, subject: &str, id: i64) -> Result<SshKeyInfo> {
+        self.get_ssh_key(subject, id).await
+    }
+
+    async fn remove_ssh_key(&self, subject: &str, id: i64) -> Result<()> {
+        self.delete_ssh_key(subject, id).await
+    }
+
     async fn forget(&self, subject: &str) -> Result<()> {
         let forgotten = transaction!(self.ending(), forget(subject.to_owned()));
         forgotten.map_err(during("auth.forget"))
     }
+}
+
+fn no_token(operation: &'static str, id: i64) -> Error {
+    Error::new(ErrorKind::NotFound, operation, format!("there is no token {id} of this user"))
 }
 
 fn checked(value: &Secret) -> std::result::Result<&Secret, String> {
@@ -177,6 +236,14 @@ for_both! {
         row.map(|row| row.info()).transpose()
     }
 
+    pub async fn renew_token(
+        c: &mut Connection, of: String, id: i64, value: Vec<u8>, end: Option<i64>,
+    ) -> database::Result<bool> {
+        use local_tokens::{digest, expires_at, subject, table};
+        let row = table.find(id).filter(subject.eq(of));
+        Ok(diesel::update(row).set((digest.eq(value), expires_at.eq(end))).execute(c).await? > 0)
+    }
+
     pub async fn tokens(c: &mut Connection, of: String, after: i64, limit: i64) -> database::Result<Vec<TokenInfo>> {
         let rows = local_tokens::table.filter(local_tokens::subject.eq(of)).filter(local_tokens::id.gt(after));
         let rows = rows.order(local_tokens::id).limit(limit).select(TokenRow::as_select());
@@ -190,13 +257,39 @@ for_both! {
         Ok(diesel::delete(row).execute(c).await? > 0)
     }
 
+    pub async fn delete_tokens(c: &mut Connection, subject: String) -> database::Result<()> {
+        diesel::delete(local_tokens::table.filter(local_tokens::subject.eq(subject))).execute(c).await?;
+        Ok(())
+    }
+
+    pub async fn sessions(c: &mut Connection, of: String, now: i64, after: i64, limit: i64)
+        -> database::Result<Vec<SessionInfo>> {
+        let rows = local_sessions::table.filter(local_sessions::subject.eq(of)).filter(local_sessions::id.gt(after));
+        let rows = rows.filter(local_sessions::expires_at.gt(now)).order(local_sessions::id).limit(limit);
+        let columns = (local_sessions::id, local_sessions::created_at, local_sessions::expires_at);
+        let rows: Vec<(i64, Option<i64>, i64)> = rows.select(columns).load(c).await?;
+        let session = |(id, created_at, expires_at): (i64, Option<i64>, i64)| SessionInfo {
+            id,
+            created_at: created_at.map(Timestamp),
+            expires_at: Timestamp(expires_at),
+        };
+        Ok(rows.into_iter().map(session).collect())
+    }
+
+    /// Whether there was such a session.
+    pub async fn delete_session(c: &mut Connection, subject: String, id: i64) -> database::Result<bool> {
+        let row = local_sessions::table.find(id).filter(local_sessions::subject.eq(subject));
+        Ok(diesel::delete(row).execute(c).await? > 0)
+    }
+
     pub async fn open_session(
-        c: &mut Connection, subject: String, digest: Vec<u8>, expires_at: i64,
+        c: &mut Connection, subject: String, digest: Vec<u8>, expires_at: i64, created_at: i64,
     ) -> database::Result<()> {
         let row = (
             local_sessions::subject.eq(subject),
             local_sessions::digest.eq(digest),
             local_sessions::expires_at.eq(expires_at),
+            local_sessions::created_at.eq(created_at),
         );
         diesel::insert_into(local_sessions::table).values(row).execute(c).await?;
         Ok(())
@@ -215,6 +308,7 @@ for_both! {
     pub async fn forget(c: &mut Connection, subject: String) -> database::Result<()> {
         diesel::delete(local_passwords::table.filter(local_passwords::subject.eq(&subject))).execute(c).await?;
         diesel::delete(local_tokens::table.filter(local_tokens::subject.eq(&subject))).execute(c).await?;
+        diesel::delete(local_ssh_keys::table.filter(local_ssh_keys::subject.eq(&subject))).execute(c).await?;
         close_sessions(c, subject).await
     }
 }

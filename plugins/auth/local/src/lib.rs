@@ -1,12 +1,13 @@
-//! `auth.local`: passwords, tokens and sessions in the hub's own database.
+//! `auth.local`: passwords, tokens, sessions and public keys in the hub's own database.
 //!
 //! A token or session is a random value of which only a keyed digest is stored (`digest`), so that a request is
 //! checked by one indexed read, or by none while the answer is still known. A password is an Argon2id hash,
 //! made and checked off the serving threads and a few at a time (`password`). When a token was last used is noted in
 //! memory and written once a minute (`uses`).
 //!
-//! Ids of credentials are `token:N`, `session:N` and `password:N`; a changed password has a new number. A session and a
-//! password reach as far as their user does (role `admin`, no scope); a token reaches as far as its row says.
+//! Ids of credentials are `token:N`, `session:N`, `password:N` and `ssh_key:N`; a changed password has a new number. A
+//! session and a password reach as far as their user does (role `admin`, no scope), a public key does with repositories
+//! what its user may (role `write`), and a token reaches as far as its row says.
 
 mod config;
 mod credentials;
@@ -14,6 +15,7 @@ mod digest;
 mod failure;
 mod password;
 mod rows;
+mod ssh_keys;
 mod uses;
 
 use std::sync::{Arc, OnceLock};
@@ -32,8 +34,10 @@ use digest::{Digester, KEY_BYTES, random};
 use failure::during;
 use password::Passwords;
 use rows::{
-    Handle, Known, PasswordRow, TokenRow, local_passwords, local_secret, local_sessions, local_tokens, session,
+    Handle, Known, PasswordRow, TokenRow, local_passwords, local_secret, local_sessions, local_ssh_keys, local_tokens,
+    session,
 };
+use ssh_keys::SshKeyRow;
 use uses::Uses;
 
 /// Credentials that are kept in memory; some 400 bytes each.
@@ -123,7 +127,7 @@ impl Auth for Local {
                 Handle::Token(self.digester()?.token(token))
             }
             Credential::Session { id } => Handle::Session(self.digester()?.session(id)),
-            Credential::SshKey { .. } => return Ok(None),
+            Credential::SshKey { fingerprint } => Handle::SshKey(fingerprint.clone()),
         };
         let Some(known) = self.find(handle).await? else { return Ok(None) };
         let now = Timestamp::now();
@@ -131,8 +135,8 @@ impl Auth for Local {
             let context = format!("the credential '{}' has expired", known.identity.credential.name);
             return Err(Error::new(ErrorKind::Unauthenticated, "auth.authenticate", context));
         }
-        if let Some(token) = known.token {
-            self.uses.note(token, now);
+        if let Some(used) = known.used {
+            self.uses.note(used, now);
         }
         Ok(Some(known.identity.clone()))
     }
@@ -171,6 +175,16 @@ for_both! {
             Handle::Session(digest) => {
                 let sessions = local_sessions::table.filter(local_sessions::digest.eq(digest.to_vec()));
                 return Ok(session(sessions.first(c).await.optional()?));
+            }
+            Handle::SshKey(fingerprint) => {
+                let keys = local_ssh_keys::table.filter(local_ssh_keys::fingerprint.eq(fingerprint));
+                let row: Option<SshKeyRow> = keys.select(SshKeyRow::as_select()).first(c).await.optional()?;
+                return Ok(row.and_then(SshKeyRow::known));
+            }
+            Handle::SshKeyId(id) => {
+                let key = local_ssh_keys::table.find(id).select(SshKeyRow::as_select());
+                let row: Option<SshKeyRow> = key.first(c).await.optional()?;
+                return Ok(row.and_then(SshKeyRow::known));
             }
             Handle::SessionId(id) => {
                 return Ok(session(local_sessions::table.find(id).first(c).await.optional()?));

@@ -6,6 +6,7 @@ use ballast_types::{RepoKey, Timestamp};
 use diesel::prelude::*;
 
 use crate::digest::Digest;
+use crate::uses::Used;
 
 diesel::table! { local_secret (id) { id -> BigInt, secret -> Binary, } }
 diesel::table! { local_passwords (id) { id -> BigInt, subject -> Text, hash -> Text, } }
@@ -23,7 +24,26 @@ diesel::table! {
     }
 }
 diesel::table! {
-    local_sessions (id) { id -> BigInt, subject -> Text, digest -> Binary, expires_at -> BigInt, }
+    local_ssh_keys (id) {
+        id -> BigInt,
+        subject -> Text,
+        title -> Text,
+        key_type -> Text,
+        public_key -> Text,
+        fingerprint -> Text,
+        login -> Bool,
+        created_at -> BigInt,
+        last_used -> Nullable<BigInt>,
+    }
+}
+diesel::table! {
+    local_sessions (id) {
+        id -> BigInt,
+        subject -> Text,
+        digest -> Binary,
+        expires_at -> BigInt,
+        created_at -> Nullable<BigInt>,
+    }
 }
 
 /// How a credential is looked up: by what came with a request, or by its number.
@@ -34,6 +54,8 @@ pub(crate) enum Handle {
     TokenId(i64),
     SessionId(i64),
     PasswordId(i64),
+    SshKey(String),
+    SshKeyId(i64),
 }
 
 impl Handle {
@@ -45,6 +67,7 @@ impl Handle {
             "token" => Some(Self::TokenId(number)),
             "session" => Some(Self::SessionId(number)),
             "password" => Some(Self::PasswordId(number)),
+            "ssh_key" => Some(Self::SshKeyId(number)),
             _ => None,
         }
     }
@@ -55,8 +78,8 @@ impl Handle {
 pub(crate) struct Known {
     pub(crate) identity: Identity,
     pub(crate) expires_at: Option<Timestamp>,
-    /// The number of the token, where it is one.
-    pub(crate) token: Option<i64>,
+    /// What it is, where its uses are noted.
+    pub(crate) used: Option<Used>,
 }
 
 impl Known {
@@ -65,7 +88,7 @@ impl Known {
         let word = if kind == CredentialKind::Session { "session" } else { "password" };
         let (id, name) = (format!("{word}:{id}"), word.to_owned());
         let credential = CredentialInfo { kind, id, name, role: Role::Admin, repositories: None };
-        Self { identity: identity(subject, credential), expires_at: expires_at.map(Timestamp), token: None }
+        Self { identity: identity(subject, credential), expires_at: expires_at.map(Timestamp), used: None }
     }
 
     /// Whether its time is over.
@@ -74,7 +97,7 @@ impl Known {
     }
 }
 
-fn identity(subject: String, credential: CredentialInfo) -> Identity {
+pub(crate) fn identity(subject: String, credential: CredentialInfo) -> Identity {
     Identity { subject, name_hint: None, email_hint: None, administrator: None, credential }
 }
 
@@ -139,7 +162,7 @@ impl TokenRow {
         let TokenInfo { id, name, role, repositories, expires_at, .. } = self.info()?;
         let kind = CredentialKind::Token;
         let credential = CredentialInfo { kind, id: format!("token:{id}"), name, role, repositories };
-        Ok(Known { identity: identity(self.subject, credential), expires_at, token: Some(id) })
+        Ok(Known { identity: identity(self.subject, credential), expires_at, used: Some(Used::Token(id)) })
     }
 }
 
@@ -152,7 +175,10 @@ fn scope(text: &str) -> Result<Vec<RepoKey>, Database> {
     serde_json::from_str(text).map_err(|error| Database::corrupt(format!("local_tokens.repositories: {error}")))
 }
 
-/// The session of a row of `local_sessions`.
-pub(crate) fn session(row: Option<(i64, String, Vec<u8>, i64)>) -> Option<Known> {
-    row.map(|(id, subject, _, expires)| Known::whole(subject, CredentialKind::Session, id, Some(expires)))
+/// A row of `local_sessions`.
+pub(crate) type SessionRow = (i64, String, Vec<u8>, i64, Option<i64>);
+
+/// The session of a row.
+pub(crate) fn session(row: Option<SessionRow>) -> Option<Known> {
+    row.map(|(id, subject, _, expires, _)| Known::whole(subject, CredentialKind::Session, id, Some(expires)))
 }

@@ -1,4 +1,4 @@
-//! When tokens were last used: noted in memory, written once a minute and when the instance stops.
+//! When tokens and keys were last used: noted in memory, written once a minute and when the instance stops.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,13 +13,20 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::failure::during;
-use crate::rows::{local_sessions, local_tokens};
+use crate::rows::{local_sessions, local_ssh_keys, local_tokens};
 
 const EVERY: Duration = Duration::from_secs(60);
-/// Tokens that one transaction writes; SQLite's other writers wait for it.
+/// Rows that one transaction writes; SQLite's other writers wait for it.
 const AT_ONCE: usize = 500;
 /// How long a session that is over is still told apart from one that never was.
 const SESSIONS_LINGER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is used, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Used {
+    Token(i64),
+    SshKey(i64),
+}
 
 /// Notes uses, and has them written.
 pub(crate) struct Uses {
@@ -35,7 +42,7 @@ struct Writer {
 
 struct Notes {
     database: Database,
-    last: Mutex<HashMap<i64, Timestamp>>,
+    last: Mutex<HashMap<Used, Timestamp>>,
 }
 
 impl Uses {
@@ -60,13 +67,13 @@ impl Uses {
         }
     }
 
-    pub(crate) fn note(&self, token: i64, now: Timestamp) {
-        lock(&self.notes.last).insert(token, now);
+    pub(crate) fn note(&self, what: Used, now: Timestamp) {
+        lock(&self.notes.last).insert(what, now);
     }
 
-    /// The last use of a token as far as this node noted it and has not written it.
-    pub(crate) fn find(&self, token: i64) -> Option<Timestamp> {
-        lock(&self.notes.last).get(&token).copied()
+    /// The last use as far as this node noted it and has not written it.
+    pub(crate) fn find(&self, what: Used) -> Option<Timestamp> {
+        lock(&self.notes.last).get(&what).copied()
     }
 }
 
@@ -91,22 +98,22 @@ impl Notes {
     /// Writes what was noted, and forgets it only then: at every moment a use is noted here or stands in the database.
     /// Sessions long over go at the same time.
     async fn write(&self) -> database::Result<()> {
-        let mut uses: Vec<_> = lock(&self.last).iter().map(|(token, used)| (*token, used.0)).collect();
-        // Two nodes that write the same tokens lock them in the same order.
+        let mut uses: Vec<_> = lock(&self.last).iter().map(|(what, used)| (*what, used.0)).collect();
+        // Two nodes that write the same rows lock them in the same order.
         uses.sort_unstable();
         for piece in uses.chunks(AT_ONCE) {
-            let () = transaction!(self.database, touch_tokens(piece.to_vec()))?;
+            let () = transaction!(self.database, touch(piece.to_vec()))?;
             self.forget(piece);
         }
         write!(self.database, delete_sessions_until(Timestamp::now().before(SESSIONS_LINGER).0))
     }
 
     /// A use that was noted meanwhile stays.
-    fn forget(&self, written: &[(i64, i64)]) {
+    fn forget(&self, written: &[(Used, i64)]) {
         let mut last = lock(&self.last);
-        for (token, used) in written {
-            if last.get(token) == Some(&Timestamp(*used)) {
-                last.remove(token);
+        for (what, used) in written {
+            if last.get(what) == Some(&Timestamp(*used)) {
+                last.remove(what);
             }
         }
     }
@@ -118,14 +125,30 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 for_both! {
-    /// Records when tokens were last used, in milliseconds, unless another node saw a later use.
-    pub async fn touch_tokens(c: &mut Connection, uses: Vec<(i64, i64)>) -> database::Result<()> {
-        use local_tokens::last_used;
-        for (id, used) in uses {
-            let earlier = last_used.is_null().or(last_used.lt(used));
-            let row = local_tokens::table.filter(local_tokens::id.eq(id)).filter(earlier);
-            diesel::update(row).set(last_used.eq(used)).execute(c).await?;
+    /// Records when tokens and keys were last used, in milliseconds, unless another node saw a later use.
+    pub async fn touch(c: &mut Connection, uses: Vec<(Used, i64)>) -> database::Result<()> {
+        for (what, used) in uses {
+            match what {
+                Used::Token(id) => touch_token(c, id, used).await?,
+                Used::SshKey(id) => touch_ssh_key(c, id, used).await?,
+            }
         }
+        Ok(())
+    }
+
+    pub async fn touch_token(c: &mut Connection, id: i64, used: i64) -> database::Result<()> {
+        use local_tokens::last_used;
+        let earlier = last_used.is_null().or(last_used.lt(used));
+        let row = local_tokens::table.filter(local_tokens::id.eq(id)).filter(earlier);
+        diesel::update(row).set(last_used.eq(used)).execute(c).await?;
+        Ok(())
+    }
+
+    pub async fn touch_ssh_key(c: &mut Connection, id: i64, used: i64) -> database::Result<()> {
+        use local_ssh_keys::last_used;
+        let earlier = last_used.is_null().or(last_used.lt(used));
+        let row = local_ssh_keys::table.filter(local_ssh_keys::id.eq(id)).filter(earlier);
+        diesel::update(row).set(last_used.eq(used)).execute(c).await?;
         Ok(())
     }
 

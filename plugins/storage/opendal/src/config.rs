@@ -1,150 +1,214 @@
-//! What an operator writes: a scheme, and the options that OpenDAL has for it.
+//! What an operator writes: a scheme, and the options that it has.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
 use ballast_contract::{Error, ErrorKind, Result};
-use opendal::{Operator, services};
-use schemars::JsonSchema;
+use ballast_types::Secret;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-/// Where bytes lie. `scheme` says in what: `fs`, a folder of this machine, or `memory`, which forgets everything at the
-/// end and is for trying out. All other keys are the options of that scheme as OpenDAL documents them; for `fs` that is
-/// `root`, the folder.
-#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(extend("examples" = [{ "scheme": "fs", "root": "/var/lib/ballast/storage" }]))]
-pub struct OpendalConfig(BTreeMap<String, Setting>);
-
-/// A value as TOML and the environment write it. OpenDAL reads them all as text.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-enum Setting {
-    Switch(bool),
-    Number(i64),
-    Text(String),
+/// Where bytes lie: `scheme` says in what, and each scheme has its own options.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OpendalConfig {
+    /// `fs`, a folder of this machine; `s3`, a bucket of any provider that speaks S3; `memory`, which forgets everything
+    /// at the end and is for trying out.
+    pub scheme: Scheme,
+    /// Of `fs`: the folder. Of `s3`: what all keys begin with; a bucket that is shared with others needs one.
+    pub root: String,
+    /// Of `s3`: the bucket, which must exist. A hub needs to read, write, list and delete in it.
+    pub bucket: String,
+    /// Of `s3`: where the hub reaches the provider, as `https://s3.example.org`. Left empty it is Amazon, in `region`.
+    pub endpoint: String,
+    /// Of `s3`: where clients reach the provider by signed URLs, if that is another address than the hub's own way.
+    pub public_endpoint: String,
+    /// Of `s3`: the region that requests are signed for. Providers without regions take any, or `auto`.
+    pub region: String,
+    /// Of `s3`: the key that requests are signed with.
+    #[schemars(schema_with = "secret")]
+    pub access_key_id: Option<Secret>,
+    /// Of `s3`: its secret half.
+    #[schemars(schema_with = "secret")]
+    pub secret_access_key: Option<Secret>,
+    /// Of `s3`: the token that belongs to a temporary key.
+    #[schemars(schema_with = "secret")]
+    pub session_token: Option<Secret>,
+    /// Of `s3`: whether the bucket stands in the path of addresses (`https://s3.example.org/models/…`). Otherwise it
+    /// stands in the host (`https://models.s3.example.org/…`), which the provider's names and certificates must allow.
+    pub path_style: bool,
+    /// Of `s3`: the checksum that is sent with what the hub writes. `md5` and `crc32c` are needed for buckets with
+    /// object lock, and some providers refuse them.
+    pub checksum: Checksum,
+    /// Of `s3`: whether many objects are deleted by one request. A few providers cannot.
+    pub delete_many: bool,
+    /// Of `s3`: whether clients send and get large files by signed URLs, past the hub. They must reach the provider at
+    /// `public_endpoint`, or at `endpoint` where that is empty.
+    pub presign: Presigned,
+    /// Of `s3`: how long the signed URL of a download is good, in seconds, and at most a week. A download that has begun
+    /// goes on.
+    #[schemars(range(min = 1, max = 604_800))]
+    pub presign_seconds: u32,
+    /// Of `s3`: the length of the parts in which the hub writes, in bytes. What it writes has at most 10,000 of them, and
+    /// each upload that goes through the hub holds two in memory.
+    #[schemars(range(min = 5_242_880, max = 5_368_709_120_u64))]
+    pub part_bytes: u64,
+    /// Of `s3`: how often a request is sent again that went wrong for no fault of its own, a fifth of a second later and
+    /// each time twice as late, up to five seconds.
+    #[schemars(range(max = 20))]
+    pub retries: u32,
+    /// Of `s3`: how long the provider may take to answer, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub timeout_seconds: u32,
+    /// Of `s3`: how long one part may take on its way in, and how long a body on its way out may say nothing, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub transfer_timeout_seconds: u32,
+    /// Of `s3`: how many requests of this hub are under way at the same time; further ones wait.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub connections: u32,
+    /// Of `s3`: after how many days an upload in parts that nobody finished is thrown away, also one that a crash made
+    /// the hub forget; 0 leaves that to the bucket's own rules. Longer than `leases.lease_hours`.
+    #[schemars(range(max = 3650))]
+    pub abandoned_days: u32,
 }
 
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Switch(value) => value.fmt(f),
-            Self::Number(value) => value.fmt(f),
-            Self::Text(value) => value.fmt(f),
-        }
-    }
+/// The schemes that are built in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    Fs,
+    S3,
+    Memory,
 }
 
-/// Only the keys: values may be secrets.
-impl fmt::Debug for OpendalConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
+/// What is sent along with bytes so that the provider can check them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Checksum {
+    None,
+    Md5,
+    Crc32c,
 }
 
-/// A folder, whose place is still to be said.
+/// What clients do past the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Presigned {
+    /// Nothing: all bytes go through the hub.
+    Off,
+    /// Get.
+    Downloads,
+    /// Get and send. The hub reads what was sent, to see that it is what was announced.
+    On,
+}
+
 impl Default for OpendalConfig {
+    /// A folder, whose place is still to be said.
     fn default() -> Self {
-        Self(BTreeMap::from([("scheme".to_owned(), Setting::Text("fs".to_owned()))]))
+        Self {
+            scheme: Scheme::Fs,
+            root: String::new(),
+            bucket: String::new(),
+            endpoint: String::new(),
+            public_endpoint: String::new(),
+            region: "us-east-1".to_owned(),
+            access_key_id: None,
+            secret_access_key: None,
+            session_token: None,
+            path_style: true,
+            checksum: Checksum::None,
+            delete_many: true,
+            presign: Presigned::Off,
+            presign_seconds: 3600,
+            part_bytes: 16 << 20,
+            retries: 4,
+            timeout_seconds: 20,
+            transfer_timeout_seconds: 60,
+            connections: 512,
+            abandoned_days: 7,
+        }
     }
 }
 
 impl OpendalConfig {
     /// Bytes in this folder.
     pub fn folder(root: &Path) -> Self {
-        Self::default().or_root(root)
+        Self { root: root.to_string_lossy().into_owned(), ..Self::default() }
     }
 
     /// Bytes in memory.
     pub fn memory() -> Self {
-        Self(BTreeMap::from([("scheme".to_owned(), Setting::Text("memory".to_owned()))]))
+        Self { scheme: Scheme::Memory, ..Self::default() }
     }
 
-    /// The same, with this folder where the scheme is `fs` and no root was written.
-    pub fn or_root(mut self, root: &Path) -> Self {
-        if self.scheme() == "fs" {
-            let root = Setting::Text(root.to_string_lossy().into_owned());
-            self.0.entry("root".to_owned()).or_insert(root);
+    /// Refuses what makes no sense together.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.check_foreign()?;
+        match self.scheme {
+            Scheme::Fs if self.root.is_empty() => Err(invalid("scheme 'fs' needs 'root', the folder where bytes lie")),
+            Scheme::Fs | Scheme::Memory => Ok(()),
+            Scheme::S3 => self.check_bucket(),
         }
-        self
     }
 
-    fn scheme(&self) -> String {
-        self.0.get("scheme").map_or_else(|| "fs".to_owned(), ToString::to_string)
-    }
-
-    /// The scheme and its options, which are all known ones.
-    pub(crate) fn read(&self) -> Result<(Scheme, BTreeMap<String, String>)> {
-        let name = self.scheme();
-        let scheme = Scheme::ALL.into_iter().find(|scheme| scheme.name() == name).ok_or_else(|| {
-            let names = Scheme::ALL.map(Scheme::name);
-            invalid(format!(
-                "scheme '{name}' is not built in{}; there are: {}",
-                nearest(&name, &names),
-                names.join(", ")
-            ))
-        })?;
-        let options: BTreeMap<_, _> = self.0.iter().filter(|(key, _)| *key != "scheme").collect();
-        let known = scheme.options()?;
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        if let Some(key) = options.keys().find(|key| !known.contains(&key.as_str())) {
-            let suggestion = nearest(key, &known);
-            let context = format!("scheme '{name}' has no option '{key}'{suggestion}; it has: {}", known.join(", "));
-            return Err(invalid(context));
+    fn check_bucket(&self) -> Result<()> {
+        if self.bucket.is_empty() {
+            return Err(invalid("scheme 's3' needs 'bucket'"));
         }
-        Ok((scheme, options.into_iter().map(|(key, value)| (key.clone(), value.to_string())).collect()))
+        if self.access_key_id.is_none() || self.secret_access_key.is_none() {
+            return Err(invalid("scheme 's3' needs 'access_key_id' and 'secret_access_key'"));
+        }
+        if let Some(segment) = self.root.split('/').find(|segment| [".", ".."].contains(segment)) {
+            return Err(invalid(format!("root: '{segment}' cannot stand in an address of S3")));
+        }
+        Ok(())
     }
-}
 
-/// The schemes that are built in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scheme {
-    Fs,
-    Memory,
+    /// A key that was written for another scheme is a mistake; as it is by default it means nothing.
+    fn check_foreign(&self) -> Result<()> {
+        let (written, default) = (fields(self)?, fields(&Self::default())?);
+        let own = self.scheme.options();
+        let differs = |key: &str| written.get(key) != default.get(key);
+        let mut all = written.as_object().into_iter().flat_map(|fields| fields.keys());
+        match all.find(|key| own.is_some_and(|own| !own.contains(&key.as_str())) && differs(key)) {
+            Some(key) => {
+                let name = self.scheme.name();
+                Err(invalid(format!("scheme '{name}' has no option '{key}'; set scheme = \"s3\" or take it away")))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl Scheme {
-    const ALL: [Self; 2] = [Self::Fs, Self::Memory];
-
+    /// As it is written.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Fs => "fs",
+            Self::S3 => "s3",
             Self::Memory => "memory",
         }
     }
 
-    /// The options that OpenDAL's own config of the scheme has: OpenDAL itself would take a misspelt one in silence.
-    fn options(self) -> Result<Vec<String>> {
-        let config = match self {
-            Self::Fs => serde_json::to_value(services::FsConfig::default()),
-            Self::Memory => serde_json::to_value(services::MemoryConfig::default()),
-        };
-        let config = config.map_err(|error| Error::new(ErrorKind::Internal, "storage.open", error.to_string()))?;
-        let keys = config.as_object().into_iter().flat_map(|fields| fields.keys());
-        // How a folder makes a write atomic is this plugin's business.
-        Ok(keys.filter(|key| *key != "atomic_write_dir").cloned().collect())
-    }
-
-    /// OpenDAL's handle on the scheme.
-    pub(crate) fn operator(self, options: BTreeMap<String, String>) -> Result<Operator> {
-        let operator = match self {
-            Self::Fs => Operator::from_iter::<services::Fs>(options),
-            Self::Memory => Operator::from_iter::<services::Memory>(options),
-        };
-        operator.map_err(|error| crate::failure::told(error, "storage.start", self.name()))
+    /// The keys that mean something; none where all do.
+    fn options(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Fs => Some(&["scheme", "root"]),
+            Self::Memory => Some(&["scheme"]),
+            Self::S3 => None,
+        }
     }
 }
 
-fn nearest(typed: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|name| (strsim::damerau_levenshtein(typed, name), name)).min();
-    match near {
-        Some((distance, name)) if distance <= 2.max(typed.len() / 3) => format!(" (did you mean '{name}'?)"),
-        _ => String::new(),
-    }
+fn fields(config: &OpendalConfig) -> Result<Value> {
+    serde_json::to_value(config).map_err(|error| Error::new(ErrorKind::Internal, "storage.open", error.to_string()))
 }
 
-fn invalid(context: String) -> Error {
+fn secret(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"], "writeOnly": true, "minLength": 1 })
+}
+
+pub(crate) fn invalid(context: impl Into<String>) -> Error {
     Error::new(ErrorKind::Invalid, "storage.open", context)
 }
 
@@ -154,31 +218,29 @@ mod tests {
 
     fn refused(json: &str) -> String {
         let config: OpendalConfig = serde_json::from_str(json).unwrap();
-        config.read().unwrap_err().context
+        config.check().unwrap_err().context
     }
 
     #[test]
-    fn a_misspelt_option_is_refused_with_the_nearest() {
-        let refused = refused(r#"{"scheme": "fs", "rot": "/data"}"#);
-        assert_eq!(refused, "scheme 'fs' has no option 'rot' (did you mean 'root'?); it has: root");
+    fn an_option_of_another_scheme_is_refused() {
+        let expected = "scheme 'fs' has no option 'bucket'; set scheme = \"s3\" or take it away";
+        assert_eq!(refused(r#"{"scheme": "fs", "root": "/data", "bucket": "b"}"#), expected);
+        assert!(refused(r#"{"scheme": "memory", "root": "/data"}"#).contains("no option 'root'"));
     }
 
     #[test]
-    fn an_unknown_scheme_is_refused_with_those_that_are_built_in() {
-        let refused = refused(r#"{"scheme": "s4"}"#);
-        assert!(refused.starts_with("scheme 's4' is not built in"), "{refused}");
-        assert!(refused.ends_with("; there are: fs, memory"), "{refused}");
+    fn each_scheme_says_what_it_needs() {
+        assert!(refused("{}").contains("needs 'root'"));
+        assert!(refused(r#"{"scheme": "s3"}"#).contains("needs 'bucket'"));
+        assert!(refused(r#"{"scheme": "s3", "bucket": "b", "access_key_id": "k"}"#).contains("'secret_access_key'"));
+        let whole =
+            r#"{"scheme": "s3", "bucket": "b", "access_key_id": "k", "secret_access_key": "s", "root": "a/../b"}"#;
+        assert!(refused(whole).contains("'..'"));
     }
 
     #[test]
-    fn a_root_that_was_written_is_kept() {
-        let config: OpendalConfig = serde_json::from_str(r#"{"scheme": "fs", "root": "/data"}"#).unwrap();
-        assert_eq!(config.or_root(Path::new("/other")).read().unwrap().1["root"], "/data");
-    }
-
-    #[test]
-    fn values_do_not_show_in_logs() {
-        let config: OpendalConfig = serde_json::from_str(r#"{"scheme": "fs", "secret": "hunter2"}"#).unwrap();
-        assert_eq!(format!("{config:?}"), r#"{"scheme", "secret"}"#);
+    fn secrets_do_not_show_in_logs() {
+        let config: OpendalConfig = serde_json::from_str(r#"{"secret_access_key": "hunter2"}"#).unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
     }
 }

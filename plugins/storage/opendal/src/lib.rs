@@ -1,53 +1,80 @@
-//! `storage.opendal`: bytes in a folder or in memory, through OpenDAL.
+//! `storage.opendal`: bytes in a folder, in a bucket of any provider that speaks S3, or in memory, through OpenDAL.
 //!
 //! What OpenDAL promises less than the contract is done here: a folder's objects become visible whole and durable, and
-//! its keys are listed in order (`folder`). Everything else goes to OpenDAL as it is (`service`).
+//! its keys are listed in order (`folder`); a bucket's clients send and get by signed URLs (`bucket`). Everything else
+//! goes to OpenDAL as it is (`service`).
 
+mod bucket;
 mod config;
 mod failure;
 mod folder;
+mod remote;
 mod service;
 
 use std::sync::OnceLock;
 
 use async_trait::async_trait;
-use ballast_contract::storage::{LocalFiles, Storage, StorageKey, StorageWriter};
+use ballast_contract::storage::{LocalFiles, Presign, Storage, StorageKey, StorageWriter};
 use ballast_contract::{ByteStream, Component, Error, ErrorKind, Health, Page, Result};
 use ballast_types::ByteRange;
+use opendal::{Operator, services};
 
-pub use config::OpendalConfig;
-use config::Scheme;
+use bucket::{Bucket, Place};
+pub use config::{Checksum, OpendalConfig, Presigned, Scheme};
 use folder::{Folder, Lasting};
-use service::Service;
+use service::{Service, Traits};
 
 /// The instance.
 pub struct OpendalStorage {
-    scheme: Scheme,
-    options: std::collections::BTreeMap<String, String>,
+    config: OpendalConfig,
     folder: Option<Folder>,
-    /// Made when the instance starts, because for a folder OpenDAL touches the disk to make it.
-    service: OnceLock<Service>,
+    /// Made when the instance starts: that touches a disk, or asks a provider.
+    started: OnceLock<Started>,
 }
 
-/// An instance; nothing is read or written before it starts. `Invalid` where the scheme or an option is unknown, or a
-/// folder has no root.
+/// What a started instance goes through.
+enum Started {
+    /// On this machine.
+    Here(Service),
+    At(Box<Bucket>),
+}
+
+/// An instance; nothing is read or written before it starts. `Invalid` where an option is missing, makes no sense, or
+/// belongs to another scheme.
 pub async fn open(config: OpendalConfig) -> Result<OpendalStorage> {
-    let (scheme, options) = config.read()?;
-    let folder = match (scheme, options.get("root")) {
-        (Scheme::Fs, Some(root)) if !root.is_empty() => Some(Folder::new(root)?),
-        (Scheme::Fs, _) => {
-            let context = "scheme 'fs' needs 'root', the folder where bytes lie";
-            return Err(Error::new(ErrorKind::Invalid, "storage.open", context));
-        }
-        (Scheme::Memory, _) => None,
+    config.check()?;
+    let folder = match config.scheme {
+        Scheme::Fs => Some(Folder::new(&config.root)?),
+        Scheme::S3 => Place::of(&config).map(|_| None)?,
+        Scheme::Memory => None,
     };
-    Ok(OpendalStorage { scheme, options, folder, service: OnceLock::new() })
+    Ok(OpendalStorage { config, folder, started: OnceLock::new() })
 }
 
 impl OpendalStorage {
     fn service(&self) -> Result<&Service> {
-        let unstarted = || Error::new(ErrorKind::Unavailable, "storage", "the storage instance has not started");
-        self.service.get().ok_or_else(unstarted)
+        match self.started.get() {
+            Some(Started::Here(service)) => Ok(service),
+            Some(Started::At(bucket)) => Ok(&bucket.service),
+            None => Err(Error::new(ErrorKind::Unavailable, "storage", "the storage instance has not started")),
+        }
+    }
+
+    fn bucket(&self) -> Option<&Bucket> {
+        match self.started.get() {
+            Some(Started::At(bucket)) => Some(bucket),
+            _ => None,
+        }
+    }
+
+    async fn connect(&self) -> Result<Started> {
+        let operator = match self.config.scheme {
+            Scheme::S3 => return Ok(Started::At(Box::new(Bucket::start(&self.config).await?))),
+            Scheme::Fs => Operator::new(services::Fs::default().root(&self.config.root)),
+            Scheme::Memory => Operator::new(services::Memory::default()),
+        };
+        let failed = |error| failure::told(error, "storage.start", self.config.scheme.name());
+        Ok(Started::Here(Service::new(operator.map_err(failed)?, Traits::default())))
     }
 }
 
@@ -57,21 +84,32 @@ impl Component for OpendalStorage {
         if let Some(folder) = &self.folder {
             folder.prepare().await?;
         }
-        let service = Service::new(self.scheme.operator(self.options.clone())?);
-        // A second start finds the first one's handle, which is as good.
-        self.service.get_or_init(|| service);
+        if self.started.get().is_none() {
+            let started = self.connect().await?;
+            // A second start finds the first one's, which is as good.
+            self.started.get_or_init(|| started);
+        }
         Ok(())
     }
 
     async fn health(&self) -> Health {
-        let checked = match (&self.folder, self.service()) {
-            (Some(folder), Ok(_)) => folder.check().await,
-            (None, Ok(service)) => service.check().await,
-            (_, Err(error)) => Err(error),
+        let checked = match (&self.folder, self.bucket()) {
+            (Some(folder), _) => self.service().map(drop).and(folder.check().await),
+            (None, Some(bucket)) => bucket.check().await,
+            (None, None) => match self.service() {
+                Ok(service) => service.check().await,
+                Err(error) => Err(error),
+            },
         };
         match checked {
             Ok(()) => Health::Ready,
             Err(error) => Health::Unavailable(error.to_string()),
+        }
+    }
+
+    async fn stop(&self) {
+        if let Some(bucket) = self.bucket() {
+            bucket.stop();
         }
     }
 }
@@ -114,7 +152,8 @@ impl Storage for OpendalStorage {
         let service = self.service()?;
         match &self.folder {
             Some(folder) => folder.delete(keys).await,
-            None => service.delete_many(keys).await,
+            None if self.config.delete_many => service.delete_many(keys).await,
+            None => service.delete_each(keys).await,
         }
     }
 
@@ -132,6 +171,10 @@ impl Storage for OpendalStorage {
             Some(folder) => folder.copy(from, to).await,
             None => service.copy(from, to).await,
         }
+    }
+
+    fn presign(&self) -> Option<&dyn Presign> {
+        self.bucket()?.presign()
     }
 
     fn files(&self) -> Option<&dyn LocalFiles> {

@@ -8,15 +8,15 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use ballast_contract::versioning::{Change, CommitRequest, Committed};
+use ballast_contract::versioning::{Change, CommitRequest, Committed, Rewrite, Rewritten};
 use ballast_contract::{Error, ErrorKind, Result};
-use ballast_types::{CommitId, RefKind, RefName, RepoKey, Timestamp, git};
+use ballast_types::{CommitId, OperationId, RefKind, RefName, RepoKey, RepoPath, Signature, Timestamp, git};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::Native;
-use crate::draft::Draft;
+use crate::draft::{Draft, Edit};
 use crate::edit::{Editor, Edits};
-use crate::error::{conflict, corrupt, invalid, missing, stored};
+use crate::error::{conflict, corrupt, internal, invalid, missing, stored};
 use crate::files::{self, Facts, FileId};
 use crate::history::Commit;
 use crate::node::{NodeId, Value};
@@ -46,6 +46,51 @@ impl Turns {
     }
 }
 
+/// What a commit says about itself, and where it goes.
+pub struct Order {
+    pub operation: OperationId,
+    pub repo: RepoKey,
+    pub branch: RefName,
+    pub expected_parent: Option<CommitId>,
+    pub author: Signature,
+    pub time: Timestamp,
+    pub message: String,
+}
+
+/// How a commit is made from the branch's tip.
+pub enum Work {
+    Changes(Vec<Change>),
+    Rewrite(Rewrite),
+}
+
+/// What the work comes to on one tip.
+pub enum Drafted {
+    /// The tip is as it should be.
+    Nothing,
+    /// At least one.
+    Conflicts(Vec<RepoPath>),
+    Content(Content),
+}
+
+/// What a commit is made of. Edits are those of the first parent's tree; of the tip's, where there is no parent.
+pub struct Content {
+    pub base: NodeId,
+    pub parents: Vec<Arc<Commit>>,
+    pub edits: Vec<Edit>,
+    pub facts: HashMap<FileId, Facts>,
+    pub marks: Marks,
+}
+
+/// Which commit the paths of a new commit were last changed by.
+pub enum Marks {
+    /// Those that differ from the first parent's by the new one.
+    New,
+    /// The same, except where this parent has the same: then as it says.
+    Or(Arc<Commit>),
+    /// All of them by the new one.
+    All,
+}
+
 /// A commit that is worked out and not recorded.
 struct Prepared {
     commit: Commit,
@@ -55,29 +100,47 @@ struct Prepared {
 
 impl Native {
     pub(crate) async fn make_commit(&self, request: CommitRequest) -> Result<Committed> {
-        if request.branch.kind() == RefKind::Tag {
-            return Err(invalid(OPERATION, format!("{} is a tag; commits go to branches", request.branch)));
+        let CommitRequest { operation, repo, branch, expected_parent, author, time, message, changes } = request;
+        let order = Order { operation, repo, branch, expected_parent, author, time, message };
+        match self.make(&order, &Work::Changes(changes)).await? {
+            Rewritten::Done(committed) => Ok(committed),
+            Rewritten::Conflicts(_) => Err(internal(OPERATION, "changes met a conflict")),
         }
-        let _turn = match self.take_turn(&request).await? {
+    }
+
+    pub(crate) async fn make(&self, order: &Order, work: &Work) -> Result<Rewritten> {
+        if order.branch.kind() == RefKind::Tag {
+            return Err(invalid(OPERATION, format!("{} is a tag; commits go to branches", order.branch)));
+        }
+        let _turn = match self.take_turn(order).await? {
             Turn::Taken(turn) => turn,
-            Turn::Needless(done) => return Ok(done),
+            Turn::Needless(done) => return Ok(Rewritten::Done(done)),
         };
         for _ in 0..ATTEMPTS {
-            let tip = match self.begin(&request).await? {
-                Begin::Done(id) => return Ok(Committed::New(id)),
+            let tip = match self.begin(order).await? {
+                Begin::Done(id) => return Ok(Rewritten::Done(Committed::New(id))),
                 Begin::Tip(tip) => tip,
             };
-            let Some(prepared) = self.prepare(&request, tip.clone()).await? else {
-                let same = tip.map(|tip| Committed::Unchanged(tip.info.id));
-                return same.ok_or_else(|| corrupt(OPERATION, "an unborn branch has a tip"));
+            let mut walk = Walk::new(&self.store);
+            let drafted = match work {
+                Work::Changes(changes) => self.draft(&mut walk, order.repo, tip.clone(), changes).await?,
+                Work::Rewrite(rewrite) => self.draft_rewrite(&mut walk, order, tip.clone(), rewrite).await?,
             };
-            let Prepared { commit, fresh, record } = prepared;
-            match commits::record(&self.moving(request.repo, &[request.branch.as_str()]), record).await {
+            let content = match drafted {
+                Drafted::Content(content) => content,
+                Drafted::Conflicts(paths) => return Ok(Rewritten::Conflicts(paths)),
+                Drafted::Nothing => {
+                    let same = tip.map(|tip| Rewritten::Done(Committed::Unchanged(tip.info.id)));
+                    return same.ok_or_else(|| corrupt(OPERATION, "an unborn branch has a tip"));
+                }
+            };
+            let Prepared { commit, fresh, record } = self.prepare(&mut walk, order, tip, content).await?;
+            match commits::record(&self.moving(order.repo, &[order.branch.as_str()]), record).await {
                 Ok(()) => {
                     let id = commit.info.id;
                     self.store.admit(fresh);
-                    self.history.admit(request.repo, commit);
-                    return Ok(Committed::New(id));
+                    self.history.admit(order.repo, commit);
+                    return Ok(Rewritten::Done(Committed::New(id)));
                 }
                 // What the next round finds decides.
                 Err(Halt::Moved | Halt::Claimed) => {}
@@ -85,18 +148,18 @@ impl Native {
                 Err(Halt::Database(error)) => return Err(stored(OPERATION)(error)),
             }
         }
-        let context = format!("{} of repository {} moved {ATTEMPTS} times meanwhile", request.branch, request.repo);
+        let context = format!("{} of repository {} moved {ATTEMPTS} times meanwhile", order.branch, order.repo);
         Err(Error::new(ErrorKind::Unavailable, OPERATION, context))
     }
 
     /// Waits until it is this commit's turn. One whose branch has moved on already is not kept waiting to hear it.
-    async fn take_turn(&self, request: &CommitRequest) -> Result<Turn<'_>> {
-        let place = self.turns.place(request.repo, &request.branch);
+    async fn take_turn(&self, order: &Order) -> Result<Turn<'_>> {
+        let place = self.turns.place(order.repo, &order.branch);
         if let Ok(turn) = place.try_lock() {
             return Ok(Turn::Taken(turn));
         }
-        if request.expected_parent.is_some()
-            && let Begin::Done(id) = self.begin(request).await?
+        if order.expected_parent.is_some()
+            && let Begin::Done(id) = self.begin(order).await?
         {
             return Ok(Turn::Needless(Committed::New(id)));
         }
@@ -104,8 +167,8 @@ impl Native {
     }
 
     /// Where the branch stands, unless the operation has an outcome already.
-    async fn begin(&self, request: &CommitRequest) -> Result<Begin> {
-        let (repo, branch, operation) = (request.repo, &request.branch, request.operation);
+    async fn begin(&self, order: &Order) -> Result<Begin> {
+        let (repo, branch, operation) = (order.repo, &order.branch, order.operation);
         let start = commits::start(&self.database, repo.0, branch.to_string(), operation.0).await;
         let start = start.map_err(stored(OPERATION))?;
         match start.operation {
@@ -121,7 +184,7 @@ impl Native {
             return Err(missing(OPERATION, format!("repository {repo} has no branch {branch}")));
         };
         let tip = tip.as_deref().map(commit_id).transpose()?;
-        if request.expected_parent.is_some() && request.expected_parent != tip {
+        if order.expected_parent.is_some() && order.expected_parent != tip {
             let stands = tip.map_or("has no commit yet".to_owned(), |tip| format!("stands at {tip}"));
             return Err(conflict(OPERATION, format!("{branch} of repository {repo} {stands}")));
         }
@@ -131,43 +194,64 @@ impl Native {
         }))
     }
 
-    /// Works a commit out; none where it would change nothing.
-    async fn prepare(&self, request: &CommitRequest, tip: Option<Arc<Commit>>) -> Result<Option<Prepared>> {
-        let repo = request.repo;
-        let (base, last_base) = tip.as_ref().map_or((empty().0, empty().0), |tip| (tip.root, tip.last_root));
-        let elsewhere = self.sources(repo, &request.changes).await?;
-        let mut walk = Walk::new(&self.store);
-        let draft = Draft::new(&mut walk, base, &request.changes, &elsewhere).await?;
-        let (edits, facts) = draft.finish().await?;
-        let new_facts = self.unknown(repo, facts).await?;
+    /// What changes come to.
+    async fn draft(
+        &self,
+        walk: &mut Walk<'_>,
+        repo: RepoKey,
+        tip: Option<Arc<Commit>>,
+        changes: &[Change],
+    ) -> Result<Drafted> {
+        let base = tip.as_ref().map_or(empty().0, |tip| tip.root);
+        let elsewhere = self.sources(repo, changes).await?;
+        let (edits, facts) = Draft::new(walk, base, changes, &elsewhere).await?.finish().await?;
         if edits.is_empty() && tip.is_some() {
-            return Ok(None);
+            // A collision is one also where it changes nothing.
+            self.unknown(repo, facts).await?;
+            return Ok(Drafted::Nothing);
         }
-        let derived = Derived::new(&mut walk, base, edits).await?;
+        Ok(Drafted::Content(Content { base, parents: tip.into_iter().collect(), edits, facts, marks: Marks::New }))
+    }
+
+    /// Works a commit out.
+    async fn prepare(
+        &self,
+        walk: &mut Walk<'_>,
+        order: &Order,
+        tip: Option<Arc<Commit>>,
+        content: Content,
+    ) -> Result<Prepared> {
+        let Content { base, parents, edits, facts, marks } = content;
+        let repo = order.repo;
+        let new_facts = self.unknown(repo, facts).await?;
+        let derived = Derived::new(walk, base, edits).await?;
         let encoded = git::Commit {
             tree: derived.tree,
-            parents: tip.iter().map(|tip| tip.info.id).collect(),
-            author: request.author.clone(),
-            time: request.time,
-            message: request.message.clone(),
+            parents: parents.iter().map(|parent| parent.info.id).collect(),
+            author: order.author.clone(),
+            time: order.time,
+            message: order.message.clone(),
         };
         let (id, bytes) = encoded.encode();
+        let changed = marks_of(walk, id, &derived, &marks).await?;
         let mut fresh = Fresh::new()?;
-        let mut editor = Editor { walk: &mut walk, cutter: self.cutter()?, fresh: &mut fresh };
-        let mark = |there: bool| there.then(|| Value::mark(id.into()));
-        let marks: Edits = derived.changed.into_iter().map(|(key, there)| (key, mark(there))).collect();
-        let roots = [editor.apply(base, derived.edits).await?, editor.apply(last_base, marks).await?];
-        let commit = Commit::new(&encoded, id, roots, tip.as_slice());
+        let mut editor = Editor { walk, cutter: self.cutter()?, fresh: &mut fresh };
+        let root = editor.apply(base, derived.edits).await?;
+        let last_root = match marks {
+            Marks::All => editor.mark_all(base, Value::mark(id.into())).await?,
+            _ => editor.apply(parents.first().map_or(empty().0, |parent| parent.last_root), changed).await?,
+        };
+        let commit = Commit::new(&encoded, id, [root, last_root], &parents);
         let record = Record {
-            branch: request.branch.to_string(),
+            branch: order.branch.to_string(),
             old: tip.map(|tip| tip.info.id.0.to_vec()),
-            operation: request.operation.0,
+            operation: order.operation.0,
             nodes: fresh.rows(Timestamp::now().0),
             files: new_facts.iter().filter_map(|(id, facts)| files::row(repo, *id, facts)).collect(),
             trees: tree_rows(&commit.row(repo, Vec::new()), derived.trees),
             commit: commit.row(repo, bytes),
         };
-        Ok(Some(Prepared { commit, fresh, record }))
+        Ok(Prepared { commit, fresh, record })
     }
 
     /// The maps of the commits that copies are made from.
@@ -215,6 +299,26 @@ fn commit_id(bytes: &[u8]) -> Result<CommitId> {
 fn collision(oid: &[u8]) -> Error {
     let oid: String = oid.iter().map(|byte| format!("{byte:02x}")).collect();
     invalid(OPERATION, format!("git oid {oid} stands for other bytes in this repository already: a SHA-1 collision"))
+}
+
+/// What changes in the map of last changes.
+async fn marks_of(walk: &mut Walk<'_>, id: CommitId, derived: &Derived, marks: &Marks) -> Result<Edits> {
+    let mut edits = Edits::new();
+    if let Marks::Or(other) = marks {
+        let keys: Vec<Vec<u8>> = derived.changed.keys().cloned().collect();
+        walk.prefetch(other.root, &keys).await?;
+        walk.prefetch(other.last_root, &keys).await?;
+    }
+    for (key, there) in &derived.changed {
+        let mut mark = there.then(|| Value::mark(id.into()));
+        if let (Marks::Or(other), Some(Some(value))) = (marks, derived.edits.get(key))
+            && walk.find(other.root, key).await? == Some(*value)
+        {
+            mark = walk.find(other.last_root, key).await?.or(mark);
+        }
+        edits.insert(key.clone(), mark);
+    }
+    Ok(edits)
 }
 
 /// By oid, each once: several folders may be equal.

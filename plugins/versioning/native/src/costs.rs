@@ -1,5 +1,7 @@
 //! What commits, pages and differences read and write, counted over repositories of many shapes.
 
+mod rewriting;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;

@@ -50,7 +50,7 @@ impl Native {
 }
 
 /// Up to `limit` differences of files from a key on, and the last key where there are more.
-async fn differences(
+pub async fn differences(
     walk: &mut Walk<'_>,
     roots: [NodeId; 2],
     start: &[u8],

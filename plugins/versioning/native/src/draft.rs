@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ballast_contract::versioning::Change;
-use ballast_contract::{Error, Result};
+use ballast_contract::{Error, ErrorKind, Result};
 use ballast_types::{CommitId, RepoPath};
 
 use crate::error::{corrupt, internal, invalid, missing};
@@ -41,8 +41,7 @@ impl<'a, 's> Draft<'a, 's> {
         changes: &[Change],
         elsewhere: &HashMap<CommitId, NodeId>,
     ) -> Result<Self> {
-        walk.prefetch(base, &touched(changes)).await?;
-        let mut draft = Self { walk, base, changed: BTreeMap::new(), grown: HashMap::new(), facts: HashMap::new() };
+        let mut draft = Self::over(walk, base, touched(changes)).await?;
         for change in changes {
             match change {
                 Change::Put { path, node } => {
@@ -64,6 +63,42 @@ impl<'a, 's> Draft<'a, 's> {
             }
         }
         Ok(draft)
+    }
+
+    /// A map as it is, of which these paths are about to be asked for or changed.
+    pub async fn over(walk: &'a mut Walk<'s>, base: NodeId, paths: impl IntoIterator<Item = &str>) -> Result<Self> {
+        let mut keys: Vec<Vec<u8>> = paths.into_iter().flat_map(keys_of).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        walk.prefetch(base, &keys).await?;
+        Ok(Self { walk, base, changed: BTreeMap::new(), grown: HashMap::new(), facts: HashMap::new() })
+    }
+
+    /// Takes a file away, if it is there.
+    pub async fn take(&mut self, path: &str) -> Result<()> {
+        if self.file(path).await?.is_some() {
+            self.set(path, true, None);
+        }
+        Ok(())
+    }
+
+    /// Puts a file there unless a folder is in its place or a file in that of a folder above it; says whether it did.
+    pub async fn try_put(&mut self, path: &str, value: Value) -> Result<bool> {
+        match self.put(path, value).await {
+            Err(error) if error.is(ErrorKind::Invalid) => Ok(false),
+            put => put.map(|()| true),
+        }
+    }
+
+    /// Takes away whatever keeps a file from being put there.
+    pub async fn make_way(&mut self, path: &str) -> Result<()> {
+        if self.is_folder(path).await? {
+            self.delete_folder(path).await?;
+        }
+        for folder in key::ancestors(path) {
+            self.take(folder).await?;
+        }
+        Ok(())
     }
 
     /// What differs from the map, and the facts of all files that were put.
@@ -222,23 +257,20 @@ fn no_file(path: &RepoPath) -> Error {
     invalid(OPERATION, format!("'{path}' cannot be put: it is a folder (put the files in it), or larger than 8 EiB"))
 }
 
-/// The keys that applying these changes will ask for, sorted.
-fn touched(changes: &[Change]) -> Vec<Vec<u8>> {
-    let mut keys = Vec::new();
-    for change in changes {
+/// The paths that applying these changes will ask for.
+fn touched(changes: &[Change]) -> impl Iterator<Item = &str> {
+    changes.iter().flat_map(|change| {
         let (path, source) = match change {
             Change::Put { path, .. } | Change::Delete { path } | Change::DeleteFolder { path } => (path, None),
             Change::Copy { from, at: None, to } => (to, Some(from)),
             Change::Copy { to, .. } => (to, None),
         };
-        for path in [Some(path), source].into_iter().flatten() {
-            keys.extend([key::of_file(path.as_str()), key::of_folder(path.as_str())]);
-        }
-        for folder in key::ancestors(path.as_str()) {
-            keys.extend([key::of_folder(folder), key::children(folder).start]);
-        }
-    }
-    keys.sort_unstable();
-    keys.dedup();
-    keys
+        [Some(path), source].into_iter().flatten().map(RepoPath::as_str)
+    })
+}
+
+/// The keys that a change of this path will ask for.
+fn keys_of(path: &str) -> impl Iterator<Item = Vec<u8>> {
+    let above = key::ancestors(path).flat_map(|folder| [key::of_folder(folder), key::children(folder).start]);
+    [key::of_file(path), key::of_folder(path)].into_iter().chain(above)
 }

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use ballast_contract::Result;
 
 use crate::cut::Cutter;
+use crate::key;
 use crate::node::{Child, Item, Node, NodeId, Value};
 use crate::store::{Fresh, empty};
-use crate::walk::Walk;
+use crate::walk::{Scan, Walk};
 
 /// Edits of one map, by key; none removes.
 pub type Edits = BTreeMap<Vec<u8>, Option<Value>>;
@@ -41,6 +42,19 @@ impl Editor<'_, '_> {
         }
         let nodes = edits.into_iter().filter_map(|(key, item)| item.map(|item| (key, item))).collect();
         self.crown(top, nodes).await
+    }
+
+    /// A map of the same keys in which this stands at each.
+    pub async fn mark_all(&mut self, keys: NodeId, value: Value) -> Result<NodeId> {
+        let mut run = Run::new(0);
+        let mut scan = Scan::new(self.walk, keys, key::below("")).await?;
+        while let Some((leaf, range)) = scan.next(self.walk, usize::MAX).await? {
+            for at in range {
+                self.push(&mut run, leaf.key(at), Item::Value(value))?;
+            }
+        }
+        self.finish(&mut run)?;
+        self.crown(0, run.nodes()).await
     }
 
     /// Rewrites the nodes of one level; answers what that changes for the level above. Of the top level, which has one
@@ -134,7 +148,7 @@ impl Editor<'_, '_> {
                 self.push(&mut run, &key, item)?;
             }
             self.finish(&mut run)?;
-            nodes = run.done.into_iter().map(|(key, child)| (key, Item::Child(child))).collect();
+            nodes = run.nodes();
         }
         let Some((_, Item::Child(Child { id, .. }))) = nodes.pop() else { return Ok(empty().0) };
         let mut root = id;
@@ -165,6 +179,11 @@ impl Run {
     fn new(level: u8) -> Self {
         Self { node: Node::new(level), key_bytes: 0, done: Vec::new() }
     }
+
+    /// What the level above is made of.
+    fn nodes(self) -> Vec<(Vec<u8>, Item)> {
+        self.done.into_iter().map(|(key, child)| (key, Item::Child(child))).collect()
+    }
 }
 
 #[cfg(test)]
@@ -172,9 +191,7 @@ mod tests {
     use ballast_types::GitOid;
 
     use super::*;
-    use crate::key;
     use crate::store::Store;
-    use crate::walk::Scan;
 
     async fn edited(store: &Store, root: NodeId, edits: Edits) -> NodeId {
         let mut fresh = Fresh::new().unwrap();

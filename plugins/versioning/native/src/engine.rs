@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use ballast_contract::versioning::{
-    CommitInfo, CommitRequest, Committed, Difference, Entry, ListRequest, Node, Ref, RefUpdate, Upkeep, Versioning,
+    CommitInfo, CommitRequest, Committed, Difference, Entry, ListRequest, Node, Ref, RefUpdate, Rewriting, Upkeep,
+    Versioning,
 };
 use ballast_contract::{ErrorKind, Page, Result};
 use ballast_types::{CommitId, OperationId, RefName, RepoKey, RepoPath, Revision, Sha256};
@@ -121,6 +122,10 @@ impl Versioning for Native {
             self.history.check(repo).await?;
         }
         Ok(Page { items, next })
+    }
+
+    fn rewriting(&self) -> Option<&dyn Rewriting> {
+        Some(self)
     }
 
     fn upkeep(&self) -> Option<&dyn Upkeep> {

@@ -161,7 +161,7 @@ impl History {
 }
 
 /// A walk from commits to their parents, latest first.
-struct Log<'a> {
+pub struct Log<'a> {
     history: &'a History,
     repo: RepoKey,
     queue: BinaryHeap<(i64, CommitId)>,
@@ -172,12 +172,14 @@ struct Log<'a> {
 }
 
 impl<'a> Log<'a> {
-    fn new(history: &'a History, repo: RepoKey, wanted: usize) -> Self {
+    /// Stands before the first commit; about so many are wanted.
+    pub fn new(history: &'a History, repo: RepoKey, wanted: usize) -> Self {
         let (queue, known, queued) = (BinaryHeap::new(), HashMap::new(), HashSet::new());
         Self { history, repo, queue, known, queued, ahead: Some(wanted.clamp(1, BATCH)) }
     }
 
-    async fn add(&mut self, ids: &[CommitId]) -> Result<()> {
+    /// Lists these too.
+    pub async fn add(&mut self, ids: &[CommitId]) -> Result<()> {
         let absent: Vec<CommitId> = ids.iter().copied().filter(|id| !self.known.contains_key(id)).collect();
         self.known.extend(self.history.find(self.repo, &absent).await?);
         for id in ids {
@@ -189,7 +191,8 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
-    async fn next(&mut self) -> Result<Option<Arc<Commit>>> {
+    /// The next commit; none at the end.
+    pub async fn next(&mut self) -> Result<Option<Arc<Commit>>> {
         let Some((rank, id)) = self.queue.pop() else { return Ok(None) };
         let commit = self.known.get(&id).cloned().ok_or_else(|| no_commit(OPERATION, self.repo, id))?;
         let parents = &commit.info.parents;

@@ -5,7 +5,8 @@
 //! cut where a keyed hash of a key says so ([`cut`]), so that equal content has equal nodes whatever its history. A
 //! second map with the same keys says which commit last changed each path. Both are written by [`edit`], read by
 //! [`walk`], kept by [`store`]; [`draft`] applies a commit's changes, [`trees`] derives git's trees, and [`commit`]
-//! puts it all into one transaction whose only truth is the move of the ref. [`upkeep`] checks what is stored and clears
+//! puts it all into one transaction whose only truth is the move of the ref; [`rewrite`] makes commits of other commits,
+//! by [`merge`] and [`fork`]. [`upkeep`] checks what is stored and clears
 //! away what nobody needs.
 
 mod commit;
@@ -19,11 +20,14 @@ mod encoding;
 mod engine;
 mod error;
 mod files;
+mod fork;
 mod history;
 mod key;
+mod merge;
 mod node;
 mod reading;
 mod refs;
+mod rewrite;
 mod rows;
 #[cfg(test)]
 mod scaffold;

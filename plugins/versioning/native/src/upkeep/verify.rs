@@ -266,7 +266,7 @@ mod tests {
             let repo = new_repo(&engine).await;
             for commit in 0..4 {
                 let name = |n: usize| format!("d{:02}/f{n:04}", n / 40);
-                let changes = (0..2000).step_by(1 + 300 * commit).map(|n| put(&name(n), &format!("{n} in {commit}")));
+                let changes = (0..3000).step_by(1 + 300 * commit).map(|n| put(&name(n), &format!("{n} in {commit}")));
                 repo.commit_new(changes.collect()).await;
             }
             let [inner, leaves] = sorted(&engine).await;

@@ -1,0 +1,2 @@
+DROP TABLE card_tags;
+DROP TABLE cards;

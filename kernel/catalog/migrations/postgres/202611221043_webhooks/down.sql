@@ -1,0 +1,3 @@
+DROP TABLE messages;
+DROP TABLE webhook_watches;
+DROP TABLE webhooks;

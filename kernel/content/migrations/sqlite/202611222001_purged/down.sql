@@ -1,0 +1,2 @@
+DROP TABLE purged;
+ALTER TABLE holdings DROP COLUMN path;
