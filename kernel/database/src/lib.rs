@@ -15,6 +15,7 @@ mod migrate;
 mod pool;
 mod recent;
 mod statements;
+mod stretch;
 pub mod testing;
 
 pub use error::{Error, Result};
@@ -27,6 +28,7 @@ pub mod support {
     //! What the macros expand to.
     pub use crate::pool::{connect, on_own_task};
     pub use crate::statements::as_one;
+    pub use crate::stretch::{at_a_stretch, begin_immediate, conclude};
     pub use diesel;
     pub use diesel_async;
 

@@ -88,9 +88,13 @@ macro_rules! call {
             $crate::Connections::Sqlite { $pool: pool, .. } => {
                 let pool = pool.clone();
                 $crate::support::on_own_task(async move {
-                    let _under_way = under_way;
-                    let connection: &mut $crate::Sqlite = &mut *$crate::support::connect(&pool).await?;
-                    $crate::call!(@sqlite $how connection, $function, $($name),*)
+                    let mut connection = $crate::support::connect(&pool).await?;
+                    $crate::support::at_a_stretch(async move {
+                        let _under_way = under_way;
+                        let connection: &mut $crate::Sqlite = &mut connection;
+                        $crate::call!(@sqlite $how connection, $function, $($name),*)
+                    })
+                    .await
                 })
                 .await
             }
@@ -117,11 +121,11 @@ macro_rules! call {
     (@postgres plain $connection:ident, $function:ident, $($name:ident),*) => {
         postgres::$function($connection, $($name),*).await
     };
-    (@sqlite transaction $connection:ident, $function:ident, $($name:ident),*) => {
-        $connection
-            .immediate_transaction(async move |connection: &mut $crate::Sqlite| sqlite::$function(connection, $($name),*).await)
-            .await
-    };
+    (@sqlite transaction $connection:ident, $function:ident, $($name:ident),*) => {{
+        $crate::support::begin_immediate($connection).await?;
+        let result = sqlite::$function($connection, $($name),*).await;
+        $crate::support::conclude($connection, result).await
+    }};
     (@postgres transaction $connection:ident, $function:ident, $($name:ident),*) => {{
         use $crate::support::diesel_async::AsyncConnection as _;
         $connection
@@ -134,7 +138,7 @@ macro_rules! call {
 /// `bulk_insert!(c, table, rows, on_conflict(id).do_update().set(stamp.eq(excluded(stamp))))`. Rows are owned and, for
 /// the tail's sake, distinct. Answers the number of rows written, as a `QueryResult`.
 ///
-/// SQLite: single prepared inserts in one hop to the blocking pool, which is five times faster than one hop each.
+/// SQLite: single prepared inserts, one after another.
 #[macro_export]
 macro_rules! bulk_insert_sqlite {
     ($connection:expr, $table:expr, $rows:expr) => {

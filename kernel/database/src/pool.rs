@@ -18,10 +18,11 @@ use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use crate::recent::{Outdated, UnderWay};
+use crate::stretch::WhereItMayBlock;
 use crate::{Error, Result, statements};
 
 /// A connection to SQLite.
-pub type Sqlite = SyncConnectionWrapper<SqliteConnection>;
+pub type Sqlite = SyncConnectionWrapper<SqliteConnection, WhereItMayBlock>;
 /// A connection to PostgreSQL.
 pub type Postgres = AsyncPgConnection;
 
@@ -269,9 +270,6 @@ where
 }
 
 /// Runs a database call on a task of its own, so that dropping the caller cannot cut it.
-///
-/// The task is one type for all calls: compiled anew for each of them, tokio's part of it was a third of the functions
-/// in `ballast-api`.
 pub async fn on_own_task<T, E>(
     call: impl Future<Output = std::result::Result<T, E>> + Send + 'static,
 ) -> std::result::Result<T, E>
@@ -279,19 +277,32 @@ where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
 {
+    result_of(call, |call| tokio::spawn(call)).await
+}
+
+/// A call of no type of its own. Compiled anew for each call, tokio's part of a task was a third of the functions in
+/// `ballast-api`.
+pub(crate) type Call = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What a call answers that `begin` lets run somewhere else.
+pub(crate) async fn result_of<T, E>(
+    call: impl Future<Output = std::result::Result<T, E>> + Send + 'static,
+    begin: fn(Call) -> JoinHandle<()>,
+) -> std::result::Result<T, E>
+where
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+{
     let (done, result) = oneshot::channel();
-    let task = spawn(Box::pin(async move {
-        // Nobody waits for it any more, which is what the task is for.
+    let call = async move {
+        // Nobody waits for it any more, which is what running it somewhere else is for.
         let _ = done.send(call.await);
-    }));
+    };
+    let task = begin(Box::pin(call.in_current_span()));
     match result.await {
         Ok(result) => result,
         Err(_) => Err(ended(task).await.into()),
     }
-}
-
-fn spawn(call: Pin<Box<dyn Future<Output = ()> + Send>>) -> JoinHandle<()> {
-    tokio::spawn(call.in_current_span())
 }
 
 /// Why a task ended without a result: it panicked, as its caller does then, or the program ends.

@@ -1,6 +1,8 @@
 //! The macros, on both databases.
 #![allow(clippy::unwrap_used)]
 
+use std::thread::{self, ThreadId};
+
 use ballast_database::{Database, Error, Result, for_both, on_both, read, transaction, write};
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
@@ -32,6 +34,15 @@ for_both! {
         let old: i64 = lock!(query).first(c).await?;
         diesel::update(counters::table.find(&name)).set(counters::value.eq(old + 1)).execute(c).await?;
         if fail { Err(Error::NotFound) } else { Ok(old + 1) }
+    }
+
+    pub async fn where_it_runs(c: &mut Connection) -> Result<Vec<ThreadId>> {
+        let mut threads = vec![];
+        for name in ["c1", "c2", "c3"] {
+            diesel::update(counters::table.find(name)).set(counters::value.eq(1)).execute(c).await?;
+            threads.push(thread::current().id());
+        }
+        Ok(threads)
     }
 }
 
@@ -82,6 +93,16 @@ on_both! {
         prepared(&scratch.database).await;
         assert!(matches!(value_of(&scratch.database, "none").await, Err(Error::NotFound)));
     }
+}
+
+// Between two statements it would otherwise wait for the runtime, behind all that is ready to run there.
+#[tokio::test]
+async fn a_transaction_on_sqlite_keeps_the_writer_on_one_thread_that_may_block() {
+    let scratch = ballast_database::testing::sqlite().await;
+    prepared(&scratch.database).await;
+    let threads = transaction!(scratch.database, where_it_runs()).unwrap();
+    assert!(threads.iter().all(|thread| *thread == threads[0]), "{threads:?}");
+    assert_ne!(threads[0], thread::current().id(), "the runtime's own");
 }
 
 #[test]
