@@ -91,11 +91,13 @@ impl<'a> Actor<'a> {
         self.run.goes_on()
     }
 
-    /// Every other half second, and once its time is up until enough has happened. Who commits on a parent waits for
-    /// those who take any; without a pause of theirs, as long as what they wait for, it would always be too late.
+    /// Every other half second, and once its time is up until enough were made on a parent. Who commits on a parent
+    /// waits for those who take any; without a pause of theirs, as long as what they left takes, it would always be
+    /// too late.
     pub fn is_calm(&self) -> bool {
         let elapsed = self.run.begun.elapsed();
-        elapsed > self.run.lasts[0] || elapsed.as_millis() / 500 % 2 == 1
+        let on_parent = self.run.made[1].load(Ordering::SeqCst);
+        (elapsed > self.run.lasts[0] && on_parent < WANTED[1]) || elapsed.as_millis() / 500 % 2 == 1
     }
 
     /// A text that no other commit of this run has.

@@ -204,7 +204,7 @@ fn check(repository: &Repository, record: &Record) {
 fn begun(cluster: &Cluster) -> Run {
     let clients = cluster.clients();
     let repository = Repository::create(&clients[0], "admin", false);
-    let lasts = [if all() { 60 } else { 3 }, 90].map(Duration::from_secs);
+    let lasts = [if all() { 60 } else { 3 }, 240].map(Duration::from_secs);
     let (made, killing) = (Default::default(), AtomicBool::new(false));
     Run { clients, repository, begun: Instant::now(), lasts, made, killing }
 }

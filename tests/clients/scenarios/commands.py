@@ -60,7 +60,7 @@ def a_repository_is_made_listed_changed_moved_and_deleted(world: World) -> None:
     repo_id, moved = world.unused_name(), world.unused_name()
     hf(world, "repos create", repo_id, "--repo-type", "dataset", "--private")
     assert world.api.dataset_info(repo_id).private is True
-    assert repo_id in hf(world, "repos list", "--repo-type", "dataset", "--format", "json")
+    assert [found["id"] for found in told(world, "repos list", "--repo-type", "dataset", "--search", repo_id)] == [repo_id]
     hf(world, "repos settings", repo_id, "--repo-type", "dataset", "--public", "--gated", "auto")
     found = world.api.dataset_info(repo_id)
     assert (found.private, found.gated) == (False, "auto")
