@@ -5,6 +5,8 @@ use serde_json::Value;
 /// An operation of the document.
 pub struct Operation {
     pub id: String,
+    pub method: String,
+    pub path: String,
     described: Value,
     schemas: Value,
 }
@@ -13,14 +15,16 @@ pub struct Operation {
 pub fn operations() -> Vec<Operation> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/openapi.json");
     let document: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let methods = document["paths"].as_object().unwrap().values();
-    let described = methods.flat_map(|methods| methods.as_object().unwrap().values());
-    let operation = |described: &Value| Operation {
-        id: described["operationId"].as_str().unwrap().to_owned(),
-        described: described.clone(),
-        schemas: document["components"]["schemas"].clone(),
-    };
-    let operations: Vec<Operation> = described.map(operation).collect();
+    let mut operations = vec![];
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        operations.extend(methods.as_object().unwrap().iter().map(|(method, described)| Operation {
+            id: described["operationId"].as_str().unwrap().to_owned(),
+            method: method.to_uppercase(),
+            path: path.clone(),
+            described: described.clone(),
+            schemas: document["components"]["schemas"].clone(),
+        }));
+    }
     assert!(operations.len() > 25, "{}", operations.len());
     operations
 }
@@ -31,6 +35,12 @@ impl Operation {
         let bodies = [&self.described["requestBody"], &self.described["responses"]["200"]];
         let media = bodies.iter().filter_map(|body| body["content"].as_object()).flatten();
         media.into_iter().any(|(media, body)| media == "application/x-ndjson" || self.has_list(&body["schema"], 0))
+    }
+
+    /// What it is sent in the document's example, and of which media type.
+    pub fn example(&self) -> Option<(String, Value)> {
+        let (media, body) = self.described["requestBody"]["content"].as_object()?.iter().next()?;
+        Some((media.clone(), body.get("example").cloned().unwrap_or_else(|| "x".into())))
     }
 
     fn has_list(&self, schema: &Value, depth: usize) -> bool {

@@ -7,6 +7,7 @@
 
 mod administration;
 mod audit;
+mod authorisation;
 mod bodies;
 mod bootstrap;
 mod collections;

@@ -64,7 +64,7 @@ impl Readable {
     /// Asks for access: granted at once where the gate is automatic. Answers where the request stands, also where it was
     /// made before. `Invalid` where the repository is not gated.
     pub async fn ask_access(&self, fields: Map<String, Value>) -> Result<AccessStatus> {
-        let known = self.caller.known()?;
+        let known = self.caller.known_for(self.key())?;
         if known.credential.role == Role::Read {
             return Err(Failure::Forbidden("Asking for access takes a token with role write".to_owned()));
         }

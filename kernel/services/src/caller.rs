@@ -46,6 +46,13 @@ impl Caller {
         self.known.as_ref().ok_or(Failure::CredentialRequired)
     }
 
+    /// The same of a verb on one repository that the caller may see: the credential has to reach it.
+    pub(crate) fn known_for(&self, repo: RepoKey) -> Result<&Known> {
+        self.known()?;
+        let limited = || Failure::Forbidden("The token is limited to other repositories than this one".to_owned());
+        self.for_repository(repo).ok_or_else(limited)
+    }
+
     /// The caller as far as one repository is concerned: a credential that is limited to others is none there.
     pub(crate) fn for_repository(&self, repo: RepoKey) -> Option<&Known> {
         let reaches = |known: &&Known| known.credential.repositories.as_ref().is_none_or(|only| only.contains(&repo));

@@ -226,10 +226,8 @@ impl Hub {
             return Err(Failure::RepositoryMoved { kind, from: written, to: id });
         }
         if most < right || (right > Right::Read && !self.policies_allow(known, &repository, right).await?) {
-            return Err(match known {
-                None => Failure::CredentialRequired,
-                Some(_) => Failure::Forbidden(refusal(right, &id)),
-            });
+            caller.known_for(repository.key)?;
+            return Err(Failure::Forbidden(refusal(right, &id)));
         }
         Ok((Readable { hub: self.clone(), repository, id, caller: caller.clone(), role }, most))
     }

@@ -41,7 +41,7 @@ impl Readable {
     }
 
     fn somebody(&self) -> Result<&Known> {
-        let known = self.caller.known()?;
+        let known = self.caller.known_for(self.key())?;
         match known.credential.role {
             Role::Read => Err(Failure::Forbidden("Liking takes a token with role write".to_owned())),
             Role::Write | Role::Admin => Ok(known),
@@ -57,7 +57,7 @@ impl Readable {
 
     /// Whether the caller likes it; nobody likes nothing.
     pub async fn is_liked(&self) -> Result<bool> {
-        match self.caller.known() {
+        match self.caller.known_for(self.key()) {
             Ok(known) => Ok(self.hub.catalog().likes(self.key(), known.user.key).await?),
             Err(_) => Ok(false),
         }
