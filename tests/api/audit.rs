@@ -115,6 +115,15 @@ fn what_changes_rights_accounts_credentials_repositories_and_limits_is_on_record
     assert_eq!(check("ssh_key.add", &name, &user_object)["details"]["fingerprint"], key["fingerprint"]);
     user.delete(format!("/api/user/keys/{}", key["id"])).send().expect(200);
     assert_eq!(check("ssh_key.remove", &name, &user_object)["details"]["key"], key["id"]);
+    let hook = json!({ "url": "https://example.org/unsaid", "watched": [{ "type": "user", "name": name }], "secret": "unsaid-either" });
+    let hook = post("/api/settings/webhooks", hook).json()["webhook"]["id"].as_str().unwrap().to_owned();
+    let record = check("webhook.create", &name, &user_object);
+    assert_eq!(record["details"]["host"], "example.org");
+    assert!(!record.to_string().contains("unsaid"), "no secret is on record");
+    post(&format!("/api/settings/webhooks/{hook}/disable"), json!({}));
+    assert_eq!(check("webhook.change", &name, &user_object)["details"]["enabled"], false);
+    user.delete(format!("/api/settings/webhooks/{hook}")).send().expect(200);
+    check("webhook.delete", &name, &user_object);
     admin
         .post(format!("/api/admin/users/{name}/password"))
         .json(&json!({ "password": "correct horse" }))

@@ -13,7 +13,10 @@ use std::time::Duration;
 
 use ballast_catalog::{Watched, WebhookWish};
 use ballast_types::{Name, RepoId, RepoKey, RepoKind, UserKey};
+use serde_json::{Value, json};
 
+use crate::audit::{By, user_object};
+use crate::caller::Known;
 use crate::{Caller, Failure, Hub, Result};
 
 pub use ballast_catalog::{Domain, Webhook};
@@ -75,7 +78,7 @@ impl Hub {
 
     /// Makes a webhook. `Invalid` where its address is one that the hub does not send to.
     pub async fn create_webhook(&self, caller: &Caller, asked: WebhookRequest) -> Result<WebhookView> {
-        let owner = owner(caller)?;
+        let known = caller.writing()?;
         let url = asked.url.ok_or_else(|| Failure::invalid("url: missing"))?;
         let wish = WebhookWish {
             url: self.checked_url(&url)?,
@@ -83,15 +86,17 @@ impl Hub {
             domains: checked_domains(asked.domains.unwrap_or_else(|| vec![Domain::Repo, Domain::Discussion]))?,
             watched: self.looked_up(caller, asked.watched.unwrap_or_default()).await?,
         };
-        let made = self.catalog().create_webhook(owner, &wish, self.now(), MAX_WEBHOOKS).await?;
+        let made = self.catalog().create_webhook(known.user.key, &wish, self.now(), MAX_WEBHOOKS).await?;
         let id =
             made.ok_or_else(|| Failure::Conflict(format!("You have {MAX_WEBHOOKS} webhooks: delete one first")))?;
+        self.record_webhook(known, "webhook.create", id, json!({ "host": host(&wish.url) })).await?;
         self.webhook(caller, id).await
     }
 
     /// Changes one of the caller's webhooks.
     pub async fn update_webhook(&self, caller: &Caller, id: i64, asked: WebhookRequest) -> Result<WebhookView> {
-        let owner = owner(caller)?;
+        let known = caller.writing()?;
+        let owner = known.user.key;
         let there = self.catalog().find_webhook(owner, id).await?.ok_or_else(absent)?;
         let wish = WebhookWish {
             url: asked.url.map_or(Ok(there.url), |url| self.checked_url(&url))?,
@@ -105,24 +110,35 @@ impl Hub {
                 None => there.watched,
             },
         };
-        match self.catalog().update_webhook(owner, id, &wish).await? {
-            true => self.webhook(caller, id).await,
-            false => Err(absent()),
+        if !self.catalog().update_webhook(owner, id, &wish).await? {
+            return Err(absent());
         }
+        self.record_webhook(known, "webhook.change", id, json!({ "host": host(&wish.url) })).await?;
+        self.webhook(caller, id).await
     }
 
     /// Stops one of the caller's webhooks, or lets it go on.
     pub async fn enable_webhook(&self, caller: &Caller, id: i64, enabled: bool) -> Result<WebhookView> {
-        match self.catalog().set_webhook_disabled(owner(caller)?, id, !enabled).await? {
-            true => self.webhook(caller, id).await,
-            false => Err(absent()),
+        let known = caller.writing()?;
+        if !self.catalog().set_webhook_disabled(known.user.key, id, !enabled).await? {
+            return Err(absent());
         }
+        self.record_webhook(known, "webhook.change", id, json!({ "enabled": enabled })).await?;
+        self.webhook(caller, id).await
     }
 
     /// Forgets one of the caller's webhooks, and what was still to be sent to it.
     pub async fn delete_webhook(&self, caller: &Caller, id: i64) -> Result<()> {
-        let deleted = self.catalog().delete_webhook(owner(caller)?, id).await?;
-        deleted.then_some(()).ok_or_else(absent)
+        let known = caller.writing()?;
+        if !self.catalog().delete_webhook(known.user.key, id).await? {
+            return Err(absent());
+        }
+        self.record_webhook(known, "webhook.delete", id, json!({})).await
+    }
+
+    async fn record_webhook(&self, known: &Known, action: &'static str, id: i64, mut details: Value) -> Result<()> {
+        details["webhook"] = id.into();
+        self.put_on_record(By::Known(known), action, user_object(&known.user.name), details).await
     }
 
     fn checked_url(&self, text: &str) -> Result<String> {
@@ -200,6 +216,11 @@ impl Hub {
 
 fn owner(caller: &Caller) -> Result<UserKey> {
     Ok(caller.writing()?.user.key)
+}
+
+/// All of an address that may be on record: the rest of it is often a secret.
+fn host(url: &str) -> Option<String> {
+    url.parse::<url::Url>().ok()?.host_str().map(str::to_owned)
 }
 
 fn no_repository(kind: RepoKind, id: String) -> Failure {
