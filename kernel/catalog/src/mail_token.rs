@@ -45,7 +45,8 @@ for_both! {
         Ok(())
     }
 
-    /// Whoever comes with it has read what was sent to the address; the other links of its kind are over with it.
+    /// Whoever comes with it has read what was sent to the address; the other links of its kind that went there are over
+    /// with it, and not those that went to the address that is the user's by now.
     pub async fn take(c: &mut Connection, digest: Vec<u8>, purpose: &'static str, now: i64)
         -> Result<Option<(UserRow, String)>> {
         use mail_tokens::{email_lower, expires_at, table, user_id};
@@ -56,7 +57,7 @@ for_both! {
         let taken = diesel::delete(link).returning(email_lower).get_result(c).await.optional()?;
         let Some(email): Option<String> = taken else { return Ok(None) };
         let others = table.filter(user_id.eq(user)).filter(mail_tokens::purpose.eq(purpose));
-        diesel::delete(others).execute(c).await?;
+        diesel::delete(others.filter(email_lower.eq(email.clone()))).execute(c).await?;
         let same = users::table.find(user).filter(users::email_lower.eq(email));
         if diesel::update(same).set(users::email_verified.eq(true)).execute(c).await? == 0 {
             return Ok(None);

@@ -45,14 +45,16 @@ on_both! {
         assert!(catalog.take_mail_token([3; 32], MailPurpose::Reset, NOW).await.unwrap().is_some());
     }
 
-    async fn a_link_to_an_address_of_before_proves_nothing(scratch: &Scratch) {
+    async fn a_link_to_an_address_of_before_proves_nothing_and_ends_no_other(scratch: &Scratch) {
         let catalog = open(scratch).await;
         let ada = ada(&catalog).await;
         link(&catalog, &ada, 1, MailPurpose::Verify).await;
         let email = Some(Some("other@example.org".to_owned()));
-        catalog.update_user(ada.key, UserPatch { email, ..UserPatch::default() }).await.unwrap();
+        let changed = catalog.update_user(ada.key, UserPatch { email, ..UserPatch::default() }).await.unwrap();
+        link(&catalog, &changed, 2, MailPurpose::Verify).await;
         assert!(!take(&catalog, 1, NOW).await);
         assert!(!catalog.get_user(ada.key).await.unwrap().email_verified);
+        assert!(take(&catalog, 2, NOW).await);
     }
 
     async fn of_links_that_are_taken_at_the_same_moment_one_counts(scratch: &Scratch) {
