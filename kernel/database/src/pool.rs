@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection;
 use diesel::{ConnectionError, QueryableByName, SqliteConnection};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
@@ -137,9 +138,11 @@ impl Database {
         let now = on_own_task(async move {
             let mut connection = connect(&pool).await?;
             let made = Object::metrics(&connection).created;
-            let version: DataVersion =
-                diesel::sql_query("PRAGMA data_version").get_result(&mut *connection).await.map_err(Error::from)?;
-            Ok::<_, Error>((made, version.data_version))
+            let ask = |connection: &mut SqliteConnection| {
+                let query = diesel::sql_query("PRAGMA data_version");
+                statements::as_none(|| diesel::RunQueryDsl::get_result::<DataVersion>(query, connection))
+            };
+            Ok::<_, Error>((made, connection.spawn_blocking(ask).await?.data_version))
         });
         let now = Some(now.await?);
         let mut last = self.others.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -155,9 +158,13 @@ impl Database {
     pub async fn checkpoint(&self) -> Result<()> {
         let Connections::Sqlite { read, .. } = &self.connections else { return Ok(()) };
         let pool = read.clone();
-        let carried =
-            async move { Ok::<_, Error>(connect(&pool).await?.batch_execute("PRAGMA wal_checkpoint(PASSIVE)").await?) };
-        on_own_task(carried).await
+        on_own_task(async move {
+            let carry = |connection: &mut SqliteConnection| {
+                statements::as_none(|| connection.batch_execute("PRAGMA wal_checkpoint(PASSIVE)"))
+            };
+            Ok(connect(&pool).await?.spawn_blocking(carry).await?)
+        })
+        .await
     }
 
     /// `sqlite` or `postgresql`.

@@ -40,13 +40,22 @@ fn is_another() -> bool {
 /// Runs one prepared statement for many rows on a connection of this thread: one for the count, as many rows in one
 /// `INSERT` are. Only SQLite, which is no journey away, works like that.
 pub fn as_one<T>(rows: impl FnOnce() -> T) -> T {
+    during(Run::Begun, rows)
+}
+
+/// Runs what a database is asked without anybody's request, on a connection of this thread: none for the count.
+pub fn as_none<T>(upkeep: impl FnOnce() -> T) -> T {
+    during(Run::Counted, upkeep)
+}
+
+fn during<T>(run: Run, statements: impl FnOnce() -> T) -> T {
     struct Ended;
     impl Drop for Ended {
         fn drop(&mut self) {
             RUN.set(Run::None);
         }
     }
-    RUN.set(Run::Begun);
+    RUN.set(run);
     let _ended = Ended;
-    rows()
+    statements()
 }

@@ -85,6 +85,9 @@ async fn counts(scratch: Scratch, total: &Total) {
     let before = total.now();
     assert_eq!(transaction!(database, insert(vec![2000])).unwrap(), 1);
     assert_eq!(total.since(before), 3, "begin, insert, commit");
+    let before = total.now();
+    database.checkpoint().await.unwrap();
+    assert_eq!(total.since(before), 0, "nobody asked for the upkeep");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
