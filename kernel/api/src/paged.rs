@@ -65,6 +65,43 @@ impl<T: Serialize + ToJSON + Type> ApiResponse for Paged<T> {
     }
 }
 
+/// The same, with `X-Total-Count` where it is known how many there are on all pages.
+pub struct Counted<T> {
+    page: Paged<T>,
+    total: Option<u64>,
+}
+
+impl<T> Counted<T> {
+    pub fn new(page: Paged<T>, total: Option<u64>) -> Self {
+        Self { page, total }
+    }
+}
+
+impl<T: Serialize + Send + Sync> IntoResponse for Counted<T> {
+    fn into_response(self) -> Response {
+        let mut response = self.page.into_response();
+        if let Some(total) = self.total {
+            response.headers_mut().insert("x-total-count", total.into());
+        }
+        response
+    }
+}
+
+impl<T: Serialize + ToJSON + Type> ApiResponse for Counted<T> {
+    fn meta() -> MetaResponses {
+        let mut meta = Paged::<T>::meta();
+        if let Some(response) = meta.responses.first_mut() {
+            let about = "How many there are on all pages, with the first one; counted to 100,000";
+            response.headers.push(crate::document::header("X-Total-Count", about));
+        }
+        meta
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
 /// An object with a list in it, with `Link` where more follows.
 pub struct PagedObject<T> {
     object: T,

@@ -154,7 +154,9 @@ export async function a_commit_adds_replaces_and_deletes(world) {
   assert.deepEqual(await downloaded(repository, "old.bin"), await bytes(content));
   assert.equal(await hub.fileExists({ ...repository, path: "gone/a.txt" }), false);
   assert.equal(await hub.downloadFile({ ...repository, path: "gone/a.txt" }), null);
-  const [last, before] = await everything(hub.listCommits(repository));
+  const commits = await everything(hub.listCommits(repository));
+  assert.equal(await hub.countCommits(repository), commits.length);
+  const [last, before] = commits;
   assert.deepEqual([last.oid, last.title], [commit.oid, "Replace and delete"]);
   assert.deepEqual(await downloaded(repository, "old.bin", { revision: before.oid }), await bytes(old));
   const late = { title: "Late", parentCommit: before.oid, operations: [{ operation: "delete", path: "old.bin" }] };

@@ -22,7 +22,7 @@ export const FUNCTIONS = {
   copyFilesIter: BUCKETS,
   copyFolder: BUCKETS,
   copyFolderIter: BUCKETS,
-  countCommits: "it reads X-Total-Count of a list of commits, which the hub does not send: it does not count them",
+  countCommits: "a_commit_adds_replaces_and_deletes",
   createBranch: "a_branch_has_files_of_its_own",
   createCollection: COLLECTIONS,
   createRepo: "repositories_of_each_kind_are_made_and_deleted",

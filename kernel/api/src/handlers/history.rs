@@ -8,7 +8,7 @@ use super::Group;
 use crate::call::OpenCall;
 use crate::error::Answer;
 use crate::extract::Flag;
-use crate::paged::{Paged, PagedObject};
+use crate::paged::{Counted, Paged, PagedObject};
 use crate::patch_text::PatchText;
 use crate::wire::{CommitDetail, CommitDiff, HistoryItem, Kinds};
 
@@ -38,13 +38,13 @@ impl History {
         /// `formatted`: titles and messages as HTML too.
         #[oai(name = "expand[]")]
         expand: Query<Option<Vec<String>>>,
-    ) -> Answer<Paged<HistoryItem>> {
+    ) -> Answer<Counted<HistoryItem>> {
         let repository = call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
-        let page = repository.commits(&Revision::new(revision.0), cursor.0.or(after.0), limit.0).await?;
+        let (page, total) = repository.commits(&Revision::new(revision.0), cursor.0.or(after.0), limit.0).await?;
         let formatted = expand.0.is_some_and(|names| names.iter().any(|name| name == "formatted"));
         let next = call.next(page.next.as_deref());
         let items = page.items.into_iter().map(|commit| HistoryItem::new(commit, formatted)).collect();
-        Ok(Paged::new(items).followed_by(next))
+        Ok(Counted::new(Paged::new(items).followed_by(next), total))
     }
 
     /// Get a commit

@@ -241,7 +241,8 @@ impl Native {
             Marks::All => editor.mark_all(base, Value::mark(id.into())).await?,
             _ => editor.apply(parents.first().map_or(empty().0, |parent| parent.last_root), changed).await?,
         };
-        let commit = Commit::new(&encoded, id, [root, last_root], &parents);
+        let length = self.history.length_of(repo, &parents).await?;
+        let commit = Commit::new(&encoded, id, [root, last_root], &parents, length);
         let record = Record {
             branch: order.branch.to_string(),
             old: tip.map(|tip| tip.info.id.0.to_vec()),

@@ -17,6 +17,8 @@ use crate::rows::{commits, repositories};
 const OPERATION: &str = "versioning.history";
 /// Commits asked for in one statement.
 const BATCH: usize = 500;
+/// Commits that are looked at for the length of one that brings histories together.
+const COUNTED: usize = 20_000;
 
 /// A commit, read.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ pub struct Commit {
     /// Its place in the log: its time in milliseconds, but always greater than every parent's. So children come before
     /// their parents even where clocks went wrong, and nothing is ever listed twice.
     pub rank: i64,
-    /// How many commits its history has, where that is one line.
+    /// How many commits its history has; none where that was too much to count ([`History::length_of`]).
     pub length: Option<i64>,
 }
 
@@ -160,6 +162,41 @@ impl History {
     }
 }
 
+impl History {
+    /// How many commits the history of a new one with these parents has: its own, those of its first parent, and of the
+    /// others what the first does not have. None where the histories parted too long ago.
+    pub async fn length_of(&self, repo: RepoKey, parents: &[Arc<Commit>]) -> Result<Option<i64>> {
+        let Some((first, others)) = parents.split_first() else { return Ok(Some(1)) };
+        let Some(length) = first.length else { return Ok(None) };
+        let mut firsts: HashSet<CommitId> = [first.info.id].into();
+        let mut open: HashSet<CommitId> =
+            others.iter().map(|other| other.info.id).filter(|id| !firsts.contains(id)).collect();
+        let mut more = 0;
+        let mut log = Log::new(self, repo, BATCH);
+        log.add(&parents.iter().map(|parent| parent.info.id).collect::<Vec<_>>()).await?;
+        // Children come before their parents, so whatever is the first's as well is known to be when it is reached.
+        for _ in 0..COUNTED {
+            if open.is_empty() {
+                return Ok(Some(length.saturating_add(more).saturating_add(1)));
+            }
+            let Some(commit) = log.next().await? else { break };
+            let is_firsts = firsts.remove(&commit.info.id);
+            more += i64::from(open.remove(&commit.info.id));
+            for parent in &commit.info.parents {
+                match is_firsts {
+                    true => {
+                        open.remove(parent);
+                        firsts.insert(*parent);
+                    }
+                    false if !firsts.contains(parent) => drop(open.insert(*parent)),
+                    false => {}
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// A walk from commits to their parents, latest first.
 pub struct Log<'a> {
     history: &'a History,
@@ -229,15 +266,16 @@ fn read_row(row: &CommitRow) -> Result<Commit> {
 
 impl Commit {
     /// What a new commit is, by git's rules for its bytes and ours for its place.
-    pub fn new(encoded: &git::Commit, id: CommitId, roots: [NodeId; 2], parents: &[Arc<Commit>]) -> Self {
+    pub fn new(
+        encoded: &git::Commit,
+        id: CommitId,
+        roots: [NodeId; 2],
+        parents: &[Arc<Commit>],
+        length: Option<i64>,
+    ) -> Self {
         let git::Commit { tree, parents: ids, author, time, message } = encoded.clone();
         let time_ms = time.seconds().saturating_mul(1000);
         let rank = parents.iter().map(|parent| parent.rank.saturating_add(1)).fold(time_ms, i64::max);
-        let length = match parents {
-            [] => Some(1),
-            [parent] => parent.length.map(|length| length.saturating_add(1)),
-            _ => None,
-        };
         let time = ballast_types::Timestamp(time_ms);
         let info = CommitInfo { id, tree, parents: ids, author, time, message };
         Self { info, root: roots[0], last_root: roots[1], rank, length }
@@ -279,7 +317,8 @@ mod tests {
             message: n.to_string(),
         };
         let (id, bytes) = encoded.encode();
-        let commit = Commit::new(&encoded, id, [empty().0, empty().0], &parents);
+        let length = history.length_of(REPO, &parents).await.unwrap();
+        let commit = Commit::new(&encoded, id, [empty().0, empty().0], &parents, length);
         let main = "refs/heads/main".to_owned();
         let old = commits::start(&history.database, REPO.0, main.clone(), n).await.unwrap().tip.unwrap();
         let (nodes, files, trees) = (Vec::new(), Vec::new(), Vec::new());
@@ -315,6 +354,8 @@ mod tests {
                 }
                 assert_eq!(found, expected, "in pages of {limit}");
             }
+            let lengths = [&root, &left, &right, &late, &merge, &tip].map(|commit| commit.length);
+            assert_eq!(lengths, [1, 2, 2, 3, 5, 6].map(Some), "what both sides have counts once");
             assert_eq!(history.count(REPO, tip.info.id, 100).await.unwrap(), 6);
             assert_eq!(history.count(REPO, tip.info.id, 4).await.unwrap(), 4);
             assert_eq!(history.count(REPO, late.info.id, 100).await.unwrap(), 3);
