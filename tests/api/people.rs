@@ -159,6 +159,11 @@ fn overviews_say_what_clients_read_as_far_as_the_caller_may_know() {
     assert_eq!((&told["numModels"], &told["numDatasets"]), (&json!(1), &json!(0)));
     assert_eq!(ada(&hub).get("/api/users/ada/overview").send().ok()["numModels"], 2);
     assert_eq!(bob(&hub).get("/api/users/ada/overview").send().ok()["numModels"], 1);
+    for name in ["Ada/open", "Lab/shut"] {
+        ada(&hub).post(format!("/api/models/{name}/like")).send().expect(200);
+    }
+    let likes = |client: &Client| client.get("/api/users/ada/overview").send().ok()["numLikes"].clone();
+    assert_eq!([likes(&hub.client()), likes(&ada(&hub)), likes(&bob(&hub))], [json!(1), json!(2), json!(2)]);
     let told = bob(&hub).get("/api/organizations/lab/overview").send().ok();
     assert_eq!((&told["name"], &told["numUsers"], &told["numModels"]), (&json!("Lab"), &json!(2), &json!(2)));
     assert_eq!(hub.client().get("/api/organizations/lab/overview").send().ok()["numModels"], 1);

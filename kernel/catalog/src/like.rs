@@ -2,7 +2,7 @@
 
 use ballast_database::{Result, for_both, read, transaction};
 use ballast_types::{Name, RepoKey, Timestamp, UserKey, Visibility};
-use diesel::dsl::exists;
+use diesel::dsl::{count_star, exists};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnectionCore, RunQueryDsl};
 
@@ -73,6 +73,15 @@ for_both! {
             .into_boxed::<<Connection as AsyncConnectionCore>::Backend>();
         Ok(visible!(found, viewer).load(c).await?)
     }
+
+    pub async fn count_liked(c: &mut Connection, user: i64, viewer: Viewer) -> Result<i64> {
+        let found = likes::table.inner_join(repositories::table)
+            .filter(likes::user_id.eq(user))
+            .filter(repositories::state.eq(RepoState::Active.as_str()))
+            .select(count_star())
+            .into_boxed::<<Connection as AsyncConnectionCore>::Backend>();
+        Ok(visible!(found, viewer).get_result(c).await?)
+    }
 }
 
 impl Catalog {
@@ -116,5 +125,11 @@ impl Catalog {
             Ok(LikedRepository { repository, namespace, at: Timestamp(at) })
         };
         found.into_iter().map(item).collect()
+    }
+
+    /// How much somebody likes of what a viewer may see.
+    pub async fn count_liked_by(&self, user: UserKey, viewer: Viewer) -> Result<u64> {
+        let count = read!(self.database, count_liked(user.0, viewer))?;
+        rows::count("the number of likes", user.0, count)
     }
 }

@@ -23,6 +23,8 @@ pub struct UserAbout {
     pub profile: Profile,
     /// Private ones are counted for the user only.
     pub repositories: Census,
+    /// Repositories that the user likes, of those that the caller may see.
+    pub likes: u64,
     /// The first hundred.
     pub organizations: Vec<Organization>,
 }
@@ -73,7 +75,8 @@ impl Hub {
         let repositories = self.catalog().census(namespace, private).await?;
         let memberships = self.catalog().memberships(user.key, None, MOST_ORGANIZATIONS).await?;
         let organizations = memberships.into_iter().map(|(organization, _)| organization).collect();
-        Ok(UserAbout { user, profile, repositories, organizations })
+        let likes = self.catalog().count_liked_by(user.key, caller.viewer()).await?;
+        Ok(UserAbout { user, profile, repositories, likes, organizations })
     }
 
     /// What an organisation shows of itself, and how many belong to it.

@@ -140,6 +140,8 @@ pub struct UserOverview {
     pub num_models: u64,
     pub num_datasets: u64,
     pub num_spaces: u64,
+    /// Repositories that the user likes, of those that the caller may see.
+    pub num_likes: u64,
     /// Nobody follows anybody on this hub.
     pub num_followers: u64,
     pub num_following: u64,
@@ -211,7 +213,7 @@ fn fullname(full_name: &str, name: &impl ToString) -> String {
 
 impl UserOverview {
     pub fn new(about: UserAbout, base: &BaseUrl) -> Self {
-        let UserAbout { user, profile, repositories, organizations } = about;
+        let UserAbout { user, profile, repositories, likes, organizations } = about;
         let organization = |organization: Organization| OrganizationRef {
             fullname: fullname(&organization.full_name, &organization.name),
             avatar_url: base.join(&format!("/api/organizations/{}/avatar", organization.name)),
@@ -228,6 +230,7 @@ impl UserOverview {
             num_models: repositories.models,
             num_datasets: repositories.datasets,
             num_spaces: repositories.spaces,
+            num_likes: likes,
             num_followers: 0,
             num_following: 0,
             orgs: organizations.into_iter().map(organization).collect(),
