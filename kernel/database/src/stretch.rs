@@ -2,8 +2,8 @@
 //!
 //! A statement of SQLite blocks, so it may not run on tokio's workers; `diesel-async` hands each one to tokio's blocking
 //! pool. Coming back for the next one, a transaction would queue behind every request that is ready to run, holding the
-//! only writer meanwhile: on two busy cores a commit of a dozen statements took thirty milliseconds, of which SQLite
-//! needed one. So a whole call goes to the blocking pool at once, and its statements run there where they are asked.
+//! only writer meanwhile: beside readers that kept two cores busy, 110 transactions got through in a second, and 270 do
+//! where a whole call goes to the blocking pool at once and its statements run there where they are asked.
 
 use std::cell::Cell;
 use std::error::Error as StdError;
