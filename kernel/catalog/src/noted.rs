@@ -8,7 +8,7 @@ use ballast_types::{Name, NamespaceKey, OperationId, RepoKey, Timestamp, UserKey
 use crate::{
     Acceptance, AccessRequest, AccessStatus, AuditNote, Catalog, Invitation, NewInvitation, NewOrganization,
     NewRepository, NewUser, OrgRole, Organization, OrganizationPatch, Removal, Repository, RepositoryPatch, Standing,
-    User, UserPatch,
+    User, UserPatch, WebhookWish,
 };
 
 /// A catalog for one change, which comes with a note: where nothing is changed, nothing is put on record. Each of these
@@ -59,4 +59,8 @@ noted! {
     decide_access(
         repo: RepoKey, user: UserKey, status: AccessStatus, reason: Option<String>, at: Timestamp
     ) -> bool;
+    create_webhook(owner: UserKey, wish: &WebhookWish, at: Timestamp, most: usize) -> Option<i64>;
+    update_webhook(owner: UserKey, id: i64, wish: &WebhookWish) -> bool;
+    set_webhook_disabled(owner: UserKey, id: i64, disabled: bool) -> bool;
+    delete_webhook(owner: UserKey, id: i64) -> bool;
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use ballast_database::{Result, for_both, read, transaction, write};
+use ballast_database::{Result, for_both, read, transaction};
 use ballast_types::{NamespaceKey, RepoKey, Timestamp, UserKey};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use crate::audit::UnsealedRow;
 use crate::rows::{self, UserRow};
 use crate::tables::{namespaces, users, webhook_watches, webhooks};
 use crate::{Catalog, User};
@@ -125,6 +126,7 @@ for_both! {
         watched: Vec<Watched>,
         at: i64,
         most: i64,
+        note: Option<UnsealedRow>,
     ) -> Result<Option<i64>> {
         // So that somebody who asks twice at once gets no more than they may have.
         let owner = users::table.find(row.owner).select(users::id);
@@ -136,6 +138,7 @@ for_both! {
         let id = diesel::insert_into(webhooks::table).values((row, webhooks::created_at.eq(at))).returning(webhooks::id);
         let id = id.get_result(c).await?;
         watch(c, id, watched).await?;
+        put_down!(c, note);
         Ok(Some(id))
     }
 
@@ -157,24 +160,45 @@ for_both! {
         Ok((found, watches.select(WatchRow::as_select()).load(c).await?))
     }
 
-    pub async fn update(c: &mut Connection, id: i64, row: Wished, watched: Vec<Watched>) -> Result<bool> {
+    pub async fn update(
+        c: &mut Connection,
+        id: i64,
+        row: Wished,
+        watched: Vec<Watched>,
+        note: Option<UnsealedRow>,
+    ) -> Result<bool> {
         let own = webhooks::table.find(id).filter(webhooks::owner.eq(row.owner));
         let there = diesel::update(own).set(row).execute(c).await? > 0;
         if there {
             watch(c, id, watched).await?;
+            put_down!(c, note);
         }
         Ok(there)
     }
 
-    pub async fn set_disabled(c: &mut Connection, owner: i64, id: i64, disabled: bool) -> Result<bool> {
+    pub async fn set_disabled(
+        c: &mut Connection,
+        owner: i64,
+        id: i64,
+        disabled: bool,
+        note: Option<UnsealedRow>,
+    ) -> Result<bool> {
         let own = webhooks::table.find(id).filter(webhooks::owner.eq(owner));
         let next = (webhooks::disabled.eq(disabled), webhooks::failures.eq(0));
-        Ok(diesel::update(own).set(next).execute(c).await? > 0)
+        let there = diesel::update(own).set(next).execute(c).await? > 0;
+        if there {
+            put_down!(c, note);
+        }
+        Ok(there)
     }
 
-    pub async fn delete(c: &mut Connection, owner: i64, id: i64) -> Result<bool> {
+    pub async fn delete(c: &mut Connection, owner: i64, id: i64, note: Option<UnsealedRow>) -> Result<bool> {
         let own = webhooks::table.find(id).filter(webhooks::owner.eq(owner));
-        Ok(diesel::delete(own).execute(c).await? > 0)
+        let there = diesel::delete(own).execute(c).await? > 0;
+        if there {
+            put_down!(c, note);
+        }
+        Ok(there)
     }
 
     pub async fn watching(c: &mut Connection, targets: Vec<i64>) -> Result<(Vec<(Row, UserRow, String)>, Vec<WatchRow>)> {
@@ -198,7 +222,7 @@ impl Catalog {
         most: usize,
     ) -> Result<Option<i64>> {
         let (row, watched) = (wished(owner, wish), wish.watched.iter().copied().collect());
-        transaction!(self.database, create(row, watched, at.0, rows::limit(most)))
+        transaction!(self.database, create(row, watched, at.0, rows::limit(most), self.note_row()?))
     }
 
     /// Somebody's webhooks, oldest first.
@@ -216,17 +240,17 @@ impl Catalog {
     /// Makes one of somebody's webhooks another one; false where it is not theirs.
     pub async fn update_webhook(&self, owner: UserKey, id: i64, wish: &WebhookWish) -> Result<bool> {
         let (row, watched) = (wished(owner, wish), wish.watched.iter().copied().collect());
-        transaction!(self.database, update(id, row, watched))
+        transaction!(self.database, update(id, row, watched, self.note_row()?))
     }
 
     /// Stops one of somebody's webhooks, or lets it go on; false where it is not theirs.
     pub async fn set_webhook_disabled(&self, owner: UserKey, id: i64, disabled: bool) -> Result<bool> {
-        write!(self.database, set_disabled(owner.0, id, disabled))
+        transaction!(self.database, set_disabled(owner.0, id, disabled, self.note_row()?))
     }
 
     /// Forgets one of somebody's webhooks and the messages to it; false where it is not theirs.
     pub async fn delete_webhook(&self, owner: UserKey, id: i64) -> Result<bool> {
-        write!(self.database, delete(owner.0, id))
+        transaction!(self.database, delete(owner.0, id, self.note_row()?))
     }
 
     /// The webhooks that are told of any of these, with their owners, in two statements.

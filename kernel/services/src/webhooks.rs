@@ -11,7 +11,7 @@ mod tell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ballast_catalog::{Watched, WebhookWish};
+use ballast_catalog::{Noted, Watched, WebhookWish};
 use ballast_types::{Name, RepoId, RepoKey, RepoKind, UserKey};
 use serde_json::{Value, json};
 
@@ -86,10 +86,10 @@ impl Hub {
             domains: checked_domains(asked.domains.unwrap_or_else(|| vec![Domain::Repo, Domain::Discussion]))?,
             watched: self.looked_up(caller, asked.watched.unwrap_or_default()).await?,
         };
-        let made = self.catalog().create_webhook(known.user.key, &wish, self.now(), MAX_WEBHOOKS).await?;
+        let noted = self.noting_webhook(known, "webhook.create", json!({ "host": host(&wish.url) }));
+        let made = noted.create_webhook(known.user.key, &wish, self.now(), MAX_WEBHOOKS).await?;
         let id =
             made.ok_or_else(|| Failure::Conflict(format!("You have {MAX_WEBHOOKS} webhooks: delete one first")))?;
-        self.record_webhook(known, "webhook.create", id, json!({ "host": host(&wish.url) })).await?;
         self.webhook(caller, id).await
     }
 
@@ -110,35 +110,33 @@ impl Hub {
                 None => there.watched,
             },
         };
-        if !self.catalog().update_webhook(owner, id, &wish).await? {
-            return Err(absent());
+        let details = json!({ "webhook": id, "host": host(&wish.url) });
+        match self.noting_webhook(known, "webhook.change", details).update_webhook(owner, id, &wish).await? {
+            true => self.webhook(caller, id).await,
+            false => Err(absent()),
         }
-        self.record_webhook(known, "webhook.change", id, json!({ "host": host(&wish.url) })).await?;
-        self.webhook(caller, id).await
     }
 
     /// Stops one of the caller's webhooks, or lets it go on.
     pub async fn enable_webhook(&self, caller: &Caller, id: i64, enabled: bool) -> Result<WebhookView> {
         let known = caller.writing()?;
-        if !self.catalog().set_webhook_disabled(known.user.key, id, !enabled).await? {
-            return Err(absent());
+        let noted = self.noting_webhook(known, "webhook.change", json!({ "webhook": id, "enabled": enabled }));
+        match noted.set_webhook_disabled(known.user.key, id, !enabled).await? {
+            true => self.webhook(caller, id).await,
+            false => Err(absent()),
         }
-        self.record_webhook(known, "webhook.change", id, json!({ "enabled": enabled })).await?;
-        self.webhook(caller, id).await
     }
 
     /// Forgets one of the caller's webhooks, and what was still to be sent to it.
     pub async fn delete_webhook(&self, caller: &Caller, id: i64) -> Result<()> {
         let known = caller.writing()?;
-        if !self.catalog().delete_webhook(known.user.key, id).await? {
-            return Err(absent());
-        }
-        self.record_webhook(known, "webhook.delete", id, json!({})).await
+        let noted = self.noting_webhook(known, "webhook.delete", json!({ "webhook": id }));
+        let deleted = noted.delete_webhook(known.user.key, id).await?;
+        deleted.then_some(()).ok_or_else(absent)
     }
 
-    async fn record_webhook(&self, known: &Known, action: &'static str, id: i64, mut details: Value) -> Result<()> {
-        details["webhook"] = id.into();
-        self.put_on_record(By::Known(known), action, user_object(&known.user.name), details).await
+    fn noting_webhook(&self, known: &Known, action: &'static str, details: Value) -> Noted {
+        self.noting(By::Known(known), action, user_object(&known.user.name), details)
     }
 
     fn checked_url(&self, text: &str) -> Result<String> {
