@@ -171,14 +171,13 @@ impl History {
         let mut firsts: HashSet<CommitId> = [first.info.id].into();
         let mut open: HashSet<CommitId> =
             others.iter().map(|other| other.info.id).filter(|id| !firsts.contains(id)).collect();
-        let mut more = 0;
-        let mut log = Log::new(self, repo, BATCH);
+        if open.is_empty() {
+            return Ok(Some(length.saturating_add(1)));
+        }
+        let (mut more, mut log) = (0, Log::new(self, repo, BATCH));
         log.add(&parents.iter().map(|parent| parent.info.id).collect::<Vec<_>>()).await?;
         // Children come before their parents, so whatever is the first's as well is known to be when it is reached.
         for _ in 0..COUNTED {
-            if open.is_empty() {
-                return Ok(Some(length.saturating_add(more).saturating_add(1)));
-            }
             let Some(commit) = log.next().await? else { break };
             let is_firsts = firsts.remove(&commit.info.id);
             more += i64::from(open.remove(&commit.info.id));
@@ -191,6 +190,9 @@ impl History {
                     false if !firsts.contains(parent) => drop(open.insert(*parent)),
                     false => {}
                 }
+            }
+            if open.is_empty() {
+                return Ok(Some(length.saturating_add(more).saturating_add(1)));
             }
         }
         Ok(None)
