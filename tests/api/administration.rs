@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use ballast_tests::{Answer, Client, Deployment, Hub, Repository, unique};
 use serde_json::{Value, json};
 
+use crate::document::{self, Operation};
+
 const PASSWORD: &str = "correct horse";
 
 /// Every administrator's operation of the document, with something in the place of each parameter.
 fn operations() -> Vec<(String, String)> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/openapi.json");
-    let document: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let mut operations = vec![];
-    for (path, methods) in document["paths"].as_object().unwrap() {
+    let mut found = vec![];
+    for Operation { method, path, .. } in document::operations() {
         if !path.starts_with("/api/admin/") {
             continue;
         }
@@ -24,12 +24,10 @@ fn operations() -> Vec<(String, String)> {
             .into_iter()
             .fold(target, |target, parameter| target.replace(parameter, "1"));
         assert!(!target.contains('{'), "this test does not know what to put into {target}");
-        for method in methods.as_object().unwrap().keys().filter(|word| *word != "parameters") {
-            operations.push((method.to_uppercase(), target.clone()));
-        }
+        found.push((method, target));
     }
-    assert!(operations.len() > 25, "{}", operations.len());
-    operations
+    assert!(found.len() > 25, "{}", found.len());
+    found
 }
 
 fn ask(client: &Client, method: &str, target: &str) -> Answer {

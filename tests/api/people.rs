@@ -1,6 +1,6 @@
 //! What users and organisations show of themselves.
 
-use ballast_tests::{Client, Deployment, Hub, unique};
+use ballast_tests::{Client, Deployment, Hub, PNG};
 use serde_json::{Value, json};
 
 const CONFIG: &str = r#"
@@ -213,19 +213,6 @@ fn whether_a_name_is_free_is_told_without_telling_what_is_private() {
         .refused(400, "BadRequest");
 }
 
-/// A multipart form with one file.
-fn upload(client: &Client, target: &str, field: &str, bytes: &[u8]) -> ballast_tests::Answer {
-    let mark = unique("mark");
-    let head = format!(
-        "--{mark}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\n"
-    );
-    let body = [head.as_bytes(), bytes, format!("\r\n--{mark}--\r\n").as_bytes()].concat();
-    client.post(target).header("Content-Type", format!("multipart/form-data; boundary={mark}")).body(body).send()
-}
-
-/// The smallest PNG: one red pixel.
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\x0cIDATx\x9cc\xf8\xcf\xc0\0\0\x03\x01\x01\0\xc9\xfe\x92\xef\0\0\0\0IEND\xaeB`\x82";
-
 #[test]
 fn a_picture_is_kept_as_a_jpeg_shown_with_its_tag_and_removed() {
     let hub = hub();
@@ -233,9 +220,9 @@ fn a_picture_is_kept_as_a_jpeg_shown_with_its_tag_and_removed() {
         [("/api/users/ada/avatar", ada(&hub), bob(&hub)), ("/api/organizations/lab/avatar", ada(&hub), bob(&hub))]
     {
         hub.client().get(target).send().refused(404, "NotFound");
-        upload(&stranger, target, "file", PNG).refused(403, "Forbidden");
-        upload(&hub.client(), target, "file", PNG).refused(401, "Unauthorized");
-        let kept = upload(&owner, target, "file", PNG).ok();
+        stranger.post(target).file("file", PNG).send().refused(403, "Forbidden");
+        hub.client().post(target).file("file", PNG).send().refused(401, "Unauthorized");
+        let kept = owner.post(target).file("file", PNG).send().ok();
         let shown = hub.client().get(target).send().expect(200);
         assert_eq!(
             (shown.header("content-type"), shown.header("cache-control")),
@@ -247,10 +234,10 @@ fn a_picture_is_kept_as_a_jpeg_shown_with_its_tag_and_removed() {
         assert!(again.body.is_empty() && again.header("etag") == Some(tag.as_str()));
         hub.client().get(target).header("If-None-Match", "\"another\"").send().expect(200);
         for (field, bytes) in [("file", &b"no picture"[..]), ("other", PNG), ("file", b""), ("file", &PNG[..40])] {
-            upload(&owner, target, field, bytes).refused(400, "BadRequest");
+            owner.post(target).file(field, bytes).send().refused(400, "BadRequest");
         }
         owner.post(target).header("Content-Type", "image/png").body(PNG).send().refused(400, "BadRequest");
-        upload(&owner, target, "file", &vec![0; 10 * 1024 * 1024 + 1]).refused(413, "TooLarge");
+        owner.post(target).file("file", &vec![0; 10 * 1024 * 1024 + 1]).send().refused(413, "TooLarge");
         stranger.delete(target).send().refused(403, "Forbidden");
         owner.delete(target).send().expect(200);
         owner.delete(target).send().refused(404, "NotFound");

@@ -7,6 +7,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::unique;
+
+/// The smallest PNG: one red pixel.
+pub const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\x0cIDATx\x9cc\xf8\xcf\xc0\0\0\x03\x01\x01\0\xc9\xfe\x92\xef\0\0\0\0IEND\xaeB`\x82";
+
 /// How long anything on a connection may take.
 const LIMIT: Duration = Duration::from_secs(40);
 
@@ -151,6 +156,16 @@ impl Request {
 
     pub fn form(self, text: &str) -> Self {
         self.header("Content-Type", "application/x-www-form-urlencoded").body(text)
+    }
+
+    /// A multipart form with one file.
+    pub fn file(self, field: &str, bytes: &[u8]) -> Self {
+        let mark = unique("mark");
+        let head = format!(
+            "--{mark}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\n"
+        );
+        let body = [head.as_bytes(), bytes, format!("\r\n--{mark}--\r\n").as_bytes()].concat();
+        self.header("Content-Type", format!("multipart/form-data; boundary={mark}")).body(body)
     }
 
     /// The request's first line and headers, for a body of `length` bytes that may or may not follow.

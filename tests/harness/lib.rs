@@ -24,7 +24,7 @@ pub use ballast_testkit::Random;
 pub use command::Outcome;
 pub use deployment::Deployment;
 pub use faults::{DiskError, Faults, Moment, Synced};
-pub use http::{Answer, Client, Request, encoded, read_answer};
+pub use http::{Answer, Client, PNG, Request, encoded, read_answer};
 pub use hub::Hub;
 pub use mailbox::{Mailbox, Received};
 pub use part_upload::PartUpload;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ballast_tests::{Answer, Client, Deployment, Hub, Request, lines};
+use ballast_tests::{Answer, Client, Deployment, Hub, PNG, lines};
 use serde_json::{Value, json};
 
 use super::Verdict;
@@ -142,7 +142,7 @@ impl World {
             ("admin_change_repository", _) => request.json(&json!({ "private": place == Place::Private })),
             ("update_repository_settings", _) => request.json(&json!({ "lfs_threshold_bytes": 10_000_000 })),
             (_, Some((media, _))) if media == "multipart/form-data" && operation.path.ends_with("/avatar") => {
-                with_picture(request)
+                request.file("file", PNG)
             }
             (_, Some((media, Value::String(text)))) => request.header("Content-Type", &media).body(text),
             (_, Some((media, example))) if media.contains("form-urlencoded") => {
@@ -265,14 +265,6 @@ fn collection(ada: &Client) -> [String; 2] {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let slug = text(&made["slug"]);
     [slug.trim_start_matches("acme/").to_owned(), text(&made["items"][0]["_id"])]
-}
-
-/// With the smallest PNG there is.
-fn with_picture(request: Request) -> Request {
-    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\x0cIDATx\x9cc\xf8\xcf\xc0\0\0\x03\x01\x01\0\xc9\xfe\x92\xef\0\0\0\0IEND\xaeB`\x82";
-    let head = b"--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.png\"\r\n\r\n";
-    let body = [head, PNG, b"\r\n--B--\r\n"].concat();
-    request.header("Content-Type", "multipart/form-data; boundary=B").body(body)
 }
 
 fn verdict(answer: &Answer) -> Verdict {
