@@ -1,5 +1,6 @@
 //! Versioning: paths, trees, commits and refs of repositories that are known by key alone.
 
+mod git;
 mod upkeep;
 
 use async_trait::async_trait;
@@ -10,6 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Component, Page, Result};
 
+pub use git::{
+    Common, Cut, Encoded, FetchRequest, Filter, GitObject, GitObjects, Outcome, Push, PushedObjects, PushedRef,
+    Receipt, TreeBase,
+};
 pub use upkeep::{Damage, Damaged, SweepRequest, Swept, Upkeep};
 
 /// The bytes of one file. The engine keeps it and gives it back; it never looks at the bytes.
@@ -320,36 +325,6 @@ pub trait Versioning: Component {
     fn upkeep(&self) -> Option<&dyn Upkeep> {
         None
     }
-}
-
-/// A git object. Blobs go by reference: the bytes are content's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum GitObject {
-    Commit { id: CommitId, bytes: Vec<u8> },
-    Tag { oid: GitOid, bytes: Vec<u8> },
-    Tree { oid: GitOid, bytes: Vec<u8> },
-    Blob { oid: GitOid, file: FileRef },
-}
-
-/// What the git wire needs of an engine.
-#[async_trait]
-pub trait GitObjects: Send + Sync {
-    /// What `wants` reaches and `haves` does not.
-    async fn missing(
-        &self,
-        repo: RepoKey,
-        wants: &[GitOid],
-        haves: &[GitOid],
-        after: Option<String>,
-        limit: usize,
-    ) -> Result<Page<GitObject>>;
-
-    /// Takes pushed objects under an operation; nothing is visible before `publish`.
-    async fn receive(&self, repo: RepoKey, operation: OperationId, objects: Vec<GitObject>) -> Result<()>;
-
-    /// Checks what was received and moves the refs, all or none.
-    async fn publish(&self, repo: RepoKey, operation: OperationId, updates: &[RefUpdate]) -> Result<()>;
 }
 
 /// Which side wins where both changed a path.

@@ -4,7 +4,8 @@
 ///
 /// In the text, `Connection` is the database's connection type, `bulk_insert!(connection, table, rows)` inserts many
 /// rows, `lock!(query)` adds a row lock where the database has one, and `lock_idle!(query)` adds one that passes over
-/// rows which somebody else has locked. Everything in scope around the macro is in scope inside.
+/// rows which somebody else has locked. `of!(refs::make)` is a public function of the file beside this one, for the same
+/// database. Everything in scope around the macro is in scope inside.
 ///
 /// A `pub async fn`, which borrows its connection and nothing else, becomes one that answers a boxed future: what an
 /// `async fn` does is compiled again in every crate that awaits it, and with it everything that it awaits.
@@ -27,24 +28,45 @@ macro_rules! for_both {
         $crate::for_both!(@items $($rest)*);
     };
     ($($text:tt)*) => {
-        mod sqlite {
+        pub(crate) mod sqlite {
             #[allow(unused_imports)]
             use super::*;
             #[allow(unused_imports)]
-            use $crate::{bulk_insert_sqlite as bulk_insert, lock_idle_sqlite as lock_idle, lock_sqlite as lock};
+            use $crate::{
+                bulk_insert_sqlite as bulk_insert, lock_idle_sqlite as lock_idle, lock_sqlite as lock, of_sqlite as of,
+            };
             #[allow(dead_code)]
             type Connection = $crate::Sqlite;
             $crate::for_both!(@items $($text)*);
         }
-        mod postgres {
+        pub(crate) mod postgres {
             #[allow(unused_imports)]
             use super::*;
             #[allow(unused_imports)]
-            use $crate::{bulk_insert_postgres as bulk_insert, lock_idle_postgres as lock_idle, lock_postgres as lock};
+            use $crate::{
+                bulk_insert_postgres as bulk_insert, lock_idle_postgres as lock_idle, lock_postgres as lock,
+                of_postgres as of,
+            };
             #[allow(dead_code)]
             type Connection = $crate::Postgres;
             $crate::for_both!(@items $($text)*);
         }
+    };
+}
+
+/// A function of another file's [`for_both!`], for SQLite.
+#[macro_export]
+macro_rules! of_sqlite {
+    ($file:ident :: $function:ident) => {
+        $file::sqlite::$function
+    };
+}
+
+/// A function of another file's [`for_both!`], for PostgreSQL.
+#[macro_export]
+macro_rules! of_postgres {
+    ($file:ident :: $function:ident) => {
+        $file::postgres::$function
     };
 }
 

@@ -4,11 +4,15 @@
 //! (`docs/spec.md` of git-lfs, version 1).
 
 mod commit;
+mod delta;
 mod pointer;
+mod tag;
 mod tree;
 
 pub use commit::{Commit, InvalidCommit};
+pub use delta::{BadDelta, DeltaWriter, apply_delta, delta_lengths};
 pub use pointer::{PointerText, pointer, pointer_oid};
+pub use tag::TagText;
 pub use tree::{TreeItem, encode_tree_item};
 
 use sha1::{Digest, Sha1};
@@ -33,6 +37,11 @@ impl ObjectKind {
             Self::Commit => "commit",
             Self::Tag => "tag",
         }
+    }
+
+    /// Reads that word; none for another one.
+    pub fn from_word(word: &[u8]) -> Option<Self> {
+        [Self::Blob, Self::Tree, Self::Commit, Self::Tag].into_iter().find(|kind| kind.as_str().as_bytes() == word)
     }
 }
 

@@ -21,9 +21,9 @@ use crate::files::{self, Facts, FileId};
 use crate::history::Commit;
 use crate::node::{NodeId, Value};
 use crate::rows::commits::{self, Halt, Record};
-use crate::rows::schema::{CommitRow, TreeRow};
+use crate::rows::schema::TreeRow;
 use crate::store::{Fresh, empty};
-use crate::trees::Derived;
+use crate::trees::{Derived, Pinned};
 use crate::walk::Walk;
 
 const OPERATION: &str = "versioning.commit";
@@ -81,12 +81,19 @@ pub struct Content {
     pub marks: Marks,
 }
 
+/// What the maps of a commit are made from.
+pub struct Plan<'a> {
+    pub base: NodeId,
+    pub parents: &'a [Arc<Commit>],
+    pub marks: &'a Marks,
+}
+
 /// Which commit the paths of a new commit were last changed by.
 pub enum Marks {
     /// Those that differ from the first parent's by the new one.
     New,
-    /// The same, except where this parent has the same: then as it says.
-    Or(Arc<Commit>),
+    /// The same, except where one of these parents has the same: then as it says.
+    Or(Vec<Arc<Commit>>),
     /// All of them by the new one.
     All,
 }
@@ -224,7 +231,7 @@ impl Native {
         let Content { base, parents, edits, facts, marks } = content;
         let repo = order.repo;
         let new_facts = self.unknown(repo, facts).await?;
-        let derived = Derived::new(walk, base, edits).await?;
+        let derived = Derived::new(walk, base, edits, &Pinned::new()).await?;
         let encoded = git::Commit {
             tree: derived.tree,
             parents: parents.iter().map(|parent| parent.info.id).collect(),
@@ -233,26 +240,42 @@ impl Native {
             message: order.message.clone(),
         };
         let (id, bytes) = encoded.encode();
-        let changed = marks_of(walk, id, &derived, &marks).await?;
         let mut fresh = Fresh::new()?;
-        let mut editor = Editor { walk, cutter: self.cutter()?, fresh: &mut fresh };
-        let root = editor.apply(base, derived.edits).await?;
-        let last_root = match marks {
-            Marks::All => editor.mark_all(base, Value::mark(id.into())).await?,
-            _ => editor.apply(parents.first().map_or(empty().0, |parent| parent.last_root), changed).await?,
-        };
+        let trees = derived.trees.clone();
+        let roots =
+            self.edit_maps(walk, &mut fresh, id, Plan { base, parents: &parents, marks: &marks }, derived).await?;
         let length = self.history.length_of(repo, &parents).await?;
-        let commit = Commit::new(&encoded, id, [root, last_root], &parents, length);
+        let commit = Commit::new(&encoded, id, roots, &parents, length);
         let record = Record {
             branch: order.branch.to_string(),
             old: tip.map(|tip| tip.info.id.0.to_vec()),
             operation: order.operation.0,
             nodes: fresh.rows(Timestamp::now().0),
             files: new_facts.iter().filter_map(|(id, facts)| files::row(repo, *id, facts)).collect(),
-            trees: tree_rows(&commit.row(repo, Vec::new()), derived.trees),
+            trees: tree_rows(repo, id, trees),
             commit: commit.row(repo, bytes),
         };
         Ok(Prepared { commit, fresh, record })
+    }
+
+    /// Both maps of a commit: its entries, and which commits last changed them.
+    pub(crate) async fn edit_maps(
+        &self,
+        walk: &mut Walk<'_>,
+        fresh: &mut Fresh,
+        id: CommitId,
+        plan: Plan<'_>,
+        derived: Derived,
+    ) -> Result<[NodeId; 2]> {
+        let Plan { base, parents, marks } = plan;
+        let changed = marks_of(walk, id, &derived, marks).await?;
+        let mut editor = Editor { walk, cutter: self.cutter()?, fresh };
+        let root = editor.apply(base, derived.edits).await?;
+        let last_root = match marks {
+            Marks::All => editor.mark_all(base, Value::mark(id.into())).await?,
+            _ => editor.apply(parents.first().map_or(empty().0, |parent| parent.last_root), changed).await?,
+        };
+        Ok([root, last_root])
     }
 
     /// The maps of the commits that copies are made from.
@@ -297,7 +320,7 @@ fn commit_id(bytes: &[u8]) -> Result<CommitId> {
     CommitId::from_slice(bytes).ok_or_else(|| corrupt(OPERATION, "a commit id has a wrong length"))
 }
 
-fn collision(oid: &[u8]) -> Error {
+pub fn collision(oid: &[u8]) -> Error {
     let oid: String = oid.iter().map(|byte| format!("{byte:02x}")).collect();
     invalid(OPERATION, format!("git oid {oid} stands for other bytes in this repository already: a SHA-1 collision"))
 }
@@ -305,17 +328,24 @@ fn collision(oid: &[u8]) -> Error {
 /// What changes in the map of last changes.
 async fn marks_of(walk: &mut Walk<'_>, id: CommitId, derived: &Derived, marks: &Marks) -> Result<Edits> {
     let mut edits = Edits::new();
-    if let Marks::Or(other) = marks {
+    let others = match marks {
+        Marks::Or(others) => others.as_slice(),
+        Marks::New | Marks::All => &[],
+    };
+    for other in others {
         let keys: Vec<Vec<u8>> = derived.changed.keys().cloned().collect();
         walk.prefetch(other.root, &keys).await?;
         walk.prefetch(other.last_root, &keys).await?;
     }
     for (key, there) in &derived.changed {
         let mut mark = there.then(|| Value::mark(id.into()));
-        if let (Marks::Or(other), Some(Some(value))) = (marks, derived.edits.get(key))
-            && walk.find(other.root, key).await? == Some(*value)
-        {
-            mark = walk.find(other.last_root, key).await?.or(mark);
+        if let Some(Some(value)) = derived.edits.get(key) {
+            for other in others {
+                if walk.find(other.root, key).await? == Some(*value) {
+                    mark = walk.find(other.last_root, key).await?.or(mark);
+                    break;
+                }
+            }
         }
         edits.insert(key.clone(), mark);
     }
@@ -323,13 +353,13 @@ async fn marks_of(walk: &mut Walk<'_>, id: CommitId, derived: &Derived, marks: &
 }
 
 /// By oid, each once: several folders may be equal.
-fn tree_rows(commit: &CommitRow, mut trees: Vec<(ballast_types::GitOid, String)>) -> Vec<TreeRow> {
+pub fn tree_rows(repo: RepoKey, commit: CommitId, mut trees: Vec<(ballast_types::GitOid, String)>) -> Vec<TreeRow> {
     trees.sort_unstable();
     trees.dedup_by_key(|(oid, _)| *oid);
     let row = |(oid, folder): (ballast_types::GitOid, String)| TreeRow {
-        repo: commit.repo,
+        repo: repo.0,
         oid: oid.0.to_vec(),
-        commit: commit.id.clone(),
+        commit: commit.0.to_vec(),
         folder,
     };
     trees.into_iter().map(row).collect()

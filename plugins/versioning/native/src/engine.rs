@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use ballast_contract::versioning::{
-    CommitInfo, CommitRequest, Committed, Difference, Entry, ListRequest, Node, Ref, RefUpdate, Rewriting, Upkeep,
-    Versioning,
+    CommitInfo, CommitRequest, Committed, Difference, Entry, GitObjects, ListRequest, Node, Ref, RefUpdate, Rewriting,
+    Upkeep, Versioning,
 };
 use ballast_contract::{ErrorKind, Page, Result};
 use ballast_types::{CommitId, OperationId, RefName, RepoKey, RepoPath, Revision, Sha256};
@@ -122,6 +122,10 @@ impl Versioning for Native {
             self.history.check(repo).await?;
         }
         Ok(Page { items, next })
+    }
+
+    fn git(&self) -> Option<&dyn GitObjects> {
+        Some(self)
     }
 
     fn rewriting(&self) -> Option<&dyn Rewriting> {

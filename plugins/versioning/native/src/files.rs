@@ -126,6 +126,19 @@ impl Files {
         Ok(found)
     }
 
+    /// The files of these oids, as far as the repository has any. Where a pointer's text is a file of its own as well,
+    /// that one: git holds the same bytes for both.
+    pub async fn refs_of(&self, repo: RepoKey, oids: &[GitOid]) -> Result<HashMap<GitOid, FileRef>> {
+        let facts = self.find(repo, oids.iter().flat_map(|oid| [(*oid, true), (*oid, false)])).await?;
+        let mut files = HashMap::with_capacity(oids.len());
+        let mut sorted: Vec<(&FileId, &Facts)> = facts.iter().collect();
+        sorted.sort_unstable_by_key(|((_, lfs), _)| !lfs);
+        files.extend(
+            sorted.into_iter().map(|(id, facts)| (id.0, file_ref(*id, facts.size, facts.sha256, facts.pointer))),
+        );
+        Ok(files)
+    }
+
     /// What the contract calls these values.
     pub async fn nodes(&self, repo: RepoKey, values: &[Value]) -> Result<Vec<Node>> {
         let with_bytes = values.iter().filter(|value| has_bytes(value.mode) == Some(true));
@@ -215,11 +228,7 @@ fn node(value: &Value, facts: impl FnOnce() -> Option<(Sha256, Option<Sha256>)>)
     let file = || {
         let absent = || corrupt(OPERATION, format!("the facts of file {} are not in the database", value.oid));
         let (sha256, pointer) = facts().ok_or_else(absent)?;
-        let (oid, size) = (value.oid, value.size);
-        Ok(match value.lfs {
-            false => FileRef::Regular { oid, sha256, size },
-            true => FileRef::Lfs { oid, sha256, size, pointer },
-        })
+        Ok(file_ref((value.oid, value.lfs), value.size, sha256, pointer))
     };
     Ok(match value.mode {
         FOLDER => Node::Directory { oid: value.oid },
@@ -229,6 +238,13 @@ fn node(value: &Value, facts: impl FnOnce() -> Option<(Sha256, Option<Sha256>)>)
         REGULAR => Node::File { file: file()?, executable: false },
         mode => return Err(corrupt(OPERATION, format!("an entry has mode {mode:o}"))),
     })
+}
+
+fn file_ref((oid, lfs): FileId, size: u64, sha256: Sha256, pointer: Option<Sha256>) -> FileRef {
+    match lfs {
+        false => FileRef::Regular { oid, sha256, size },
+        true => FileRef::Lfs { oid, sha256, size, pointer },
+    }
 }
 
 /// What the map holds of a node, and what it does not. None for a folder, which the map makes itself.

@@ -61,6 +61,11 @@ impl History {
         self.cache.insert((repo, commit.info.id), Arc::new(commit));
     }
 
+    /// The same of one that others hold too.
+    pub fn admit_shared(&self, repo: RepoKey, commit: Arc<Commit>) {
+        self.cache.insert((repo, commit.info.id), commit);
+    }
+
     /// A commit. `NotFound` says whether the commit or the repository is missing.
     pub async fn get(&self, repo: RepoKey, id: CommitId) -> Result<Arc<Commit>> {
         match self.find(repo, &[id]).await?.remove(&id) {
@@ -205,6 +210,7 @@ pub struct Log<'a> {
     repo: RepoKey,
     queue: BinaryHeap<(i64, CommitId)>,
     known: HashMap<CommitId, Arc<Commit>>,
+    /// All that were ever in the queue.
     queued: HashSet<CommitId>,
     /// How many commits to read ahead, as if history were one line; none once that was in vain.
     ahead: Option<usize>,
@@ -219,21 +225,28 @@ impl<'a> Log<'a> {
 
     /// Lists these too.
     pub async fn add(&mut self, ids: &[CommitId]) -> Result<()> {
-        let absent: Vec<CommitId> = ids.iter().copied().filter(|id| !self.known.contains_key(id)).collect();
+        let mut fresh: Vec<CommitId> = ids.iter().copied().filter(|id| !self.queued.contains(id)).collect();
+        let absent: Vec<CommitId> = fresh.iter().copied().filter(|id| !self.known.contains_key(id)).collect();
         self.known.extend(self.history.find(self.repo, &absent).await?);
-        for id in ids {
-            let commit = self.known.get(id).ok_or_else(|| no_commit(OPERATION, self.repo, *id))?;
-            if self.queued.insert(*id) {
-                self.queue.push((commit.rank, *id));
-            }
+        fresh.retain(|id| self.queued.insert(*id));
+        for id in fresh {
+            let commit = self.known.get(&id).ok_or_else(|| no_commit(OPERATION, self.repo, id))?;
+            self.queue.push((commit.rank, id));
         }
         Ok(())
     }
 
     /// The next commit; none at the end.
     pub async fn next(&mut self) -> Result<Option<Arc<Commit>>> {
+        let Some(commit) = self.pop().await? else { return Ok(None) };
+        self.add(&commit.info.parents).await?;
+        Ok(Some(commit))
+    }
+
+    /// The next commit, without going on to its parents; none at the end.
+    pub async fn pop(&mut self) -> Result<Option<Arc<Commit>>> {
         let Some((rank, id)) = self.queue.pop() else { return Ok(None) };
-        let commit = self.known.get(&id).cloned().ok_or_else(|| no_commit(OPERATION, self.repo, id))?;
+        let commit = self.known.remove(&id).ok_or_else(|| no_commit(OPERATION, self.repo, id))?;
         let parents = &commit.info.parents;
         let is_read = |id: &CommitId| self.known.contains_key(id) || self.history.cache.contains_key(&(self.repo, *id));
         if let Some(limit) = self.ahead.filter(|_| !parents.iter().all(is_read)) {
@@ -243,8 +256,6 @@ impl<'a> Log<'a> {
             let was_in_vain = !parents.iter().any(|id| self.known.contains_key(id));
             self.ahead = self.ahead.filter(|_| !was_in_vain);
         }
-        self.add(parents).await?;
-        self.known.remove(&id);
         Ok(Some(commit))
     }
 

@@ -6,7 +6,7 @@
 //! second map with the same keys says which commit last changed each path. Both are written by [`edit`], read by
 //! [`walk`], kept by [`store`]; [`draft`] applies a commit's changes, [`trees`] derives git's trees, and [`commit`]
 //! puts it all into one transaction whose only truth is the move of the ref; [`rewrite`] makes commits of other commits,
-//! by [`merge`] and [`fork`]. [`upkeep`] checks what is stored and clears
+//! by [`merge`] and [`fork`]. [`git`] answers fetches and takes pushes. [`upkeep`] checks what is stored and clears
 //! away what nobody needs.
 
 mod commit;
@@ -21,6 +21,7 @@ mod engine;
 mod error;
 mod files;
 mod fork;
+mod git;
 mod history;
 mod key;
 mod merge;

@@ -89,7 +89,7 @@ impl Native {
         }
         let (parents, marks) = match squash {
             true => (vec![tip.clone()], Marks::New),
-            false => (vec![tip.clone(), source.clone()], Marks::Or(source)),
+            false => (vec![tip.clone(), source.clone()], Marks::Or(vec![source])),
         };
         let content = |edits| Content { base: tip.root, parents, edits, facts: Default::default(), marks };
         match merged.conflicts.is_empty() {

@@ -167,6 +167,9 @@ pub fn empty() -> &'static (NodeId, Arc<Node>) {
 /// Nodes that a commit has made and the database does not have yet.
 pub struct Fresh {
     nodes: HashMap<NodeId, (Arc<Node>, Vec<u8>)>,
+    /// Those that were added since somebody asked.
+    recent: Vec<NodeId>,
+    bytes: usize,
     packer: Packer,
 }
 
@@ -174,7 +177,7 @@ impl Fresh {
     /// None yet.
     pub fn new() -> Result<Self> {
         let packer = Packer::new().map_err(|error| internal(OPERATION, "no memory").with_source(error))?;
-        Ok(Self { nodes: HashMap::new(), packer })
+        Ok(Self { nodes: HashMap::new(), recent: Vec::new(), bytes: 0, packer })
     }
 
     /// Takes a finished node and answers its id.
@@ -184,9 +187,27 @@ impl Fresh {
         if id != empty().0 && !self.nodes.contains_key(&id) {
             let packed = self.packer.pack(&encoded);
             let body = packed.map_err(|error| internal(OPERATION, "a node was not compressed").with_source(error))?;
+            self.bytes += node.weight() + body.len();
             self.nodes.insert(id, (Arc::new(node), body));
+            self.recent.push(id);
         }
         Ok(id)
+    }
+
+    /// About how much memory they take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// All of them.
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> {
+        self.nodes.keys().copied()
+    }
+
+    /// Those that were added since this was last asked, and were not taken back.
+    pub fn take_recent(&mut self) -> Vec<(NodeId, Arc<Node>)> {
+        let recent = std::mem::take(&mut self.recent);
+        recent.into_iter().filter_map(|id| Some((id, self.get(&id)?))).collect()
     }
 
     /// A node that was just made.

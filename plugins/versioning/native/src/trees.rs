@@ -1,6 +1,6 @@
 //! Git's trees, derived from the map: only the folders that a commit touches are hashed again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ballast_contract::Result;
 use ballast_types::GitOid;
@@ -22,18 +22,26 @@ pub struct Derived {
     pub changed: BTreeMap<Vec<u8>, bool>,
     /// The trees of all folders that were touched and are there; the root's path is empty.
     pub trees: Vec<(GitOid, String)>,
+    /// Those of them that git has otherwise than the map would have them.
+    pub odd: Vec<GitOid>,
 }
+
+/// Which trees folders have, where that is known: of pushed history.
+pub type Pinned = HashMap<String, GitOid>;
 
 /// One folder's changed lines by name, a folder's with `/` behind it: before and after.
 type Lines = BTreeMap<Vec<u8>, (Option<Value>, Option<Value>)>;
 
 impl Derived {
     /// Derives the trees of a map with these edits, deepest folders first.
-    pub async fn new(walk: &mut Walk<'_>, base: NodeId, edits: Vec<Edit>) -> Result<Self> {
+    pub async fn new(walk: &mut Walk<'_>, base: NodeId, edits: Vec<Edit>, pinned: &Pinned) -> Result<Self> {
         let root = object_id(ObjectKind::Tree, b"");
-        let mut derived = Self { tree: root, edits: Edits::new(), changed: BTreeMap::new(), trees: Vec::new() };
+        let (changed, trees, odd) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let mut derived = Self { tree: root, edits: Edits::new(), changed, trees, odd };
         let mut levels: BTreeMap<usize, BTreeMap<String, Lines>> = BTreeMap::new();
-        levels.entry(0).or_default().entry(String::new()).or_default();
+        for folder in pinned.keys().map(String::as_str).chain([""]) {
+            levels.entry(depth(folder)).or_default().entry(folder.to_owned()).or_default();
+        }
         for Edit { path, old, new } in edits {
             let (folder, name) = key::split(&path);
             derived.note(key::of_file(&path), old, new);
@@ -42,7 +50,13 @@ impl Derived {
         }
         while let Some((depth, folders)) = levels.pop_last() {
             for (folder, lines) in folders {
-                let tree = hash(walk, base, &folder, &lines).await?;
+                let mut tree = hash(walk, base, &folder, &lines).await?;
+                if let Some(pin) =
+                    pinned.get(&folder).filter(|pin| tree != Some(**pin) && (tree.is_some() || depth == 0))
+                {
+                    derived.odd.push(*pin);
+                    tree = Some(*pin);
+                }
                 derived.trees.extend(tree.map(|oid| (oid, folder.clone())));
                 if depth == 0 {
                     derived.tree = tree.unwrap_or(root);

@@ -24,6 +24,11 @@ impl<'a> Walk<'a> {
         Self { store, held: HashMap::new() }
     }
 
+    /// Lets it find nodes that are not stored yet.
+    pub fn adopt(&mut self, nodes: impl IntoIterator<Item = (NodeId, Arc<Node>)>) {
+        self.held.extend(nodes);
+    }
+
     /// One node.
     pub async fn node(&mut self, id: NodeId) -> Result<Arc<Node>> {
         self.hold(&[id]).await?;

@@ -128,7 +128,7 @@ for_both! {
     }
 
     /// Inserts facts of files, unless an oid stands for something else already.
-    async fn keep_files(c: &mut Connection, repo: i64, files: Vec<FileRow>) -> Result<(), Halt> {
+    pub async fn keep_files(c: &mut Connection, repo: i64, files: Vec<FileRow>) -> Result<(), Halt> {
         if bulk_insert!(c, native_files::table, files.clone())? == files.len() {
             return Ok(());
         }

@@ -2,9 +2,10 @@
 
 use ballast_database::{Database, Result, for_both, read, transaction, write};
 use diesel::prelude::*;
+use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 
-use super::schema::{native_nodes, native_store};
+use super::schema::{NodeRow, native_nodes, native_store};
 
 diesel::define_sql_function! {
     /// In bytes, in both dialects.
@@ -19,6 +20,15 @@ for_both! {
     pub async fn load(c: &mut Connection, ids: Vec<Vec<u8>>) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let wanted = native_nodes::table.filter(native_nodes::id.eq_any(ids));
         Ok(wanted.select((native_nodes::id, native_nodes::body)).load(c).await?)
+    }
+
+    /// Keeps nodes that nothing leads to yet.
+    pub async fn keep(c: &mut Connection, rows: Vec<NodeRow>) -> Result<()> {
+        bulk_insert!(
+            c, native_nodes::table, rows,
+            on_conflict(native_nodes::id).do_update().set(native_nodes::stamp.eq(excluded(native_nodes::stamp)))
+        )?;
+        Ok(())
     }
 
     /// The first nodes by id, behind this one.
@@ -62,6 +72,11 @@ for_both! {
         diesel::insert_into(native_store::table).values(row).on_conflict_do_nothing().execute(c).await?;
         Ok(native_store::table.find(1).select(native_store::secret).first(c).await?)
     }
+}
+
+/// Keeps nodes that nothing leads to yet: a sweep may take them away, until a commit that leads to them stamps them again.
+pub async fn keep(database: &Database, rows: Vec<NodeRow>) -> Result<()> {
+    transaction!(database, keep(rows))
 }
 
 /// Id and body of those of these nodes that are there.

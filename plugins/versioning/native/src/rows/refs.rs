@@ -115,7 +115,7 @@ for_both! {
     }
 
     /// An unborn branch counts as absent: this is its birth.
-    async fn make(c: &mut Connection, row: RefRow) -> Result<(), Refusal> {
+    pub async fn make(c: &mut Connection, row: RefRow) -> Result<(), Refusal> {
         let ours = native_refs::table.filter(native_refs::repo.eq(row.repo)).select(native_refs::name);
         let above: Vec<&str> = row.name.match_indices('/').map(|(at, _)| &row.name[..at]).collect();
         // The names below `a` are those from `a/` up to `a0`.

@@ -34,6 +34,7 @@ for_both! {
         diesel::delete(native_refs::table.filter(native_refs::repo.eq(repo))).execute(c).await?;
         diesel::delete(native_operations::table.filter(native_operations::repo.eq(repo))).execute(c).await?;
         diesel::delete(native_trees::table.filter(native_trees::repo.eq(repo))).execute(c).await?;
+        diesel::delete(native_odd_trees::table.filter(native_odd_trees::repo.eq(repo))).execute(c).await?;
         diesel::delete(native_files::table.filter(native_files::repo.eq(repo))).execute(c).await?;
         diesel::delete(native_tags::table.filter(native_tags::repo.eq(repo))).execute(c).await?;
         diesel::delete(native_commits::table.filter(native_commits::repo.eq(repo))).execute(c).await?;
@@ -49,6 +50,7 @@ for_both! {
             diesel::delete(native_refs::table.filter(native_refs::repo.eq_any(repo))).execute(c).await?;
             diesel::delete(native_operations::table.filter(native_operations::repo.eq_any(repo))).execute(c).await?;
             diesel::delete(native_trees::table.filter(native_trees::repo.eq_any(repo))).execute(c).await?;
+            diesel::delete(native_odd_trees::table.filter(native_odd_trees::repo.eq_any(repo))).execute(c).await?;
             diesel::delete(native_files::table.filter(native_files::repo.eq_any(repo))).execute(c).await?;
             diesel::delete(native_tags::table.filter(native_tags::repo.eq_any(repo))).execute(c).await?;
             diesel::delete(native_commits::table.filter(native_commits::repo.eq_any(repo))).execute(c).await?;

@@ -74,6 +74,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    native_odd_trees (repo, oid) {
+        repo -> BigInt,
+        oid -> Binary,
+        bytes -> Binary,
+    }
+}
+
+diesel::table! {
     native_operations (repo, operation) {
         repo -> BigInt,
         operation -> BigInt,
@@ -149,6 +157,15 @@ pub struct TreeRow {
     pub oid: Vec<u8>,
     pub commit: Vec<u8>,
     pub folder: String,
+}
+
+/// A tree that git accepts and the map would derive otherwise.
+#[derive(Clone, Insertable, Queryable, Selectable)]
+#[diesel(table_name = native_odd_trees)]
+pub struct OddTreeRow {
+    pub repo: i64,
+    pub oid: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 /// What became of an operation.

@@ -1,0 +1,72 @@
+//! Git's own objects: what a fetch needs, and what a push brings.
+
+mod compare;
+mod encode;
+mod find;
+mod missing;
+mod publish;
+mod receive;
+mod select;
+
+use async_trait::async_trait;
+use ballast_contract::Result;
+use ballast_contract::versioning::{
+    Common, Cut, Encoded, FetchRequest, GitObject, GitObjects, Push, PushedObjects, Receipt,
+};
+use ballast_types::{CommitId, GitOid, RepoKey};
+use futures::stream::{self, BoxStream, StreamExt};
+
+use self::missing::Missing;
+use crate::Native;
+
+impl Native {
+    /// The commits that wants lead to; what is no commit leads to none.
+    async fn commits_of(&self, repo: RepoKey, wants: &[GitOid]) -> Result<Vec<CommitId>> {
+        let (mut commits, mut tags) = (Vec::with_capacity(wants.len()), Vec::new());
+        for object in self.find_objects(repo, wants).await?.into_iter().flatten() {
+            match object {
+                GitObject::Commit { id } => commits.push(id),
+                GitObject::Tag { oid } => commits.extend(self.unwrap_tag(repo, oid, &mut tags).await?),
+                GitObject::Tree { .. } | GitObject::Blob { .. } => {}
+            }
+        }
+        Ok(commits)
+    }
+}
+
+#[async_trait]
+impl GitObjects for Native {
+    async fn find(&self, repo: RepoKey, oids: &[GitOid]) -> Result<Vec<Option<GitObject>>> {
+        self.find_objects(repo, oids).await
+    }
+
+    async fn common(&self, repo: RepoKey, wants: &[GitOid], haves: &[CommitId]) -> Result<Common> {
+        let wants = self.commits_of(repo, wants).await?;
+        self.history.common(repo, &wants, haves).await
+    }
+
+    async fn ends(&self, repo: RepoKey, wants: &[GitOid], cut: &Cut) -> Result<Vec<CommitId>> {
+        let wants = self.commits_of(repo, wants).await?;
+        self.history.ends(repo, &wants, cut).await
+    }
+
+    fn missing(&self, request: FetchRequest) -> BoxStream<'_, Result<Vec<GitObject>>> {
+        let begun = stream::once(Missing::new(self, request));
+        let pages = begun.map(|missing| match missing {
+            Ok(missing) => stream::try_unfold(missing, |mut missing| async move {
+                Ok(missing.next().await?.map(|page| (page, missing)))
+            })
+            .boxed(),
+            Err(error) => stream::once(async { Err(error) }).boxed(),
+        });
+        pages.flatten().boxed()
+    }
+
+    async fn encode(&self, repo: RepoKey, objects: &[(&GitObject, bool)]) -> Result<Vec<Encoded>> {
+        self.unless_gone(repo, self.encode_objects(repo, objects).await).await
+    }
+
+    async fn receive<'a>(&'a self, push: Push, objects: &dyn PushedObjects) -> Result<Box<dyn Receipt + 'a>> {
+        self.receive_push(push, objects).await
+    }
+}
