@@ -34,7 +34,8 @@ impl Trace {
         TRACE.scope(self, answering).await
     }
 
-    fn of_this_task() -> Option<Self> {
+    /// That of the request that is being answered.
+    pub fn of_this_task() -> Option<Self> {
         TRACE.try_with(Self::clone).ok()
     }
 }

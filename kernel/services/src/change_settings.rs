@@ -6,7 +6,7 @@ use ballast_types::Visibility;
 use serde_json::json;
 
 use crate::audit::{By, repository_object};
-use crate::{Administering, Failure, Result, Writable};
+use crate::{Administering, Failure, Proposing, Result};
 
 pub use ballast_catalog::Gated;
 
@@ -113,7 +113,7 @@ impl Administering {
     }
 }
 
-impl Writable {
+impl Proposing {
     /// Tells the outbox what happened without an operation that does.
     pub(crate) async fn tell(&self, kind: EventKind, details: serde_json::Value) -> Result<()> {
         let actor = self.caller.known().ok().map(|known| known.user.key);

@@ -7,7 +7,7 @@ use ballast_catalog::Catalog;
 use ballast_content::Content;
 use ballast_contract::auth::Auth;
 use ballast_contract::quota::Quota;
-use ballast_contract::versioning::{Rewriting, Versioning};
+use ballast_contract::versioning::{GitObjects, Rewriting, Versioning};
 use ballast_types::Timestamp;
 
 use crate::downloads::Downloads;
@@ -65,6 +65,8 @@ impl Registration {
 pub struct Settings {
     pub site_name: String,
     pub lfs: LfsSettings,
+    /// The longest regular file that a push may bring, in bytes.
+    pub pushed_file: u64,
     pub deduplication: Deduplication,
     /// Whether large files that came whole are cut into chunks in the background.
     pub chunk_uploads: bool,
@@ -151,6 +153,12 @@ impl Hub {
     pub(crate) fn rewriting(&self) -> Result<&dyn Rewriting> {
         let why = "This hub's versioning engine does not merge, compare, revert or squash";
         self.engine().rewriting().ok_or_else(|| Failure::Unsupported(why.to_owned()))
+    }
+
+    /// `Unsupported` where the engine has no git objects.
+    pub(crate) fn git(&self) -> Result<&dyn GitObjects> {
+        let why = "This hub's versioning engine has no git objects: clone and push are not to be had, the API is";
+        self.engine().git().ok_or_else(|| Failure::Unsupported(why.to_owned()))
     }
 
     pub(crate) fn quota(&self) -> &dyn Quota {

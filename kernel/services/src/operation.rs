@@ -17,6 +17,7 @@ use ballast_types::{
     CommitId, OperationId, RefName, RepoKey, RepoPath, ReservationId, Revision, Sha256, Signature, Timestamp, UserKey,
 };
 use bytes::Bytes;
+use serde_json::{Value, json};
 
 use crate::hub::Hub;
 use crate::random::random_bytes;
@@ -90,6 +91,11 @@ impl Hub {
 
     /// The end of an operation that the engine committed.
     pub(crate) async fn finish(&self, operation: &Operation, commit: CommitId) -> Result<()> {
+        self.finish_moving(operation, commit, None).await
+    }
+
+    /// The same where it is known which refs moved, as webhooks are told.
+    async fn finish_moving(&self, operation: &Operation, commit: CommitId, refs: Option<Value>) -> Result<()> {
         let settlement = match self.content().confirm(operation.lease, &operation.reservations).await {
             // The lease goes last: another node, or a collection beside this recovery, has finished it meanwhile.
             Err(error) if error.is(ErrorKind::Conflict) && self.is_closed(operation).await? => return Ok(()),
@@ -101,7 +107,7 @@ impl Hub {
             self.catalog().mark_merged(act, commit).await?;
         }
         self.index_card(operation.repo).await?;
-        let event = self.committed(operation, commit).await?;
+        let event = self.committed(operation, commit, refs).await?;
         self.catalog().close_operation(operation.id, Some(event)).await?;
         self.content().drop_lease(operation.lease).await?;
         Ok(())
@@ -120,11 +126,14 @@ impl Hub {
     }
 
     /// What the outbox is told: the commit, and where the default branch stands if the commit moved it.
-    async fn committed(&self, operation: &Operation, commit: CommitId) -> Result<NewEvent> {
+    async fn committed(&self, operation: &Operation, commit: CommitId, refs: Option<Value>) -> Result<NewEvent> {
         let (repo, actor) = (operation.repo, operation.actor);
         let main = self.engine().resolve(repo, &Revision::main()).await;
         let first = matches!(operation.purpose.as_str(), CREATE | DUPLICATE);
-        let details = serde_json::json!({ "commit": commit, "first": first });
+        let mut details = json!({ "commit": commit, "first": first });
+        if let Some(refs) = refs {
+            details["updatedRefs"] = refs;
+        }
         Ok(NewEvent { repo, kind: EventKind::Committed, actor, head: main.ok(), at: self.now(), details })
     }
 
@@ -212,6 +221,16 @@ impl Write {
             }
             Err(failure) => Err(self.failed(failure).await),
         }
+    }
+
+    /// Holds what a push names: it is about to be published.
+    pub async fn hold(&self, blobs: &[Sha256], large: HashMap<Sha256, RepoPath>) -> Result<()> {
+        Ok(self.hub.content().hold_named(self.operation.lease, blobs, large).await?)
+    }
+
+    /// The end of a push that the engine published.
+    pub async fn finish_push(self, commit: CommitId, refs: Value) -> Result<()> {
+        self.hub.finish_moving(&self.operation, commit, Some(refs)).await
     }
 
     async fn try_rewrite(&self, remaking: Remaking) -> Result<Rewritten> {

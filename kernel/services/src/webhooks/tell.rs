@@ -140,8 +140,12 @@ impl Hub {
         Ok(Some(Story { domain: Domain::Repo, sort, about, more: json!({}) }))
     }
 
-    /// Which ref a commit moved, where that can be told: the default branch, if it is at its end.
+    /// Which refs moved: those of a push, or where a commit moved one that can be told, the default branch, if it is at
+    /// its end.
     async fn moved_refs(&self, repository: &Repository, about: &About, details: &Value) -> Result<Value> {
+        if details["updatedRefs"].is_array() {
+            return Ok(json!({ "updatedRefs": details["updatedRefs"] }));
+        }
         let commit: Option<CommitId> = details["commit"].as_str().and_then(|text| text.parse().ok());
         let Some(commit) = commit.filter(|commit| about.head == Some(*commit)) else { return Ok(json!({})) };
         let found = self.engine().commits(repository.key, &[commit]).await;

@@ -1,0 +1,166 @@
+//! Writing a pack: piece by piece, never whole.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+
+use ballast_services::{GitBytes, PackObjects};
+use ballast_types::GitOid;
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use sha1::{Digest, Sha1};
+
+use super::{CHAIN, NAMED, OFFSET, number};
+use crate::{Output, Result, WireError};
+
+/// What a fetch costs the hub's processor is paid each time, so little of it is spent on making a pack shorter.
+const LEVEL: Compression = Compression::fast();
+
+/// A pack under way.
+pub struct Writer {
+    objects: PackObjects,
+    /// Bases may be objects that the reader has and the pack does not.
+    thin: bool,
+    /// Bases may be named by where they lie.
+    offsets: bool,
+    places: HashMap<GitOid, u64>,
+    /// How long the chain of deltas is behind an object, as far as it is planned.
+    chains: HashMap<GitOid, u8>,
+    position: u64,
+    hasher: Sha1,
+}
+
+impl Writer {
+    /// A pack of these objects.
+    pub fn new(objects: PackObjects, thin: bool, offsets: bool) -> Self {
+        let (places, chains) = (HashMap::with_capacity(objects.len()), HashMap::new());
+        Self { objects, thin, offsets, places, chains, position: 0, hasher: Sha1::new() }
+    }
+
+    /// Sends it.
+    pub async fn run(mut self, output: &mut Output) -> Result<()> {
+        let count =
+            u32::try_from(self.objects.len()).map_err(|_| WireError::protocol("too many objects for a pack"))?;
+        let header = [b"PACK".as_slice(), &2_u32.to_be_bytes(), &count.to_be_bytes()].concat();
+        self.put(&header, output).await?;
+        loop {
+            let (chains, thin) = (&mut self.chains, self.thin);
+            let objects = self.objects.next(|oid, base| plan(chains, thin, oid, base)).await?;
+            if objects.is_empty() {
+                break;
+            }
+            let deflated = tokio::task::spawn_blocking(move || objects.into_iter().map(deflate).collect::<Vec<_>>());
+            let deflated = deflated.await.map_err(|_| WireError::protocol("the pack could not be made"))?;
+            for object in deflated {
+                self.put_object(object?, output).await?;
+            }
+        }
+        let trailer = self.hasher.finalize();
+        output.data(&trailer).await?;
+        output.flush().await
+    }
+
+    async fn put_object(&mut self, (object, deflated): (GitBytes, Vec<u8>), output: &mut Output) -> Result<()> {
+        let at = self.position;
+        let there = object.base.and_then(|base| self.places.get(&base)).filter(|_| self.offsets).copied();
+        let mut head = Vec::with_capacity(32);
+        match (object.base, there) {
+            (None, _) => write_head(&mut head, number(object.kind), object.bytes.len()),
+            (Some(_), Some(there)) => {
+                write_head(&mut head, OFFSET, object.bytes.len());
+                write_offset(&mut head, at - there);
+            }
+            (Some(base), None) => {
+                write_head(&mut head, NAMED, object.bytes.len());
+                head.extend_from_slice(base.as_bytes());
+            }
+        }
+        self.places.insert(object.oid, at);
+        self.put(&head, output).await?;
+        self.put(&deflated, output).await
+    }
+
+    async fn put(&mut self, bytes: &[u8], output: &mut Output) -> Result<()> {
+        self.hasher.update(bytes);
+        self.position += bytes.len() as u64;
+        output.data(bytes).await
+    }
+}
+
+/// Whether an object may come as a delta against this base. Asked again, it answers the same.
+fn plan(chains: &mut HashMap<GitOid, u8>, thin: bool, oid: GitOid, base: Option<GitOid>) -> bool {
+    let behind = match base {
+        None => None,
+        // The reader has it, and it is whole there.
+        Some(base) => chains.get(&base).copied().or(thin.then_some(0)),
+    };
+    let chain = behind.map(|behind| behind + 1).filter(|chain| *chain <= CHAIN);
+    chains.insert(oid, chain.unwrap_or(0));
+    chain.is_some()
+}
+
+fn deflate(object: GitBytes) -> std::io::Result<(GitBytes, Vec<u8>)> {
+    let mut encoder = ZlibEncoder::new(Vec::with_capacity(object.bytes.len() / 2 + 32), LEVEL);
+    encoder.write_all(&object.bytes)?;
+    Ok((object, encoder.finish()?))
+}
+
+/// Kind and length of an entry.
+fn write_head(out: &mut Vec<u8>, number: u8, length: usize) {
+    let mut rest = length >> 4;
+    let mut byte = (number << 4) | (length & 0xf) as u8;
+    while rest > 0 {
+        out.push(byte | 0x80);
+        byte = (rest & 0x7f) as u8;
+        rest >>= 7;
+    }
+    out.push(byte);
+}
+
+/// How far back a base lies: seven bits a byte, the highest first, each more than the first with one to spare.
+fn write_offset(out: &mut Vec<u8>, mut offset: u64) {
+    let mut bytes = vec![(offset & 0x7f) as u8];
+    while offset >= 0x80 {
+        offset = (offset >> 7) - 1;
+        bytes.push((offset & 0x7f) as u8 | 0x80);
+    }
+    out.extend(bytes.into_iter().rev());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_and_offsets_are_as_git_writes_them() {
+        let head = |number, length| {
+            let mut out = Vec::new();
+            write_head(&mut out, number, length);
+            out
+        };
+        assert_eq!(head(3, 0), [0x30]);
+        assert_eq!(head(1, 15), [0x1f]);
+        assert_eq!(head(2, 16), [0xa0, 1]);
+        assert_eq!(head(6, 5000), [0xe8, 0xb8, 2]);
+        let offset = |length| {
+            let mut out = Vec::new();
+            write_offset(&mut out, length);
+            out
+        };
+        assert_eq!(offset(127), [127]);
+        assert_eq!(offset(128), [0x80, 0]);
+        assert_eq!(offset(16511), [0xff, 0x7f]);
+        assert_eq!(offset(16512), [0x80, 0x80, 0]);
+    }
+
+    #[test]
+    fn no_chain_of_deltas_is_longer_than_git_has_them() {
+        let oid = |n: u8| GitOid([n; 20]);
+        let mut chains = HashMap::new();
+        assert!(!plan(&mut chains, false, oid(0), None));
+        let planned: Vec<bool> = (1..=60).map(|n| plan(&mut chains, false, oid(n), Some(oid(n - 1)))).collect();
+        assert_eq!(planned.iter().filter(|is_delta| !**is_delta).count(), 1);
+        assert!(!planned[50], "the 51st is whole");
+        assert!(!plan(&mut chains, false, oid(99), Some(oid(98))), "nobody has the base");
+        assert!(plan(&mut chains, true, oid(99), Some(oid(98))), "the reader has it");
+    }
+}

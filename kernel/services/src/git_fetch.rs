@@ -1,0 +1,210 @@
+//! A repository as git sees it: its refs, and the objects that somebody lacks.
+
+use std::collections::VecDeque;
+
+use ballast_contract::versioning::{Common, Cut, Encoded, FetchRequest, FileRef, Filter, GitObject, Ref};
+use ballast_types::git::{self, ObjectKind};
+use ballast_types::{CommitId, GitOid, RefName, Sha256};
+use bytes::Bytes;
+use futures::StreamExt;
+
+use crate::{Failure, Hub, Readable, Result};
+
+/// Refs on one page.
+const PAGE: usize = 1000;
+/// The most refs that are told; a repository with more is listed by the API.
+const MAX_REFS: usize = 200_000;
+/// Objects that are asked for at once.
+const AHEAD: usize = 1000;
+/// Bytes of blobs that are read before they are passed on; one that is longer goes by itself.
+const BYTES: u64 = 4 << 20;
+/// The most objects of one pack: git counts them in 32 bits.
+const MAX_OBJECTS: usize = u32::MAX as usize;
+
+/// Refs, and where `HEAD` points.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GitRefs {
+    /// The default branch, born or not.
+    pub head: RefName,
+    /// By name; unborn branches are not among them.
+    pub refs: Vec<Ref>,
+}
+
+/// What somebody wants and has; see [`FetchRequest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub wants: Vec<GitOid>,
+    pub haves: Vec<CommitId>,
+    pub shallow: Vec<CommitId>,
+    pub cut: Vec<CommitId>,
+    pub tags: bool,
+    pub filter: Filter,
+}
+
+/// The objects of one pack, in the order in which they are to be sent.
+pub struct PackObjects {
+    hub: Hub,
+    repository: Readable,
+    /// Commits, tags and trees.
+    others: VecDeque<GitObject>,
+    /// After them all, so that many are read at once.
+    blobs: VecDeque<(GitOid, FileRef)>,
+}
+
+/// An object's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GitBytes {
+    pub oid: GitOid,
+    pub kind: ObjectKind,
+    /// Where `bytes` is a delta: against which object.
+    pub base: Option<GitOid>,
+    pub bytes: Bytes,
+}
+
+impl Readable {
+    /// Every ref that points somewhere, and `HEAD`.
+    pub async fn git_refs(&self) -> Result<GitRefs> {
+        self.hub.git()?;
+        let head = RefName::branch(self.default_branch()).map_err(Failure::invalid)?;
+        let (mut refs, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.hub.engine().refs(self.key(), "refs/", after, PAGE).await?;
+            refs.extend(page.items.into_iter().filter(|found| found.commit.is_some()));
+            after = page.next;
+            if after.is_none() || refs.len() >= MAX_REFS {
+                return Ok(GitRefs { head, refs });
+            }
+        }
+    }
+
+    /// Which of these objects the repository has.
+    pub async fn git_has(&self, oids: &[GitOid]) -> Result<Vec<bool>> {
+        Ok(self.hub.git()?.find(self.key(), oids).await?.iter().map(Option::is_some).collect())
+    }
+
+    /// Which of these commits both sides have, and whether that is enough.
+    pub async fn git_common(&self, wants: &[GitOid], haves: &[CommitId]) -> Result<Common> {
+        Ok(self.hub.git()?.common(self.key(), wants, haves).await?)
+    }
+
+    /// Where a history ends that is cut off like this.
+    pub async fn git_ends(&self, wants: &[GitOid], cut: &Cut) -> Result<Vec<CommitId>> {
+        Ok(self.hub.git()?.ends(self.key(), wants, cut).await?)
+    }
+
+    /// What the wants lead to and the reader lacks.
+    pub async fn git_missing(&self, wanted: Wanted) -> Result<PackObjects> {
+        let Wanted { wants, haves, shallow, cut, tags, filter } = wanted;
+        let request = FetchRequest { repo: self.key(), wants, haves, shallow, cut, tags, filter };
+        let mut objects = self.pack();
+        let mut pages = self.hub.git()?.missing(request);
+        while let Some(page) = pages.next().await {
+            page?.into_iter().for_each(|object| objects.push(object));
+            if objects.len() > MAX_OBJECTS {
+                return Err(Failure::TooLarge("The pack would have more objects than git counts".to_owned()));
+            }
+        }
+        Ok(objects)
+    }
+
+    /// One object of the repository, whole; none where it has none of this id.
+    pub async fn git_object(&self, oid: GitOid) -> Result<Option<(ObjectKind, Bytes)>> {
+        let found = self.hub.git()?.find(self.key(), &[oid]).await?.into_iter().next().flatten();
+        let Some(object) = found else { return Ok(None) };
+        let kind = object.kind();
+        let mut one = self.pack();
+        one.push(object);
+        Ok(one.next(|_, _| false).await?.into_iter().next().map(|object| (kind, object.bytes)))
+    }
+}
+
+impl Readable {
+    fn pack(&self) -> PackObjects {
+        let (others, blobs) = (VecDeque::new(), VecDeque::new());
+        PackObjects { hub: self.hub.clone(), repository: self.clone(), others, blobs }
+    }
+}
+
+impl PackObjects {
+    fn push(&mut self, object: GitObject) {
+        match object {
+            GitObject::Blob { oid, file } => self.blobs.push_back((oid, file)),
+            other => self.others.push_back(other),
+        }
+    }
+
+    /// How many are still to come.
+    pub fn len(&self) -> usize {
+        self.others.len() + self.blobs.len()
+    }
+
+    /// Whether all have come.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The next objects; none at the end. `plan` is asked, of each object in turn, whether it may come as a delta against
+    /// this base, if it has one; perhaps of the same one again.
+    pub async fn next(&mut self, plan: impl FnMut(GitOid, Option<GitOid>) -> bool) -> Result<Vec<GitBytes>> {
+        match (self.others.is_empty(), self.blobs.is_empty()) {
+            (true, true) => Ok(Vec::new()),
+            (true, false) => self.next_blobs().await,
+            (false, _) => self.next_others(plan).await,
+        }
+    }
+
+    async fn next_others(&mut self, mut plan: impl FnMut(GitOid, Option<GitOid>) -> bool) -> Result<Vec<GitBytes>> {
+        let others = self.others.iter().take(AHEAD);
+        let asked: Vec<(&GitObject, bool)> = others.map(|object| (object, plan(object.oid(), base(object)))).collect();
+        let encoded = self.hub.git()?.encode(self.repository.key(), &asked).await?;
+        let mut objects = Vec::with_capacity(encoded.len());
+        for encoded in encoded {
+            let Some(object) = self.others.pop_front() else { break };
+            let (bytes, base) = match encoded {
+                Encoded::Whole(bytes) => (bytes, None),
+                Encoded::Delta(bytes) => (bytes, base(&object)),
+            };
+            objects.push(GitBytes { oid: object.oid(), kind: object.kind(), base, bytes: bytes.into() });
+        }
+        Ok(objects)
+    }
+
+    async fn next_blobs(&mut self) -> Result<Vec<GitBytes>> {
+        let (mut files, mut bytes) = (Vec::new(), 0);
+        while let Some((oid, file)) = self.blobs.front().copied() {
+            let size = if file.is_lfs() { 0 } else { file.size() };
+            if files.len() >= AHEAD || (bytes > 0 && bytes + size > BYTES) {
+                break;
+            }
+            bytes += size;
+            self.blobs.pop_front();
+            files.push((oid, file));
+        }
+        let wanted: Vec<Sha256> = files.iter().filter_map(|(_, file)| stored(file)).collect();
+        self.hub.content().locate(&wanted).await?;
+        let mut contents = self.hub.content().read_all(&wanted).await?.into_iter();
+        let bytes = |file: &FileRef| match stored(file) {
+            Some(_) => contents.next().unwrap_or_default(),
+            None => git::pointer(file.sha256(), file.size()).into_bytes().into(),
+        };
+        let contents: Vec<Bytes> = files.iter().map(|(_, file)| file).map(bytes).collect();
+        let object = |((oid, _), bytes)| GitBytes { oid, kind: ObjectKind::Blob, base: None, bytes };
+        Ok(files.into_iter().zip(contents).map(object).collect())
+    }
+}
+
+/// What a tree may be told as a change of.
+fn base(object: &GitObject) -> Option<GitOid> {
+    match object {
+        GitObject::Tree { base, .. } => base.map(|base| base.oid),
+        _ => None,
+    }
+}
+
+/// The blob that holds what git holds; none where a pointer is written anew.
+fn stored(file: &FileRef) -> Option<Sha256> {
+    match file {
+        FileRef::Regular { sha256, .. } => Some(*sha256),
+        FileRef::Lfs { pointer, .. } => *pointer,
+    }
+}
