@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("landing", &["types", "contract"]),
     ("services", &["types", "contract", "catalog", "content", "landing", "xet"]),
     ("loader", &["types", "contract", "config", "abi", "database"]),
-    ("api", &["types", "services", "contract", "xet"]),
+    ("api", &["types", "services", "contract", "git", "xet"]),
     ("git", &["types", "services", "contract"]),
 ];
 

@@ -7,6 +7,7 @@
 //! | `/api/models/acme/bert/tree` | `/api/models/acme/bert/tree/main` |
 //! | `/acme/bert/resolve/main/x` | `/models/acme/bert/resolve/main/x` |
 //! | `/acme/bert.git/info/lfs/…`, `/api/acme/bert.git/info/lfs/…` | `/models/acme/bert/info/lfs/…` |
+//! | `/acme/bert.git/info/refs`, `…/HEAD`, `…/git-upload-pack`, `…/git-receive-pack` | `/models/acme/bert/info/refs` … |
 //! | `…/lfs/settings` | `…/settings/lfs` |
 //! | `…/info/lfs/verify` | `…/info/lfs/objects/verify` |
 //! | `…/super-squash/refs/pr/1`, as old clients write it | `…/super-squash/refs%2Fpr%2F1` |
@@ -80,6 +81,7 @@ fn routed(path: &str) -> Cow<'_, str> {
         ["xet", "v1", "chunk", prefix, chunk] => Cow::Owned(format!("/xet/v1/chunks/{prefix}/{chunk}")),
         ["api", rest @ ..] if large_files(rest).is_some() => Cow::Owned(large_files(rest).unwrap_or_default()),
         rest if large_files(rest).is_some() => Cow::Owned(large_files(rest).unwrap_or_default()),
+        rest if git(rest).is_some() => Cow::Owned(git(rest).unwrap_or_default()),
         [kind, _, _, verb, ..] if is_kind(kind) && WITHOUT_API.contains(verb) => {
             Cow::Owned(format!("/api{path}{}", default_revision(&segments)))
         }
@@ -119,6 +121,18 @@ fn large_files(segments: &[&str]) -> Option<String> {
         tail => tail.join("/"),
     };
     Some(format!("/{kind}/{namespace}/{name}/info/lfs/{tail}"))
+}
+
+/// `[kind/]namespace/name[.git]/…` as git asks for it.
+fn git(segments: &[&str]) -> Option<String> {
+    let (kind, rest) = match segments {
+        [kind, rest @ ..] if is_kind(kind) && rest.len() > 2 => (*kind, rest),
+        rest => ("models", rest),
+    };
+    let [namespace, name, asked @ ..] = rest else { return None };
+    let is_gits = matches!(asked, ["info", "refs"] | ["HEAD"] | ["git-upload-pack"] | ["git-receive-pack"]);
+    let name = name.strip_suffix(".git").unwrap_or(name);
+    (is_gits && *namespace != "api").then(|| format!("/{kind}/{namespace}/{name}/{}", asked.join("/")))
 }
 
 /// The repository that a path means whose id has only one segment. No such repository can exist, and clients expect
@@ -161,6 +175,10 @@ mod tests {
             ("/datasets/a/b.git/info/lfs/objects/batch", "/datasets/a/b/info/lfs/objects/batch"),
             ("/api/a/b.git/info/lfs/verify", "/models/a/b/info/lfs/objects/verify"),
             ("/a/b.git/info/lfs/locks/verify", "/models/a/b/info/lfs/locks/verify"),
+            ("/a/b.git/info/refs", "/models/a/b/info/refs"),
+            ("/a/b/git-upload-pack", "/models/a/b/git-upload-pack"),
+            ("/datasets/a/b.git/git-receive-pack", "/datasets/a/b/git-receive-pack"),
+            ("/models/a/b.git/HEAD", "/models/a/b/HEAD"),
             ("/api/lfs/objects/0a/parts/1", "/api/lfs/objects/0a/parts/1"),
             ("/xet/v1/chunk/default/ab", "/xet/v1/chunks/default/ab"),
             ("/api/models/a/b/super-squash/refs/pr/1", "/api/models/a/b/super-squash/refs%2Fpr%2F1"),

@@ -116,6 +116,11 @@ impl ApiError {
     }
 }
 
+/// What somebody is told of a failure who does not hear it by HTTP; the hub's own faults are logged, as everywhere.
+pub fn told(failure: Failure) -> String {
+    ApiError::from(failure).message
+}
+
 impl From<Failure> for ApiError {
     fn from(failure: Failure) -> Self {
         let (status, code) = status_and_code(&failure);

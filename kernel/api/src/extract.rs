@@ -1,5 +1,6 @@
 //! What comes in with a request: bodies under a limit, and the spellings that old clients use.
 
+mod fetch;
 mod flag;
 mod form;
 mod json;
@@ -7,13 +8,14 @@ mod picture;
 mod plain_form;
 mod streamed;
 
+pub use fetch::FetchBody;
 pub use flag::Flag;
 pub use form::PathsBody;
 pub(crate) use json::parse;
 pub use json::{JsonBody, LfsBody, OptionalJson};
 pub use picture::Picture;
 pub use plain_form::FormBody;
-pub use streamed::{NdJson, Octets};
+pub use streamed::{NdJson, Octets, PushBody};
 
 use std::time::Duration;
 

@@ -13,6 +13,7 @@ mod commit;
 mod device;
 mod discussions;
 mod files;
+mod git;
 mod history;
 mod inventory;
 mod invitations;
@@ -47,6 +48,7 @@ pub use commit::Commits;
 pub use device::Device;
 pub use discussions::Discussions;
 pub use files::Files;
+pub use git::Git;
 pub use history::History;
 pub use inventory::Inventory;
 pub use invitations::Invitations;
@@ -91,6 +93,8 @@ pub enum Group {
     History,
     /// What is talked about, and what is proposed.
     Discussions,
+    /// git itself: clone, fetch and push.
+    Git,
     /// git-lfs.
     Lfs,
     /// Uploads and downloads by chunks.

@@ -18,6 +18,7 @@ mod document;
 mod error;
 mod extract;
 mod frame;
+mod git_answer;
 mod handlers;
 mod json_lines;
 mod lfs_answer;
@@ -48,6 +49,7 @@ use poem_openapi::registry::{MetaApi, Registry};
 use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::{Value, json};
 
+pub use error::told;
 pub use limits::{Most, RateLimits};
 pub use status::{PartState, PluginState, Status};
 
@@ -66,6 +68,8 @@ pub struct ApiOptions {
     /// How many requests there may be; none is any number.
     pub rate_limits: Option<RateLimits>,
     pub status: Arc<dyn Status>,
+    /// What pushes by git may bring.
+    pub git: Arc<ballast_git::receive_pack::Gate>,
 }
 
 /// The whole API of a hub.
@@ -135,6 +139,21 @@ fn parts() -> Vec<Part> {
             .also(BATCH, "post", "/{namespace}/{name}.git/info/lfs/objects/batch", "lfs_batch_model")
             .also(VERIFY, "post", "/{namespace}/{name}.git/info/lfs/objects/verify", "lfs_verify_model")
             .also(VERIFY, "post", "/api/{namespace}/{name}.git/info/lfs/verify", "lfs_verify_under_api"),
+        Part::new("git", handlers::Git)
+            .also("/{kinds}/{namespace}/{name}/info/refs", "get", "/{namespace}/{name}.git/info/refs", "git_model_refs")
+            .also("/{kinds}/{namespace}/{name}/HEAD", "get", "/{namespace}/{name}.git/HEAD", "git_model_head")
+            .also(
+                "/{kinds}/{namespace}/{name}/git-upload-pack",
+                "post",
+                "/{namespace}/{name}.git/git-upload-pack",
+                "git_model_upload_pack",
+            )
+            .also(
+                "/{kinds}/{namespace}/{name}/git-receive-pack",
+                "post",
+                "/{namespace}/{name}.git/git-receive-pack",
+                "git_model_receive_pack",
+            ),
         Part::new("lfs_files", handlers::LfsFiles),
         Part::new("objects", handlers::Objects),
         Part::new("xet", handlers::Xet).also(

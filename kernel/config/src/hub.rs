@@ -15,7 +15,7 @@ pub use bootstrap::{
 };
 pub use plugin::{PluginConfig, Role};
 pub use sections::{
-    AccountsConfig, AuditConfig, DatabaseConfig, Deduplication, LfsConfig, LogConfig, LogFormat, MailConfig,
+    AccountsConfig, AuditConfig, DatabaseConfig, Deduplication, GitConfig, LfsConfig, LogConfig, LogFormat, MailConfig,
     MailTransport, RateLimitsConfig, Registration, ServerConfig, StatisticsConfig, UploadsConfig, WebhooksConfig,
     XetConfig,
 };
@@ -50,6 +50,7 @@ pub struct HubConfig {
     /// Which files are large files, and how they travel.
     pub lfs: LfsConfig,
     pub xet: XetConfig,
+    pub git: GitConfig,
     /// How long unfinished uploads live.
     pub uploads: UploadsConfig,
     /// Who may have an account.

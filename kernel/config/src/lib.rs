@@ -24,7 +24,7 @@ mod suggest;
 pub use conform::{Tree, conform};
 pub use hub::{
     AccountsConfig, AuditConfig, BootstrapConfig, BootstrapMember, BootstrapOrganization, BootstrapToken,
-    BootstrapUser, DatabaseConfig, Deduplication, HubConfig, LfsConfig, LogConfig, LogFormat, MailConfig,
+    BootstrapUser, DatabaseConfig, Deduplication, GitConfig, HubConfig, LfsConfig, LogConfig, LogFormat, MailConfig,
     MailTransport, MemberRole, PluginConfig, RateLimitsConfig, Registration, Role, ServerConfig, StatisticsConfig,
     TokenRole, UploadsConfig, WebhooksConfig, XetConfig,
 };

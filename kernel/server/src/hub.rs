@@ -108,6 +108,7 @@ fn settings(config: &HubConfig) -> Settings {
             ballast_config::Deduplication::Off => Deduplication::Off,
         },
         chunk_uploads: config.xet.chunk_uploads,
+        pushed_file: config.git.max_file_bytes,
         lease: config.uploads.lease(),
         operation: config.uploads.operation(),
         grace: config.uploads.grace(),

@@ -15,6 +15,7 @@ const FILES: &[(&str, &str)] = &[
     ("collections", include_str!("../../examples/collections.json")),
     ("commits", include_str!("../../examples/commits.json")),
     ("discussions", include_str!("../../examples/discussions.json")),
+    ("git", include_str!("../../examples/git.json")),
     ("history", include_str!("../../examples/history.json")),
     ("lfs", include_str!("../../examples/lfs.json")),
     ("organizations", include_str!("../../examples/organizations.json")),

@@ -20,6 +20,16 @@ impl NdJson {
     }
 }
 
+/// What `git push` sends.
+pub struct PushBody(Body);
+
+impl PushBody {
+    /// The bytes as they come.
+    pub fn into_stream(self) -> impl Stream<Item = std::io::Result<Bytes>> + Send + 'static {
+        self.0.into_bytes_stream()
+    }
+}
+
 /// Any bytes. Clients send them with and without a content type.
 pub struct Octets(Body);
 
@@ -65,4 +75,5 @@ macro_rules! streamed_body {
 }
 
 streamed_body!(NdJson, "application/x-ndjson");
+streamed_body!(PushBody, "application/x-git-receive-pack-request");
 streamed_body!(Octets, "application/octet-stream");

@@ -122,6 +122,25 @@ impl Default for LfsConfig {
     }
 }
 
+/// What a push by git may bring.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GitConfig {
+    /// The longest regular file, in bytes. Longer ones go by git-lfs.
+    #[schemars(range(min = 1024, max = 1_073_741_824_u64))]
+    pub max_file_bytes: u64,
+    /// The longest pack, in bytes: what one push sends. It waits in the folder for temporary files (`TMPDIR`) until it
+    /// is checked.
+    #[schemars(range(min = 1024))]
+    pub max_push_bytes: u64,
+}
+
+impl Default for GitConfig {
+    fn default() -> Self {
+        Self { max_file_bytes: 10_000_000, max_push_bytes: 10_000_000_000 }
+    }
+}
+
 /// How large files deduplicate by their chunks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballast_api::{ApiOptions, Most, RateLimits};
-use ballast_config::{HubConfig, Loaded, Problem, ServerConfig};
+use ballast_config::{GitConfig, HubConfig, Loaded, Problem, ServerConfig};
+use ballast_git::receive_pack::Gate;
 use ballast_loader::Registry;
 use ballast_services::Sender;
 use tokio::net::TcpListener;
@@ -55,6 +56,7 @@ async fn serve(loaded: &Loaded, registry: &Registry) -> Result<(), Exit> {
             cors_origins: server.cors_origins.clone(),
             rate_limits: rate_limits(&loaded.config),
             status: serving.clone(),
+            git: gate(&loaded.config.git),
         };
         let asked = async move {
             asked.await;
@@ -110,4 +112,9 @@ fn welcome(first: &FirstStart, endpoint: &str) -> String {
          \n    export HF_TOKEN={token}\
          \n    hf upload {name}/my-model ./my-model\n\n"
     )
+}
+
+/// What pushes by git may bring.
+fn gate(config: &GitConfig) -> Arc<Gate> {
+    Arc::new(Gate::new(config.max_push_bytes, config.max_file_bytes, ballast_api::told))
 }
