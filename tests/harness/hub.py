@@ -20,7 +20,7 @@ LISTENING = re.compile(r"listening on (http://127\.0\.0\.1:\d+)")
 class Hub:
     """A running hub: where it listens, its administrator's name and token."""
 
-    def __init__(self, data_dir: Path, settings: dict[str, object]):
+    def __init__(self, data_dir: Path, settings: dict[str, object], config: Path | None = None):
         self.data_dir = data_dir
         self._lines: list[str] = []
         self._endpoint: str | None = None
@@ -30,6 +30,8 @@ class Hub:
         # Whether clients send bytes to the storage, and get them from it, by signed URLs.
         self.signed = settings.get("storage.main.config.presign") == "on"
         self._settings = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+        if config:
+            self._settings += ["--config", str(config)]
         command = [self._binary, "serve", "--data-dir", str(data_dir), "--listen", "127.0.0.1:0", *self._settings]
         self._process = subprocess.Popen(
             command,

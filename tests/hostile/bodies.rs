@@ -10,6 +10,9 @@ use crate::siege::{SOON, besieged, head_of, pour, refused_or_closed, statuses};
 /// Enough to see that there is an end: more than anything that is read in one piece, or held.
 const ENDLESS: usize = 96 << 20;
 
+/// What a proxy may have sent before it looks at the answer.
+const ON_ITS_WAY: usize = 8 << 20;
+
 /// Every address that reads a body: method, target, media type.
 fn doors(repository: &Repository) -> Vec<(&'static str, String, &'static str)> {
     let upload = repository.upload_target(&sha256(b"body"), 1000);
@@ -63,6 +66,23 @@ fn a_body_without_end_is_refused_wherever_it_comes() {
                 }
             }
         });
+    });
+}
+
+#[test]
+fn who_is_refused_is_not_cut_off_before_hearing_why() {
+    besieged(Deployment::new(), 320, |hub| {
+        let repository = hub.model();
+        let headers = "Content-Type: application/x-ndjson\r\nContent-Length: 99999999999\r\n";
+        let head = head_of(&hub.client(), "POST", &repository.api("/commit/main"), headers);
+        for attempt in 0..20 {
+            let mut stream = hub.connect();
+            stream.write_all(&head).unwrap();
+            let (answer, sent) = pour(&mut stream, &[b' '; 60_000], ON_ITS_WAY);
+            assert_eq!(statuses(&answer), [401], "attempt {attempt}");
+            // Proxies take a connection on which they cannot write for a hub that is gone, and say so.
+            assert!(sent >= ON_ITS_WAY, "attempt {attempt}: cut off after {sent} bytes");
+        }
     });
 }
 

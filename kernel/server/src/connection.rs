@@ -7,12 +7,21 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::time::{Sleep, sleep};
+
+/// How long what was not read of a request may still come once its answer is out. Who sends it needs a moment to see the
+/// answer: a connection that ends before is reset, which proxies take for a hub that is gone.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// And how much of it, in bytes: what a fast line brings before its sender has heard.
+const LINGER_MOST: usize = 32 << 20;
 
 /// The counts of one connection. They only ever tell how it stands; nothing is decided here.
 #[derive(Debug, Default)]
@@ -24,6 +33,8 @@ pub struct Pace {
     written: AtomicU64,
     /// The client takes nothing of what is there for it.
     full: AtomicBool,
+    /// The last request was answered before it was read to its end.
+    unread: AtomicBool,
     end: Notify,
 }
 
@@ -79,11 +90,19 @@ impl Pace {
 pub struct Counted {
     stream: TcpStream,
     pace: Arc<Pace>,
+    /// Once our own side is closed, and something of a request is unread.
+    lingering: Option<Lingering>,
+}
+
+/// What still comes, and is thrown away: until when, and how much it was.
+struct Lingering {
+    limit: Pin<Box<Sleep>>,
+    taken: usize,
 }
 
 impl Counted {
     pub fn new(stream: TcpStream, pace: Arc<Pace>) -> Self {
-        Self { stream, pace }
+        Self { stream, pace, lingering: None }
     }
 
     fn wrote(&self, answer: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -129,7 +148,24 @@ impl AsyncWrite for Counted {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let this = &mut *self;
+        if this.lingering.is_none() {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            if !this.pace.unread.load(Relaxed) {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let lingering = this.lingering.get_or_insert_with(|| Lingering { limit: Box::pin(sleep(LINGER)), taken: 0 });
+        let mut piece = [0; 8 * 1024];
+        while lingering.taken < LINGER_MOST && lingering.limit.as_mut().poll(cx).is_pending() {
+            let mut rest = ReadBuf::new(&mut piece);
+            match ready!(Pin::new(&mut this.stream).poll_read(cx, &mut rest)) {
+                Ok(()) if !rest.filled().is_empty() => lingering.taken += rest.filled().len(),
+                // The other side has closed, or is gone.
+                Ok(()) | Err(_) => break,
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -145,6 +181,11 @@ impl Exchange {
         pace.under_way.fetch_add(1, Relaxed);
         pace.working.fetch_add(1, Relaxed);
         Arc::new(Self { pace, working: AtomicBool::new(true) })
+    }
+
+    /// Says that the request is not read to its end, so that its connection ends with the answer.
+    pub fn leaves_unread(&self) {
+        self.pace.unread.store(true, Relaxed);
     }
 
     /// Says whose turn it is: the hub's, or the client's.

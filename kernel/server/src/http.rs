@@ -144,6 +144,7 @@ async fn answer<E: Endpoint<Output = Response>>(
     let body = Watched::coming(body, Arc::clone(&exchange)).map_err(std::io::Error::other);
     let mut response = endpoint.get_response(Request::from_parts(parts, BoxBody::new(body).into())).await;
     if !rest.read().await && version < Version::HTTP_2 {
+        exchange.leaves_unread();
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     hyper::Response::from(response).map(|body| Watched::going(body, exchange))

@@ -2,7 +2,7 @@
 //!
 //! Where a body is not read to its end, hyper ends the connection, and a client that sends its next request at that
 //! moment is told that the server went away. So a short rest is read, and otherwise the answer says that the
-//! connection ends.
+//! connection ends, which then lingers for a moment (see `connection`).
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
