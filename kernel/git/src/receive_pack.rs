@@ -43,21 +43,45 @@ impl Gate {
     }
 }
 
-/// What a client asks for.
+/// A push that was sent: its commands, and its pack on the disk.
 #[derive(Default)]
-struct Request {
+pub struct Incoming {
     commands: PushCommands,
     report: bool,
     band: Band,
     quiet: bool,
+    /// None where refs are deleted only, and where reading it failed.
+    pack: Option<tokio::fs::File>,
+    /// What was wrong with the pack before it was looked at.
+    refused: Option<WireError>,
 }
 
-/// Takes one push. What is wrong with it is told as git tells it; a failure means that nobody listens any more.
-pub async fn receive_pack(repository: &Proposing, gate: &Gate, input: Input, output: &mut Output) -> Result<()> {
-    let mut lines = Lines::new(input, COMMANDS);
-    let Some(request) = read(&mut lines).await? else { return Ok(()) };
+impl Incoming {
+    /// Reads a push to its end; none where nothing is asked for. A pack that cannot be taken is no failure here: the
+    /// answer says so.
+    pub async fn read(gate: &Gate, input: Input) -> Result<Option<Self>> {
+        let mut lines = Lines::new(input, COMMANDS);
+        let Some(mut incoming) = read(&mut lines).await? else { return Ok(None) };
+        if incoming.commands.refs.iter().any(|(_, _, new)| new.is_some()) {
+            match spool(gate, lines.into_inner()).await {
+                Ok(pack) => incoming.pack = Some(pack),
+                Err(WireError::Gone) => return Err(WireError::Gone),
+                Err(error) => incoming.refused = Some(error),
+            }
+        }
+        Ok(Some(incoming))
+    }
+}
+
+/// Takes a push. What is wrong with it is told as git tells it; a failure means that nobody listens any more.
+pub async fn receive_pack(
+    repository: &Proposing,
+    gate: &Gate,
+    mut request: Incoming,
+    output: &mut Output,
+) -> Result<()> {
     output.set_band(request.band);
-    let taken = take(repository, gate, &request, lines.into_inner(), output).await;
+    let taken = take(repository, gate, &mut request, output).await;
     let (unpacked, report) = match taken {
         Ok(report) => (Ok(()), report),
         Err(WireError::Gone) => return Err(WireError::Gone),
@@ -95,8 +119,8 @@ fn one_line(text: &str) -> String {
 }
 
 /// The commands; none where there are none.
-async fn read(lines: &mut Lines<Input>) -> Result<Option<Request>> {
-    let (mut request, mut options) = (Request::default(), false);
+async fn read(lines: &mut Lines<Input>) -> Result<Option<Incoming>> {
+    let (mut request, mut options) = (Incoming::default(), false);
     loop {
         let line = match lines.next().await? {
             None if request.commands.refs.is_empty() => return Ok(None),
@@ -159,16 +183,13 @@ fn parse(text: &str) -> Result<(String, Option<GitOid>, Option<GitOid>)> {
     Ok((parts.next().ok_or_else(bad)?.to_owned(), old, new))
 }
 
-async fn take(
-    repository: &Proposing,
-    gate: &Gate,
-    request: &Request,
-    input: Input,
-    output: &mut Output,
-) -> Result<PushReport> {
-    let index = match request.commands.refs.iter().any(|(_, _, new)| new.is_some()) {
-        true => Some(receive(repository, gate, input).await?),
-        false => None,
+async fn take(repository: &Proposing, gate: &Gate, request: &mut Incoming, output: &mut Output) -> Result<PushReport> {
+    if let Some(error) = request.refused.take() {
+        return Err(error);
+    }
+    let index = match request.pack.take() {
+        Some(pack) => Some(index(repository, gate, pack).await?),
+        None => None,
     };
     if let Some(index) = index.as_ref().filter(|index| !request.quiet && !index.is_empty()) {
         output.progress(&format!("Received {} objects, checking what they say.\n", index.len())).await?;
@@ -177,8 +198,8 @@ async fn take(
     Ok(repository.push(request.commands.clone(), &quarantine).await?)
 }
 
-/// The pack, on disk and read.
-async fn receive(repository: &Proposing, gate: &Gate, mut input: Input) -> Result<Index> {
+/// The pack, on the disk.
+async fn spool(gate: &Gate, mut input: Input) -> Result<tokio::fs::File> {
     let spool = tempfile::tempfile().map_err(|error| broken(BadPack::Disk(error)))?;
     let mut file = tokio::fs::File::from_std(spool);
     let (mut piece, mut length) = (vec![0; 256 << 10], 0);
@@ -189,13 +210,18 @@ async fn receive(repository: &Proposing, gate: &Gate, mut input: Input) -> Resul
         }
         length += got as u64;
         if length > gate.pack {
-            let why =
-                format!("the pack has more than {} bytes, which is what one push may bring: push in parts", gate.pack);
+            let most = gate.pack;
+            let why = format!("the pack has more than {most} bytes, which is what one push may bring: push in parts");
             return Err(WireError::protocol(why));
         }
         file.write_all(&piece[..got]).await.map_err(|error| broken(BadPack::Disk(error)))?;
     }
     file.flush().await.map_err(|error| broken(BadPack::Disk(error)))?;
+    Ok(file)
+}
+
+/// The pack, read.
+async fn index(repository: &Proposing, gate: &Gate, file: tokio::fs::File) -> Result<Index> {
     let file = file.into_std().await;
     let _turn = gate.busy.acquire().await.map_err(|_| WireError::Gone)?;
     let limits = Limits { blob: gate.blob };

@@ -1,9 +1,9 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use ballast_git::receive_pack::receive_pack;
+use ballast_git::receive_pack::{Incoming, receive_pack};
 use ballast_git::upload_pack::{refuse, upload_pack};
-use ballast_git::{Exchange, Service, advertise, answer};
+use ballast_git::{Exchange, Service, WireError, advertise, answer};
 use ballast_services::{Failure, Readable, Trace};
 use poem::Request;
 use poem_openapi::OpenApi;
@@ -136,11 +136,21 @@ impl Git {
         let gate = Arc::clone(&shared(request)?.options.git);
         let (mut output, answer) = answer();
         let input = Box::pin(StreamReader::new(Box::pin(body.into_stream())));
-        spawn(async move {
-            if let Err(error) = receive_pack(&repository, &gate, input, &mut output).await {
-                refuse(error, told, &mut output).await;
+        let incoming = match Incoming::read(&gate, input).await {
+            Ok(incoming) => incoming,
+            Err(WireError::Failure(failure)) => return Err(failure.into()),
+            Err(error @ WireError::Protocol(_)) => return Err(Failure::Invalid(error.to_string()).into()),
+            Err(error) => {
+                return Err(Failure::Interrupted(format!("The push ended before it was whole: {error}")).into());
             }
-        });
+        };
+        if let Some(incoming) = incoming {
+            spawn(async move {
+                if let Err(error) = receive_pack(&repository, &gate, incoming, &mut output).await {
+                    refuse(error, told, &mut output).await;
+                }
+            });
+        }
         Ok(GitAnswer::result(Service::ReceivePack, answer))
     }
 }
