@@ -1,5 +1,6 @@
 """Starts the real `ballast` on a data folder of its own, and ends it by its process id."""
 
+import base64
 import json
 import os
 import re
@@ -71,6 +72,27 @@ class Hub:
         )
         with urllib.request.urlopen(request, timeout=START_LIMIT) as answer:
             return json.load(answer)["name"]
+
+    def call(self, method: str, path: str, body: dict | None = None):
+        """What the hub's API answers its administrator."""
+        return self._send(method, path, json.dumps(body).encode() if body is not None else None, "application/json")
+
+    def commit(self, repository: str, summary: str, files: dict[str, str], kind: str = "models") -> str:
+        """A commit of small files to the main branch; answers its id."""
+        lines = [{"key": "header", "value": {"summary": summary}}]
+        for path, text in files.items():
+            content = base64.b64encode(text.encode()).decode()
+            lines.append({"key": "file", "value": {"path": path, "content": content, "encoding": "base64"}})
+        body = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        answer = self._send("POST", f"/api/{kind}/{repository}/commit/main", body, "application/x-ndjson")
+        return answer["commitOid"]
+
+    def _send(self, method: str, path: str, body: bytes | None, media: str):
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": media}
+        request = urllib.request.Request(f"{self.endpoint}{path}", body, headers, method=method)
+        with urllib.request.urlopen(request, timeout=START_LIMIT) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
 
     def storage_stats(self) -> dict:
         return json.loads(self.command("storage", "stats", "--json"))

@@ -225,12 +225,27 @@ impl IntoResponse for ApiError {
 impl From<ApiError> for poem::Error {
     fn from(error: ApiError) -> Self {
         let moved = error.more.moved.clone();
-        let mut error = poem::Error::from_response(error.into_response());
-        // What an error carries takes the place of what its response does.
-        if let Some(moved) = moved {
-            error.set_data(moved);
-        }
-        error
+        carrying(moved, error.into_response())
+    }
+}
+
+/// What an error carries takes the place of what its response does.
+fn carrying(moved: Option<Moved>, response: Response) -> poem::Error {
+    let mut error = poem::Error::from_response(response);
+    if let Some(moved) = moved {
+        error.set_data(moved);
+    }
+    error
+}
+
+impl ApiError {
+    /// The same refusal, whose body is a line of text.
+    pub fn into_text(self) -> poem::Error {
+        let (moved, text) = (self.more.moved.clone(), format!("{}\n", self.message));
+        let mut response = self.into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        response.set_body(text);
+        carrying(moved, response)
     }
 }
 

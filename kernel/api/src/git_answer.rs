@@ -3,7 +3,7 @@
 use ballast_git::{Answer, Service};
 use ballast_services::Failure;
 use futures::StreamExt;
-use poem::http::{HeaderValue, StatusCode, header};
+use poem::http::{StatusCode, header};
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
@@ -99,11 +99,7 @@ impl From<Failure> for GitError {
 
 impl From<GitError> for poem::Error {
     fn from(error: GitError) -> Self {
-        let text = format!("{}\n", error.0.message);
-        let mut response = error.0.into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-        response.set_body(text);
-        poem::Error::from_response(response)
+        error.0.into_text()
     }
 }
 

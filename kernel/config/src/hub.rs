@@ -16,8 +16,8 @@ pub use bootstrap::{
 pub use plugin::{PluginConfig, Role};
 pub use sections::{
     AccountsConfig, AuditConfig, DatabaseConfig, Deduplication, GitConfig, LfsConfig, LogConfig, LogFormat, MailConfig,
-    MailTransport, RateLimitsConfig, Registration, ServerConfig, StatisticsConfig, UploadsConfig, WebhooksConfig,
-    XetConfig,
+    MailTransport, RateLimitsConfig, Registration, ServerConfig, SshConfig, StatisticsConfig, UploadsConfig,
+    WebhooksConfig, XetConfig,
 };
 
 /// The configuration of a hub.
@@ -51,6 +51,7 @@ pub struct HubConfig {
     pub lfs: LfsConfig,
     pub xet: XetConfig,
     pub git: GitConfig,
+    pub ssh: SshConfig,
     /// How long unfinished uploads live.
     pub uploads: UploadsConfig,
     /// Who may have an account.

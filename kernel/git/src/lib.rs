@@ -11,6 +11,7 @@ mod output;
 pub mod pack;
 pub mod pkt_line;
 pub mod receive_pack;
+pub mod ssh;
 pub mod upload_pack;
 
 pub use advertise::{Service, advertise};

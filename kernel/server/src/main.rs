@@ -17,6 +17,7 @@ mod output;
 mod places;
 mod preflight;
 mod shutdown;
+mod ssh;
 mod status;
 mod unread;
 

@@ -7,6 +7,7 @@ use ballast_catalog::User;
 use ballast_contract::ErrorKind;
 use ballast_contract::auth::{Credential, CredentialInfo, Identity, Role};
 use ballast_types::{Name, RepoKey, Secret, Signature};
+use serde::{Deserialize, Serialize};
 
 use crate::{Failure, Hub, Result};
 
@@ -23,6 +24,24 @@ pub(crate) struct Known {
     pub instance: String,
     pub subject: String,
     pub credential: CredentialInfo,
+}
+
+/// A caller, as far as the credential must be found again: what signed statements carry.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Claimant {
+    #[serde(rename = "i")]
+    instance: String,
+    #[serde(rename = "s")]
+    subject: String,
+    #[serde(rename = "c")]
+    pub credential: CredentialInfo,
+}
+
+impl Claimant {
+    pub fn of(known: &Known) -> Self {
+        let (instance, subject) = (known.instance.clone(), known.subject.clone());
+        Self { instance, subject, credential: known.credential.clone() }
+    }
 }
 
 impl Caller {
@@ -80,6 +99,9 @@ impl Hub {
     /// needed.
     pub async fn caller(&self, credential: Option<Credential>, from: Option<IpAddr>) -> Result<Caller> {
         let Some(credential) = credential else { return Ok(Caller::anonymous()) };
+        if let Some(caller) = self.caller_by_pass(&credential).await? {
+            return Ok(caller);
+        }
         let is_session = matches!(credential, Credential::Session { .. });
         for (instance, auth) in &self.0.parts.auth {
             match auth.authenticate(&credential).await {
@@ -150,19 +172,14 @@ impl Hub {
 
     /// The caller of before, of whom only the credential's name is at hand: who shows a signed statement that was made
     /// for it. A credential that was revoked meanwhile is a wrong one.
-    pub(crate) async fn caller_again(
-        &self,
-        instance: &str,
-        subject: &str,
-        credential: CredentialInfo,
-    ) -> Result<Caller> {
-        let auth = self.0.parts.auth.iter().find(|(name, _)| name == instance);
+    pub(crate) async fn caller_of(&self, claimant: &Claimant) -> Result<Caller> {
+        let Claimant { instance, subject, credential } = claimant.clone();
+        let auth = self.0.parts.auth.iter().find(|(name, _)| *name == instance);
         let (instance, auth) = auth.ok_or(Failure::BadCredential)?;
         if !auth.is_valid(&credential.id).await? {
             return Err(Failure::BadCredential);
         }
-        let (subject, administrator) = (subject.to_owned(), None);
-        let identity = Identity { subject, name_hint: None, email_hint: None, administrator, credential };
+        let identity = Identity { subject, name_hint: None, email_hint: None, administrator: None, credential };
         self.identified(instance, identity).await
     }
 }

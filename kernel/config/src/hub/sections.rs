@@ -141,6 +141,18 @@ impl Default for GitConfig {
     }
 }
 
+/// git over SSH: whoever has a key in the hub fetches and pushes with it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SshConfig {
+    /// Address and port to listen on; without it there is no SSH.
+    #[schemars(extend("examples" = ["0.0.0.0:2222"]))]
+    pub listen: Option<String>,
+    /// The hub's own private key, as OpenSSH keeps it: a text, `{ env = … }` or `{ file = … }`. Nodes of one hub have the
+    /// same. Without it one is made, and kept as `ssh_host_ed25519_key` in the data folder.
+    pub host_key: Option<SecretSource>,
+}
+
 /// How large files deduplicate by their chunks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

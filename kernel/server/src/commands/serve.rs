@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballast_api::{ApiOptions, Most, RateLimits};
-use ballast_config::{GitConfig, HubConfig, Loaded, Problem, ServerConfig};
-use ballast_git::receive_pack::Gate;
+use ballast_config::{HubConfig, Loaded, Problem, ServerConfig};
 use ballast_loader::Registry;
 use ballast_services::Sender;
 use tokio::net::TcpListener;
@@ -17,7 +16,7 @@ use crate::exit::Exit;
 use crate::first_start::{self, FirstStart};
 use crate::hub::{self, Opened, Purpose};
 use crate::status::{self, Serving};
-use crate::{builtins, data_dir, declared, http, logging, output, preflight, shutdown};
+use crate::{builtins, data_dir, declared, http, logging, output, preflight, shutdown, ssh};
 
 /// Serves until Ctrl-C or SIGTERM.
 pub fn run(options: &Options) -> Result<(), Exit> {
@@ -50,13 +49,15 @@ async fn serve(loaded: &Loaded, registry: &Registry) -> Result<(), Exit> {
         let look = Duration::from_secs(loaded.config.webhooks.look_seconds.into());
         let webhooks = Webhooks { sender, base: endpoint(server, address), look };
         let _background = Background::start(&hub, &serving, &database, count, webhooks);
+        let gate = ssh::gate(loaded);
+        let _ssh = ssh::start(loaded, &hub, &gate, endpoint(server, address)).await?;
         output::print(&format!("listening on http://{address}\n"))?;
         let options = ApiOptions {
             public_url: server.public_url.clone(),
             cors_origins: server.cors_origins.clone(),
             rate_limits: rate_limits(&loaded.config),
             status: serving.clone(),
-            git: gate(&loaded.config.git),
+            git: gate,
         };
         let asked = async move {
             asked.await;
@@ -112,9 +113,4 @@ fn welcome(first: &FirstStart, endpoint: &str) -> String {
          \n    export HF_TOKEN={token}\
          \n    hf upload {name}/my-model ./my-model\n\n"
     )
-}
-
-/// What pushes by git may bring.
-fn gate(config: &GitConfig) -> Arc<Gate> {
-    Arc::new(Gate::new(config.max_push_bytes, config.max_file_bytes, ballast_api::told))
 }

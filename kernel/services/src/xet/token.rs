@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use ballast_contract::auth::CredentialInfo;
 use ballast_types::{LeaseId, RepoKind, Revision, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::caller::Known;
+use crate::caller::Claimant;
 use crate::ticket::COMMIT_TIME;
 use crate::{Caller, Destination, Downloadable, Failure, Hub, Proposing, Readable, Result};
 
@@ -45,17 +44,6 @@ struct Claims {
     expires: Timestamp,
 }
 
-/// A caller, as far as the credential must be found again.
-#[derive(Debug, Serialize, Deserialize)]
-struct Claimant {
-    #[serde(rename = "i")]
-    instance: String,
-    #[serde(rename = "s")]
-    subject: String,
-    #[serde(rename = "c")]
-    credential: CredentialInfo,
-}
-
 /// A repository's files in xorbs, to be read.
 pub struct XetReader {
     pub(super) repository: Readable,
@@ -77,13 +65,8 @@ impl Downloadable {
 
 impl Readable {
     fn seal(&self, lease: Option<LeaseId>, destination: Option<Destination>) -> XetToken {
-        let claimant = |known: &Known| Claimant {
-            instance: known.instance.clone(),
-            subject: known.subject.clone(),
-            credential: known.credential.clone(),
-        };
         let expires = self.hub.now().after(VALID);
-        let caller = self.caller.for_repository(self.key()).map(claimant);
+        let caller = self.caller.for_repository(self.key()).map(Claimant::of);
         let (namespace, name) = (self.id().namespace.to_string(), self.id().name.to_string());
         let claims = Claims { kind: self.kind(), namespace, name, caller, lease, destination, expires };
         XetToken { value: self.hub.0.tickets.seal(SEAL, &claims), expires }
@@ -110,9 +93,7 @@ impl Hub {
         let claims: Option<Claims> = token.and_then(|token| self.0.tickets.unseal(SEAL, token));
         let claims = claims.filter(|claims| claims.expires > self.now()).ok_or(Failure::BadCredential)?;
         let caller = match &claims.caller {
-            Some(Claimant { instance, subject, credential }) => {
-                self.caller_again(instance, subject, credential.clone()).await?
-            }
+            Some(claimant) => self.caller_of(claimant).await?,
             None => Caller::anonymous(),
         };
         Ok((claims, caller))

@@ -1,0 +1,309 @@
+"""The real git against the hub: clone, fetch and push over HTTP, in both versions of its protocol."""
+
+import os
+import subprocess
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from harness import git_history
+from harness.hub import Hub
+
+LIMIT = 300
+# Small in the ordinary run; the issue's size with --all.
+COMMITS = 400
+
+
+class Git:
+    """git as somebody runs it who has a token."""
+
+    def __init__(self, home: Path, hub: Hub, token: str | None):
+        self.hub, self.home = hub, home
+        home.mkdir(parents=True)
+        if token:
+            address = urlsplit(hub.endpoint)
+            (home / ".git-credentials").write_text(f"http://{hub.user}:{token}@{address.netloc}\n")
+        (home / ".gitconfig").write_text(
+            "[user]\n name = Ada\n email = ada@example.org\n[init]\n defaultBranch = main\n[advice]\n detachedHead = false\n"
+            f"[credential]\n helper = store --file={home}/.git-credentials\n"
+        )
+        self.variables = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ASKPASS": "false",
+            "NO_PROXY": "127.0.0.1",
+        }
+
+    def attempt(self, folder: Path, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess:
+        return subprocess.run(
+            ["git", *words], cwd=folder, env=self.variables, input=stdin, capture_output=True, timeout=LIMIT
+        )
+
+    def __call__(self, folder: Path, *words: str, stdin: bytes = b"") -> str:
+        done = self.attempt(folder, *words, stdin=stdin)
+        assert done.returncode == 0, f"git {' '.join(words)}:\n{done.stderr.decode(errors='replace')}"
+        return done.stdout.decode(errors="replace").strip()
+
+    def refs(self, folder: Path) -> str:
+        return self(folder, "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags")
+
+
+@pytest.fixture(params=["hub", "hub_on_postgres"], scope="module")
+def any_hub(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def git(any_hub, tmp_path) -> Git:
+    return Git(tmp_path / "home", any_hub, any_hub.token)
+
+
+@pytest.fixture
+def repository(any_hub, request) -> str:
+    """The address of a new repository."""
+    return create(any_hub, f"git-{abs(hash(request.node.nodeid)) % 10**12}")
+
+
+def create(hub: Hub, name: str, **more) -> str:
+    hub.call("POST", "/api/repos/create", {"type": "model", "name": name} | more)
+    return f"{hub.endpoint}/{hub.user}/{name}"
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory, pytestconfig) -> Path:
+    folder = tmp_path_factory.mktemp("history") / "bare"
+    git_history.make(folder, 5000 if pytestconfig.getoption("--all") else COMMITS)
+    return folder
+
+
+def test_a_history_from_elsewhere_keeps_every_id(git, repository, history, tmp_path):
+    git(history, "push", "--quiet", "--force", repository, "refs/*:refs/*")
+    for version in ("0", "2"):
+        clone = tmp_path / f"clone-{version}"
+        git(tmp_path, "-c", f"protocol.version={version}", "clone", "--quiet", "--mirror", repository, str(clone))
+        git(clone, "fsck", "--strict", "--no-dangling")
+        assert git.refs(clone) == git.refs(history)
+        everything = ("rev-list", "--objects", "--all", "--no-object-names")
+        assert sorted(git(clone, *everything).split()) == sorted(git(history, *everything).split())
+    assert "Everything up-to-date" in git.attempt(history, "push", repository, "refs/*:refs/*").stderr.decode()
+
+
+def test_what_the_api_commits_git_fetches_and_what_git_pushes_the_api_sees(git, any_hub, repository, tmp_path):
+    work, name = tmp_path / "work", urlsplit(repository).path[1:]
+    git(tmp_path, "clone", "--quiet", repository, str(work))
+    for turn in range(5):
+        made = any_hub.commit(name, f"turn {turn}", {f"api/{turn}.txt": f"{turn}"})
+        git(work, "pull", "--quiet", "--ff-only")
+        assert git(work, "rev-parse", "HEAD") == made
+        assert (work / f"api/{turn}.txt").read_text() == f"{turn}"
+        write(work, {f"git/{turn}/a.txt": "from git", "git/again.txt": f"{turn}"})
+        git(work, "add", ".")
+        git(work, "commit", "--quiet", "--message", f"from git {turn}")
+        git(work, "push", "--quiet")
+        head = git(work, "rev-parse", "HEAD")
+        assert any_hub.call("GET", f"/api/models/{name}/revision/main")["sha"] == head
+        listed = any_hub.call("GET", f"/api/models/{name}/tree/main?recursive=true")
+        tree = dict(reversed(line.split("\t")) for line in git(work, "ls-tree", "-rt", "HEAD").splitlines())
+        assert {entry["path"]: entry["oid"] for entry in listed} == {
+            path: about.split()[2] for path, about in tree.items()
+        }
+
+
+def test_a_history_is_cut_off_deepened_and_made_whole_again(git, repository, history, tmp_path):
+    git(history, "push", "--quiet", "--force", repository, "main")
+    whole = int(git(history, "rev-list", "--count", "main"))
+    for version in ("0", "2"):
+        clone = tmp_path / f"shallow-{version}"
+        with_version = ("-c", f"protocol.version={version}")
+        git(tmp_path, *with_version, "clone", "--quiet", "--depth=3", repository, str(clone))
+        depth = lambda: len(git(clone, "log", "--first-parent", "--format=%H").split())
+        assert depth() == 3
+        git(clone, *with_version, "fetch", "--quiet", "--deepen=4")
+        assert depth() == 7
+        git(clone, *with_version, "fetch", "--quiet", "--unshallow")
+        assert int(git(clone, "rev-list", "--count", "HEAD")) == whole
+        git(clone, "fsck", "--strict", "--no-dangling")
+
+
+def test_history_since_a_moment_or_without_a_branch_is_what_git_itself_would_send(git, repository, history, tmp_path):
+    git(history, "push", "--quiet", "--force", repository, "refs/*:refs/*")
+    moment = git(history, "log", "-1", "--format=%ct", "main~40")
+    for number, option in enumerate((f"--shallow-since={moment}", "--shallow-exclude=light")):
+        ours, theirs = tmp_path / f"ours-{number}", tmp_path / f"theirs-{number}"
+        git(tmp_path, "clone", "--quiet", "--single-branch", option, repository, str(ours))
+        git(tmp_path, "clone", "--quiet", "--single-branch", option, f"file://{history}", str(theirs))
+        assert git(ours, "rev-list", "HEAD") == git(theirs, "rev-list", "HEAD")
+
+
+def test_a_clone_without_blobs_fetches_them_when_they_are_wanted(git, repository, history, tmp_path):
+    git(history, "push", "--quiet", "--force", repository, "main")
+    for filter in ("blob:none", "blob:limit=500", "tree:0"):
+        clone = tmp_path / filter.replace(":", "-")
+        git(tmp_path, "clone", "--quiet", "--no-checkout", f"--filter={filter}", repository, str(clone))
+        missing = git(clone, "rev-list", "--objects", "--all", "--missing=print").count("?")
+        assert missing > 0
+        git(clone, "checkout", "--quiet", "main")
+        assert git(clone, "status", "--porcelain") == ""
+        assert git(clone, "rev-parse", "HEAD^{tree}") == git(history, "rev-parse", "main^{tree}")
+
+
+def test_a_fetch_brings_what_is_missing_and_nothing_else(git, repository, history, tmp_path):
+    git(history, "push", "--quiet", "--force", repository, "main~30:refs/heads/main")
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", "--bare", repository, str(clone))
+    git(history, "push", "--quiet", "--force", repository, "main")
+    expected = git(history, "rev-list", "--objects", "--no-object-names", "main", "^main~30").split()
+    before = set(git(clone, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)").split())
+    git(clone, "-c", "fetch.unpackLimit=1", "fetch", "--quiet", repository, "main:main")
+    after = set(git(clone, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)").split())
+    assert set(expected) <= after
+    # What a revert brings back, git itself sends again as well.
+    assert len(after - before) <= len(expected) * 1.05
+    git(clone, "fsck", "--strict", "--no-dangling")
+
+
+def test_a_flat_folder_with_many_commits_travels_as_what_changed(git, repository, tmp_path):
+    flat = tmp_path / "flat"
+    git_history.make(flat, 150, seed=2, flat=5000)
+    git(flat, "push", "--quiet", repository, "main", "--force")
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", "--bare", repository, str(clone))
+    packs = sum(path.stat().st_size for path in (clone / "objects/pack").glob("*.pack"))
+    trees = sum(
+        int(line.split()[2])
+        for line in git(
+            clone, "cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype) %(objectsize)"
+        ).splitlines()
+        if " tree " in line
+    )
+    assert packs < trees / 2
+    assert git.refs(clone).splitlines()[0].split()[1] == git(flat, "rev-parse", "main")
+
+
+def test_refs_are_made_moved_and_deleted_by_push(git, repository, tmp_path):
+    work = tmp_path / "work"
+    git(tmp_path, "clone", "--quiet", repository, str(work))
+    write(work, {"a.txt": "1"})
+    git(work, "add", ".")
+    git(work, "commit", "--quiet", "--message", "one")
+    git(work, "tag", "light")
+    git(work, "tag", "--annotate", "--message", "about it", "heavy")
+    git(work, "push", "--quiet", "origin", "HEAD:main", "HEAD:feature/x", "light", "heavy")
+    listed = git(work, "ls-remote", "origin")
+    assert f"{git(work, 'rev-parse', 'heavy')}\trefs/tags/heavy" in listed
+    assert f"{git(work, 'rev-parse', 'HEAD')}\trefs/tags/heavy^{{}}" in listed
+    git(work, "commit", "--quiet", "--amend", "--message", "two")
+    refused = git.attempt(work, "push", "origin", "HEAD:feature/x")
+    assert refused.returncode != 0 and b"non-fast-forward" in refused.stderr
+    git(work, "push", "--quiet", "--force", "origin", "HEAD:feature/x")
+    git(work, "push", "--quiet", "origin", "--delete", "light", "heavy", "feature/x")
+    assert "feature" not in git(work, "ls-remote", "origin") and "tags" not in git(work, "ls-remote", "origin")
+    kept = git.attempt(work, "push", "origin", "--delete", "main")
+    assert kept.returncode != 0 and b"default branch" in kept.stderr
+
+
+def test_an_atomic_push_moves_all_refs_or_none(git, repository, tmp_path):
+    work = tmp_path / "work"
+    git(tmp_path, "clone", "--quiet", repository, str(work))
+    git(work, "commit", "--quiet", "--allow-empty", "--message", "more")
+    refused = git.attempt(work, "push", "--atomic", "origin", "HEAD:main", "HEAD:refs/other/x")
+    assert refused.returncode != 0
+    assert git(work, "ls-remote", "origin", "main").split()[0] != git(work, "rev-parse", "HEAD")
+    half = git.attempt(work, "push", "origin", "HEAD:main", "HEAD:refs/other/x")
+    assert half.returncode != 0 and b"only branches, tags" in half.stderr
+    assert git(work, "ls-remote", "origin", "main").split()[0] == git(work, "rev-parse", "HEAD")
+    git(work, "push", "--quiet", "--push-option=ci.skip", "origin", "HEAD:refs/heads/optional")
+
+
+def test_a_file_that_belongs_to_lfs_is_refused_by_name(git, repository, tmp_path):
+    work = tmp_path / "work"
+    git(tmp_path, "clone", "--quiet", repository, str(work))
+    (work / "weights.dat").write_bytes(os.urandom(10_000_001))
+    git(work, "add", ".")
+    git(work, "commit", "--quiet", "--message", "too large")
+    refused = git.attempt(work, "push", "origin", "main")
+    assert refused.returncode != 0 and b"weights.dat" in refused.stderr and b"git lfs migrate" in refused.stderr
+    git(work, "reset", "--quiet", "--hard", "HEAD~1")
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'ab' * 32}\nsize 7\n"
+    write(work, {"model.dat": pointer})
+    git(work, "add", ".")
+    git(work, "commit", "--quiet", "--message", "a pointer to nothing")
+    refused = git.attempt(work, "push", "origin", "main")
+    assert refused.returncode != 0 and b"git lfs push" in refused.stderr and b"ab" * 32 in refused.stderr
+
+
+def test_a_large_file_goes_by_lfs_and_deduplicates_with_the_api(git, any_hub, repository, tmp_path):
+    work, other = tmp_path / "work", tmp_path / "other"
+    git(tmp_path, "clone", "--quiet", repository, str(work))
+    git(work, "lfs", "install", "--local")
+    content = os.urandom(300_000)
+    (work / "weights.bin").write_bytes(content)
+    git(work, "add", ".")
+    assert git(work, "show", ":weights.bin").startswith("version https://git-lfs")
+    git(work, "commit", "--quiet", "--message", "weights")
+    git(work, "push", "--quiet", "origin", "main")
+    name = urlsplit(repository).path[1:]
+    request = urllib.request.Request(
+        f"{any_hub.endpoint}/{name}/resolve/main/weights.bin", headers={"Authorization": f"Bearer {any_hub.token}"}
+    )
+    assert urllib.request.urlopen(request, timeout=60).read() == content
+    entry = any_hub.call("GET", f"/api/models/{name}/tree/main")[-1]
+    assert entry["lfs"]["size"] == len(content)
+    git(tmp_path, "clone", "--quiet", repository, str(other))
+    git(other, "lfs", "install", "--local")
+    git(other, "lfs", "pull")
+    assert (other / "weights.bin").read_bytes() == content
+
+
+def test_nobody_is_asked_who_they_are_where_it_matters(git, any_hub, tmp_path):
+    private = create(any_hub, "git-private", private=True)
+    stranger = Git(tmp_path / "stranger", any_hub, None)
+    for address in (private, f"{any_hub.endpoint}/{any_hub.user}/git-nothing"):
+        refused = stranger.attempt(tmp_path, "ls-remote", address)
+        assert refused.returncode != 0 and b"could not read Username" in refused.stderr, refused.stderr
+    assert "refs/heads/main" in git(tmp_path, "ls-remote", private)
+    public = create(any_hub, "git-public")
+    clone = tmp_path / "public"
+    stranger(tmp_path, "clone", "--quiet", public + ".git", str(clone))
+    stranger(clone, "commit", "--quiet", "--allow-empty", "--message", "mine")
+    refused = stranger.attempt(clone, "push", "origin", "main")
+    assert refused.returncode != 0 and b"could not read Username" in refused.stderr
+
+
+def test_datasets_and_spaces_are_repositories_too_and_follow_their_names(git, any_hub, tmp_path):
+    for kind, prefix in (("dataset", "datasets"), ("space", "spaces")):
+        hub_name = f"git-{kind}"
+        create(any_hub, hub_name, type=kind, **({"sdk": "static"} if kind == "space" else {}))
+        git(tmp_path, "clone", "--quiet", f"{any_hub.endpoint}/{prefix}/{any_hub.user}/{hub_name}", str(tmp_path / kind))
+    any_hub.call(
+        "POST",
+        "/api/repos/move",
+        {"fromRepo": f"{any_hub.user}/git-dataset", "toRepo": f"{any_hub.user}/git-moved", "type": "dataset"},
+    )
+    git(tmp_path, "clone", "--quiet", f"{any_hub.endpoint}/datasets/{any_hub.user}/git-dataset.git", str(tmp_path / "moved"))
+
+
+def test_a_pull_request_takes_pushes_to_its_ref_and_no_other(git, any_hub, repository, tmp_path):
+    name = urlsplit(repository).path[1:]
+    work = tmp_path / "work"
+    git(tmp_path, "clone", "--quiet", repository, str(work))
+    git(work, "commit", "--quiet", "--allow-empty", "--message", "mine")
+    refused = git.attempt(work, "push", "origin", "HEAD:refs/pr/1")
+    assert refused.returncode != 0 and b"no such pull request" in refused.stderr
+    number = any_hub.call("POST", f"/api/models/{name}/discussions", {"title": "A", "pullRequest": True})["num"]
+    git(work, "push", "--quiet", "origin", f"HEAD:refs/pr/{number}")
+    assert git(work, "ls-remote", "origin", f"refs/pr/{number}").split()[0] == git(work, "rev-parse", "HEAD")
+    any_hub.call("POST", f"/api/models/{name}/discussions/{number}/merge", {})
+    git(work, "fetch", "--quiet")
+    assert git(work, "merge-base", "--is-ancestor", "HEAD", "origin/main") == ""
