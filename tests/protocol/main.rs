@@ -1,6 +1,6 @@
 //! The protocol of a write, cut off and paused at every await.
 //!
-//! A journey (make a repository, upload, commit, branch, delete; merge and squash; hide and move) is polled a number of times and then dropped, as a crash
+//! A journey (make a repository, upload, commit, branch, delete; merge and squash; push; hide and move) is polled a number of times and then dropped, as a crash
 //! or a client that goes away would, or left waiting while recovery and collection run beside it; for every number of
 //! polls until the journey gets through. Afterwards nothing may dangle, the books must be exact, and every commit that
 //! was acknowledged must read back right. Whoever cleans up is another node, so that it waits for nobody.
@@ -9,6 +9,7 @@
 
 mod journey;
 mod mutant;
+mod push;
 mod world;
 
 use std::time::Duration;
@@ -33,6 +34,8 @@ enum Part {
     Propose,
     /// What the repository counts for; it is there, with commits.
     Place,
+    /// A push by git; the repository is there, with a branch that it deletes.
+    Push,
 }
 
 impl Part {
@@ -41,7 +44,7 @@ impl Part {
         let journey = Journey::new(name);
         match self {
             Self::Whole => {}
-            Self::Remake | Self::Place => journey.fork(world).await.unwrap(),
+            Self::Remake | Self::Place | Self::Push => journey.fork(world).await.unwrap(),
             Self::Propose => journey.prepare_to_propose(world).await.unwrap(),
         }
         journey
@@ -53,6 +56,7 @@ impl Part {
             Self::Remake => journey.remake(world).await,
             Self::Propose => journey.propose(world).await,
             Self::Place => journey.place(world).await,
+            Self::Push => journey.push(world).await,
         }
     }
 }
@@ -174,6 +178,37 @@ on_both! {
         let world = World::new(&scratch.database, world::Kind::Sound).await;
         let mut polls = 1;
         while !pause(&world, Part::Remake, polls, true).await.0 {
+            polls += 1;
+        }
+        world.is_empty_once_everything_is_deleted().await;
+    }
+
+    async fn a_push_that_is_cut_off_anywhere_leaves_nothing_and_loses_nothing(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        let mut polls = 1;
+        while !cut(&world, Part::Push, polls).await {
+            polls += 1;
+        }
+        assert!(polls > 15, "a push has more awaits than {polls}");
+        world.is_empty_once_everything_is_deleted().await;
+    }
+
+    async fn a_push_gets_through_though_recovery_and_collection_run_at_any_moment(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        let mut polls = 1;
+        loop {
+            let (through, outcome) = pause(&world, Part::Push, polls, false).await;
+            assert!(outcome.is_ok(), "after {polls} polls: {outcome:?}");
+            if through { break }
+            polls += 1;
+        }
+        world.is_empty_once_everything_is_deleted().await;
+    }
+
+    async fn a_push_that_sleeps_past_every_deadline_is_refused_or_whole(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        let mut polls = 1;
+        while !pause(&world, Part::Push, polls, true).await.0 {
             polls += 1;
         }
         world.is_empty_once_everything_is_deleted().await;

@@ -38,6 +38,29 @@ impl<T: ToJSON + Type> ApiResponse for LfsJson<T> {
     }
 }
 
+/// The same of something that was made: 201.
+pub struct LfsCreated<T>(pub T);
+
+impl<T: ToJSON> IntoResponse for LfsCreated<T> {
+    fn into_response(self) -> Response {
+        let mut response = LfsJson(self.0).into_response();
+        response.set_status(StatusCode::CREATED);
+        response
+    }
+}
+
+impl<T: ToJSON + Type> ApiResponse for LfsCreated<T> {
+    fn meta() -> MetaResponses {
+        let mut meta = LfsJson::<T>::meta();
+        meta.responses.iter_mut().for_each(|response| response.status = Some(201));
+        meta
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
 /// A refusal that git-lfs understands: the same as everywhere, of its media type, with `message` in the body, and with
 /// a challenge where a credential may help.
 #[derive(Debug)]

@@ -66,8 +66,9 @@ pub use invitation::{
 };
 pub use kind::{Kinds, UNKNOWN_KIND};
 pub use lfs::{
-    CompletedPart, CompletedUpload, LfsAction, LfsActions, LfsBatch, LfsBatchAnswer, LfsMessage, LfsObjectAnswer,
-    LfsObjectError, LfsVerify,
+    CompletedPart, CompletedUpload, LfsAction, LfsActions, LfsBatch, LfsBatchAnswer, LfsLockAbout, LfsLockRequest,
+    LfsLocked, LfsLocks, LfsMessage, LfsObjectAnswer, LfsObjectError, LfsOurLocks, LfsUnlock, LfsVerify,
+    LfsVerifyLocks,
 };
 pub use lfs_files::{DeleteLargeFiles, DuplicateFailure, DuplicateLargeFiles, DuplicatedFiles, LargeFileItem};
 pub use organization::{

@@ -129,6 +129,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    lfs_locks (id) {
+        id -> BigInt,
+        repository -> BigInt,
+        path -> Text,
+        owner -> BigInt,
+        locked_at -> BigInt,
+    }
+}
+
+diesel::table! {
     download_sessions (repository, stretch, visitor) {
         repository -> BigInt,
         stretch -> BigInt,
@@ -416,6 +426,7 @@ diesel::joinable!(invitations -> users (created_by));
 diesel::joinable!(repositories -> namespaces (namespace));
 diesel::joinable!(daily_downloads -> repositories (repository));
 diesel::joinable!(likes -> users (user_id));
+diesel::joinable!(lfs_locks -> users (owner));
 diesel::joinable!(access_requests -> users (user_id));
 diesel::joinable!(likes -> repositories (repository));
 diesel::allow_tables_to_appear_in_same_query!(webhooks, webhook_watches);
@@ -433,6 +444,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     redirects,
     operations,
     daily_downloads,
+    lfs_locks,
     likes,
     access_requests,
     cards,

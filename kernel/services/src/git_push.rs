@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use ballast_contract::ErrorKind;
 use ballast_contract::versioning::{FileRef, Outcome, Push, PushedObjects, PushedRef};
+use ballast_contract::{Error, ErrorKind};
 use ballast_types::git::{ObjectKind, PointerText, TreeItem, pointer};
 use ballast_types::{CommitId, GitOid, RefKind, RefName, Revision, Right, Sha256};
 use bytes::Bytes;
@@ -18,6 +18,8 @@ const PACK_BYTES: u64 = 8 << 20;
 const PACK_FILES: usize = 4096;
 /// Large files that are looked up at once.
 const CLAIMS: usize = 500;
+/// How often a push is read again because a collection ran beside it, or a ref could not move.
+const ATTEMPTS: usize = 1000;
 /// How many missing objects a refusal names.
 const NAMED: usize = 10;
 
@@ -147,7 +149,9 @@ impl Proposing {
         let files = self.store(write, quarantine).await?;
         let blobs: Vec<Sha256> = files.values().flat_map(FileRef::blobs).collect();
         let objects = Objects { quarantine, files };
+        let mut attempts = 0;
         while !wanted.is_empty() {
+            attempts += 1;
             let push = Push { operation: write.id(), repo: self.key(), refs: wanted.clone() };
             let receipt = match self.hub.git()?.receive(push, &objects).await {
                 Err(error) if error.is(ErrorKind::Invalid) => return Err(Failure::Invalid(error.context)),
@@ -162,6 +166,11 @@ impl Proposing {
                 write.hold(&blobs, receipt.large().clone()).await?;
                 match receipt.publish().await? {
                     Outcome::Moved => return Ok(commit),
+                    Outcome::Swept if attempts < ATTEMPTS => continue,
+                    Outcome::Swept => {
+                        let context = "collections ran beside the push each time";
+                        return Err(Error::new(ErrorKind::Unavailable, "push", context).into());
+                    }
                     Outcome::Refused { name, why } => drop(refused.insert(name, why)),
                 }
             }

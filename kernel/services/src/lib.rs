@@ -38,6 +38,7 @@ mod invitations;
 mod large_files;
 mod lend_files;
 mod lfs_batch;
+mod lfs_locks;
 mod lfs_rules;
 mod likes;
 mod list_commits;
@@ -95,8 +96,8 @@ pub use administration::{
 pub use audit::Trace;
 pub use ballast_catalog::{
     AuditContent, AuditFilter, AuditOutcome, AuditRecord, Avatar, Census, Comment, Daily, Day, Discussion,
-    DiscussionEvent, DiscussionPage, DiscussionStatus, Happening, HappeningKey, NamespaceKind, OrgRole, Organization,
-    Profile, ProfilePatch, Totals, User, Uses,
+    DiscussionEvent, DiscussionPage, DiscussionStatus, Happening, HappeningKey, LfsLock, NamespaceKind, OrgRole,
+    Organization, Profile, ProfilePatch, Totals, User, Uses,
 };
 pub use ballast_content::{
     BlobStory, Checks, Delivery, Depth, HolderStory, LeaseStory, ObjectStory, Rebuilding, Share, XetStats,
@@ -127,6 +128,7 @@ pub use hub::{Clock, Deduplication, Hub, LfsSettings, Parts, Registration, Setti
 pub use invitations::{InvitationAbout, InvitationRequest, Invited};
 pub use large_files::Large;
 pub use lfs_batch::{LfsDownload, LfsObject, LfsUpload};
+pub use lfs_locks::{LockQuery, Locked};
 pub use lfs_rules::{LfsPolicy, OwnLfsSettings};
 pub use likes::{Like, Liker};
 pub use list_repositories::{IndexedCard, ListQuery, ListedRepository, Sort};
@@ -135,7 +137,7 @@ pub use mail::Mail;
 pub use members::Members;
 pub use open_discussion::OpenDiscussion;
 pub use organizations::OrganizationAbout;
-pub use pass::Pass;
+pub use pass::{Pass, is_pass};
 pub use plan_collection::{Explained, Holder, Outlook, Plan};
 pub use preupload::{PreuploadAnswer, PreuploadFile};
 pub use profile::{Presence, PresencePatch, UserAbout};

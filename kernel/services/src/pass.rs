@@ -34,6 +34,11 @@ struct Claims {
     expires: Timestamp,
 }
 
+/// Whether a token is a pass, be it good or not.
+pub fn is_pass(token: &str) -> bool {
+    token.starts_with(PREFIX)
+}
+
 impl Readable {
     /// A pass for this repository alone: to read, or to write as far as the caller may.
     pub fn pass(&self, writes: bool) -> Result<Pass> {

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
-use ballast_services::{Failure, LfsDownload, LfsObject, LfsUpload};
+use ballast_services::{Failure, LfsDownload, LfsObject, LfsUpload, is_pass};
 use ballast_types::{RepoKind, Sha256};
+use poem::Request;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem_openapi::OpenApi;
 use poem_openapi::param::Path;
@@ -32,6 +33,7 @@ impl LargeFiles {
     async fn lfs_batch(
         &self,
         call: OpenCall,
+        request: &Request,
         kinds: Path<Kinds>,
         namespace: Path<String>,
         name: Path<String>,
@@ -44,7 +46,7 @@ impl LargeFiles {
             let refusal = ApiError::new(StatusCode::CONFLICT, "BadRequest", "hash_algo: only sha256 is known");
             return Err(refusal.into());
         }
-        let links = Links { base: call.base.clone(), xet: None };
+        let links = Links { base: call.base.clone(), pass: shown_pass(request), xet: None };
         let known: Vec<Option<LfsObject>> =
             batch.objects.iter().map(|object| named(&object.oid, object.size)).collect();
         let objects: Vec<LfsObject> = known.iter().flatten().copied().collect();
@@ -106,21 +108,12 @@ impl LargeFiles {
         repository.lfs_verify(LfsObject { sha256, size: object.0.size }).await?;
         Ok(LfsJson(LfsMessage { message: format!("The object {sha256} is here") }))
     }
+}
 
-    /// Ask for locks before a push
-    ///
-    /// Not offered; git-lfs takes the 501 for that and goes on.
-    #[oai(path = "/:kinds/:namespace/:name/info/lfs/locks/verify", method = "post", operation_id = "lfs_verify_locks")]
-    async fn lfs_verify_locks(
-        &self,
-        call: OpenCall,
-        kinds: Path<Kinds>,
-        namespace: Path<String>,
-        name: Path<String>,
-    ) -> LfsAnswer<LfsMessage> {
-        call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
-        Err(Failure::Unsupported("This hub has no file locks".to_owned()).into())
-    }
+/// The `Authorization` of who shows a pass.
+fn shown_pass(request: &Request) -> Option<String> {
+    let shown = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    is_pass(shown.strip_prefix("Bearer ")?).then(|| shown.to_owned())
 }
 
 fn named(oid: &str, size: u64) -> Option<LfsObject> {
@@ -144,6 +137,8 @@ fn unnamed(oid: &str, size: u64) -> LfsObjectAnswer {
 /// The URLs under which objects go in and out.
 struct Links {
     base: BaseUrl,
+    /// What to show for `verify` of who came by SSH, and so has no other credential: the header of this request.
+    pass: Option<String>,
     /// For those that go by Xet.
     xet: Option<XetAccess>,
 }
@@ -188,7 +183,8 @@ impl Links {
                 LfsAction { href, header: Some(header), expires_at: Some(expires.to_string()) }
             }
         };
-        let verify = LfsAction { href: verify.to_owned(), header: None, expires_at: None };
+        let header = self.pass.clone().map(|pass| BTreeMap::from([("Authorization".to_owned(), pass)]));
+        let verify = LfsAction { href: verify.to_owned(), header, expires_at: None };
         let actions = LfsActions { upload: Some(action), verify: Some(verify), download: None };
         // Not "authenticated": git-lfs would then send no credentials to `verify` either, which needs them.
         LfsObjectAnswer { oid, size, authenticated: None, actions: Some(actions), error: None }
@@ -235,7 +231,8 @@ mod tests {
     use super::*;
 
     fn links() -> Links {
-        Links { base: BaseUrl::of(Some("http://h"), &poem::http::HeaderMap::new(), None), xet: None }
+        let base = BaseUrl::of(Some("http://h"), &poem::http::HeaderMap::new(), None);
+        Links { base, pass: None, xet: None }
     }
 
     const OBJECT: LfsObject = LfsObject { sha256: Sha256([0xab; 32]), size: 12 };

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use ballast_services::Destination;
+use ballast_services::{Destination, LfsLock};
 use ballast_types::Revision;
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -98,6 +98,71 @@ pub struct LfsVerify {
 #[derive(Object)]
 pub struct LfsMessage {
     pub message: String,
+}
+
+/// A file to be locked (git-lfs, `docs/api/locking.md`). Locks are of all branches.
+#[derive(Debug, Deserialize, Object)]
+pub struct LfsLockRequest {
+    pub path: String,
+}
+
+/// A lock.
+#[derive(Object)]
+pub struct LfsLockAbout {
+    pub id: String,
+    pub path: String,
+    pub locked_at: String,
+    pub owner: LfsLockOwner,
+}
+
+/// Who has it.
+#[derive(Object)]
+pub struct LfsLockOwner {
+    pub name: String,
+}
+
+impl From<LfsLock> for LfsLockAbout {
+    fn from(LfsLock { key, path, owner_name, at, .. }: LfsLock) -> Self {
+        let owner = LfsLockOwner { name: owner_name.to_string() };
+        Self { id: key.0.to_string(), path: path.to_string(), locked_at: at.to_string(), owner }
+    }
+}
+
+/// One lock.
+#[derive(Object)]
+pub struct LfsLocked {
+    pub lock: LfsLockAbout,
+}
+
+/// Locks, oldest first.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct LfsLocks {
+    pub locks: Vec<LfsLockAbout>,
+    pub next_cursor: Option<String>,
+}
+
+/// Which page of locks.
+#[derive(Debug, Deserialize, Object)]
+pub struct LfsVerifyLocks {
+    pub cursor: Option<String>,
+    pub limit: Option<usize>,
+}
+
+/// The caller's locks, and those of others.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct LfsOurLocks {
+    pub ours: Vec<LfsLockAbout>,
+    pub theirs: Vec<LfsLockAbout>,
+    pub next_cursor: Option<String>,
+}
+
+/// How a lock is to be taken away.
+#[derive(Debug, Deserialize, Object)]
+pub struct LfsUnlock {
+    /// Also that of somebody else.
+    pub force: Option<bool>,
 }
 
 /// All parts of an upload.

@@ -154,6 +154,8 @@ pub enum Outcome {
     Moved,
     /// None did: this one could not, for this reason.
     Refused { name: RefName, why: String },
+    /// None did: a sweep ran beside it and took away what nothing led to yet. Read again, it may go through.
+    Swept,
 }
 
 /// What was pushed, read and checked, and not visible to anybody.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use ballast_contract::Result;
 use ballast_contract::versioning::{Outcome, Receipt};
-use ballast_contract::{Error, ErrorKind, Result};
 use ballast_types::{CommitId, RefName, RepoKey, RepoPath, Sha256, Timestamp};
 
 use crate::Native;
@@ -64,10 +64,7 @@ impl Receipt for Received<'_> {
                 let context = format!("operation {operation} on repository {repo} was concluded before");
                 Err(conflict(OPERATION, context))
             }
-            Err(Stop::Swept) => {
-                let context = "a collection ran beside the push and took what nothing led to yet; push again";
-                Err(Error::new(ErrorKind::Unavailable, OPERATION, context))
-            }
+            Err(Stop::Swept) => Ok(Outcome::Swept),
             Err(Stop::Collision(oid)) => Err(collision(&oid)),
         }
     }
