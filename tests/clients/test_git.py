@@ -1,9 +1,11 @@
 """The real git against the hub: clone, fetch and push over HTTP, in both versions of its protocol."""
 
+import http.client
 import json
 import os
 import re
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -429,3 +431,113 @@ def test_a_pass_of_git_lfs_is_good_for_its_repository_and_what_was_asked(ssh):
     assert status(other, "download") in (401, 404)
     ssh.hub.call("DELETE", f"/api/user/keys/{key}")
     assert status(one, "download") == 401, "the key is gone, and the pass with it"
+
+
+def pkt(text: bytes) -> bytes:
+    return b"%04x" % (len(text) + 4) + text
+
+
+class Raw:
+    """git's requests as bytes."""
+
+    def __init__(self, hub: Hub, repository: str):
+        self.hub, self.path = hub, urlsplit(repository).path
+
+    def post(self, service: str, body: bytes, **headers: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(urlsplit(self.hub.endpoint).netloc, timeout=LIMIT)
+        headers = {"Authorization": f"Bearer {self.hub.token}", "Git-Protocol": "version=2"} | headers
+        connection.request("POST", f"{self.path}.git/{service}", body, headers)
+        answer = connection.getresponse()
+        status, text = answer.status, answer.read()
+        connection.close()
+        return status, text
+
+
+def test_fetches_that_make_no_sense_are_refused_with_a_sentence(git, any_hub, repository):
+    raw = Raw(any_hub, repository)
+    tip = any_hub.call("GET", f"/api/models{raw.path}/revision/main")["sha"].encode()
+    fetch = pkt(b"command=fetch") + b"0001"
+    for body, why in {
+        b"": b"",
+        b"0000": b"",
+        b"zzzz": b"no length",
+        b"0003": b"no length",
+        b"00ff": b"ended early",
+        pkt(b"command=fetch"): b"ended early",
+        pkt(b"command=steal") + b"0000": b"unknown command",
+        fetch + pkt(b"want " + b"1" * 40) + pkt(b"done") + b"0000": b"not our ref",
+        fetch + pkt(b"want nothing") + b"0000": b"no object's id",
+        fetch + pkt(b"want " + tip) + pkt(b"filter combine:x") + pkt(b"done") + b"0000": b"not offered",
+        fetch + pkt(b"want " + tip) + pkt(b"deepen 0") + pkt(b"done") + b"0000": b"makes no sense",
+        fetch + pkt(b"want " + tip) + pkt(b"deepen-since 99999999999") + pkt(b"done") + b"0000": b"older",
+        pkt(b"command=ls-refs") + pkt(b"object-format=sha256") + b"0000": b"SHA-1",
+    }.items():
+        status, text = raw.post("git-upload-pack", body)
+        assert status == 200 and why in text, (body, status, text)
+    haves = b"".join(pkt(b"have " + b"%040x" % n) for n in range(100_000))
+    status, text = raw.post("git-upload-pack", fetch + pkt(b"want " + tip) + haves + b"0000")
+    assert status == 200 and b"NAK" in text
+    assert raw.post("git-upload-pack", haves * 4)[0] == 413
+    assert raw.post("git-upload-pack", b"no gzip", **{"Content-Encoding": "gzip"})[0] == 400
+    assert raw.post("git-upload-pack", b"0000", **{"Content-Encoding": "br"})[0] in (400, 415)
+
+
+def test_a_push_that_is_cut_off_or_damaged_anywhere_changes_nothing(git, any_hub, repository, tmp_path):
+    work = tmp_path / "work"
+    git(tmp_path, "clone", "--quiet", repository, str(work))
+    before = git(work, "rev-parse", "HEAD")
+    write(work, {"a.txt": "a\n" * 100, "b/c.txt": "c"})
+    git(work, "add", ".")
+    git(work, "commit", "--quiet", "--message", "pushed")
+    after = git(work, "rev-parse", "HEAD")
+    pack = subprocess.run(
+        ["git", "pack-objects", "--revs", "--stdout", "--quiet"],
+        cwd=work, env=git.variables, input=f"{after}\n^{before}\n".encode(), capture_output=True, timeout=LIMIT, check=True,
+    ).stdout
+    command = pkt(f"{before} {after} refs/heads/main".encode() + b"\0report-status")
+    whole, raw = command + b"0000" + pack, Raw(any_hub, repository)
+    for end in range(0, len(whole), max(1, len(whole) // 40)):
+        status, text = raw.post("git-receive-pack", whole[:end])
+        assert status in (200, 400) and b"ok refs/heads/main" not in text, (end, status, text)
+    for at in range(len(command) + 4, len(whole), max(1, len(pack) // 30)):
+        damaged = whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :]
+        status, text = raw.post("git-receive-pack", damaged)
+        assert status == 200 and b"ng refs/heads/main" in text, (at, status, text)
+    assert git(work, "ls-remote", "origin", "main").split()[0] == before
+    status, text = raw.post("git-receive-pack", whole)
+    assert b"unpack ok" in text and b"ok refs/heads/main" in text
+    assert git(work, "ls-remote", "origin", "main").split()[0] == after
+
+
+def test_pushes_and_commits_that_race_lose_nothing(git, any_hub, repository, tmp_path):
+    name = urlsplit(repository).path[1:]
+    work = tmp_path / "work"
+    git(tmp_path, "clone", "--quiet", repository, str(work))
+    attempted, done, made = threading.Semaphore(0), threading.Event(), []
+
+    def commit() -> None:
+        while attempted.acquire() and not done.is_set():
+            made.append(any_hub.commit(name, "raced", {f"api/{len(made)}.txt": "x"}))
+
+    racing = threading.Thread(target=commit)
+    racing.start()
+    try:
+        pushed, attempts = [], 0
+        while len(pushed) < 3 and attempts < 200:
+            attempts += 1
+            git(work, "fetch", "--quiet")
+            git(work, "reset", "--quiet", "--hard", "origin/main")
+            git(work, "commit", "--quiet", "--allow-empty", "--message", f"pushed {attempts}")
+            # Whoever pushes is the slower one, and wins when it is alone.
+            if attempts % 2:
+                attempted.release()
+            if git.attempt(work, "push", "--quiet", "origin", "main").returncode == 0:
+                pushed.append(git(work, "rev-parse", "HEAD"))
+    finally:
+        done.set()
+        attempted.release()
+        racing.join(LIMIT)
+    git(work, "fetch", "--quiet")
+    history = set(git(work, "rev-list", "origin/main").split())
+    assert pushed and made and set(pushed) | set(made) <= history
+    git(work, "fsck", "--strict", "--no-dangling")

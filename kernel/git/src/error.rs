@@ -11,8 +11,8 @@ pub enum WireError {
     /// The other side does not speak git's language; the sentence says where.
     #[error("{0}")]
     Protocol(String),
-    /// The other side went away.
-    #[error("the connection ended early")]
+    /// Nobody takes the answer any more.
+    #[error("the connection ended")]
     Gone,
     #[error(transparent)]
     Failure(#[from] Failure),
@@ -29,6 +29,11 @@ impl WireError {
         }
     }
 
+    /// The other side said less than it was about to.
+    pub fn early() -> Self {
+        Self::protocol("the request ended early")
+    }
+
     /// A sentence on what the other side said.
     pub fn protocol(text: impl Into<String>) -> Self {
         Self::Protocol(text.into())
@@ -38,7 +43,7 @@ impl WireError {
 impl From<std::io::Error> for WireError {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => Self::Gone,
+            std::io::ErrorKind::UnexpectedEof => Self::early(),
             _ => Self::Read(error),
         }
     }

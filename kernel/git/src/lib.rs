@@ -6,7 +6,7 @@
 
 mod advertise;
 mod error;
-mod fsck;
+pub mod fsck;
 mod output;
 pub mod pack;
 pub mod pkt_line;

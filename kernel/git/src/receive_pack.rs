@@ -20,6 +20,8 @@ use crate::{Input, Output, Result, WireError};
 const COMMANDS: u64 = 16 << 20;
 /// Refs that one push moves, at most.
 const REFS: usize = 20_000;
+/// What may come of a short pack, in bytes: a flat folder of a hundred thousand files in two thousand commits.
+const MADE: u64 = 8 << 30;
 /// The most options of a push.
 const OPTIONS: usize = 100;
 const ZERO: GitOid = GitOid([0; 20]);
@@ -124,7 +126,7 @@ async fn read(lines: &mut Lines<Input>) -> Result<Option<Incoming>> {
     loop {
         let line = match lines.next().await? {
             None if request.commands.refs.is_empty() => return Ok(None),
-            None => return Err(WireError::Gone),
+            None => return Err(WireError::early()),
             Some(Line::Flush) => break,
             Some(Line::Data(bytes)) => bytes,
             Some(_) => return Err(WireError::protocol("a push has no sections")),
@@ -165,7 +167,7 @@ async fn read(lines: &mut Lines<Input>) -> Result<Option<Incoming>> {
             Some(Line::Data(_)) => return Err(WireError::protocol(format!("a push has at most {OPTIONS} options"))),
             Some(Line::Flush) => break,
             Some(_) => return Err(WireError::protocol("options of a push have no sections")),
-            None => return Err(WireError::Gone),
+            None => return Err(WireError::early()),
         }
     }
     Ok(Some(request))
@@ -224,7 +226,7 @@ async fn spool(gate: &Gate, mut input: Input) -> Result<tokio::fs::File> {
 async fn index(repository: &Proposing, gate: &Gate, file: tokio::fs::File) -> Result<Index> {
     let file = file.into_std().await;
     let _turn = gate.busy.acquire().await.map_err(|_| WireError::Gone)?;
-    let limits = Limits { blob: gate.blob };
+    let limits = Limits { blob: gate.blob, made: MADE };
     let mut pack = blocking(move || Pack::read(file, limits)).await?;
     while let Some(oid) = pack.needs() {
         let Some((kind, bytes)) = repository.git_object(oid).await? else { break };

@@ -10,6 +10,8 @@ mod config;
 mod lfs;
 mod names;
 mod node;
+mod pack;
+mod pkt;
 mod range;
 mod record;
 mod shard;
@@ -19,13 +21,15 @@ mod xorb;
 type Target = fn(&[u8]);
 
 /// Every target, by the name of its folder of seeds.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("address", address::target),
     ("commit", commit::target),
     ("config", config::target),
     ("lfs", lfs::target),
     ("names", names::target),
     ("node", node::target),
+    ("pack", pack::target),
+    ("pkt", pkt::target),
     ("range", range::target),
     ("record", record::target),
     ("shard", shard::target),

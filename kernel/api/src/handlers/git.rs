@@ -46,6 +46,7 @@ impl Git {
         let kind = kinds.0.into();
         let named = service.0.as_deref().unwrap_or_default();
         let Some(service) = Service::named(named) else {
+            call.hub.readable(&call.caller, kind, &namespace, &name).await?;
             let why = "service: git-upload-pack or git-receive-pack; the dumb protocol of git is not served";
             return Err(Failure::Invalid(why.to_owned()).into());
         };

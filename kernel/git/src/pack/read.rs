@@ -24,8 +24,7 @@ use crate::fsck;
 const ENTRIES: u32 = 20_000_000;
 /// The longest commit, tag, tree or delta, in bytes: a folder of a million files is some 40 MB.
 const LONGEST: u64 = 256 << 20;
-/// What may come of a pack: so many bytes, and so many for each of its own.
-const MADE: u64 = 8 << 30;
+/// What may come of a pack besides what the limits say: so many bytes for each of its own.
 const MADE_PER_BYTE: u64 = 20;
 /// Pieces of what is inflated.
 const PIECE: usize = 64 << 10;
@@ -35,6 +34,8 @@ const PIECE: usize = 64 << 10;
 pub struct Limits {
     /// Blobs up to this length are read whole, in bytes.
     pub blob: u64,
+    /// What may come of a short pack, in bytes.
+    pub made: u64,
 }
 
 /// Why a pack is refused.
@@ -115,7 +116,7 @@ impl Pack {
     pub fn read(mut file: File, limits: Limits) -> Result<Self> {
         let length = file.seek(SeekFrom::End(0))?;
         file.seek(SeekFrom::Start(0))?;
-        let budget = MADE.saturating_add(length.saturating_mul(MADE_PER_BYTE));
+        let budget = limits.made.saturating_add(length.saturating_mul(MADE_PER_BYTE));
         let made = BufWriter::with_capacity(1 << 20, tempfile::tempfile()?);
         let (by_offset, by_name) = (BTreeMap::new(), HashMap::new());
         let reading = file.try_clone()?;

@@ -41,7 +41,7 @@ pub async fn serve(repository: &Readable, exchange: Exchange, input: Input, outp
                     return Err(WireError::protocol(format!("'{}' is no line of a fetch", text.escape_debug())));
                 }
             }
-            None => return Err(WireError::Gone),
+            None => return Err(WireError::early()),
         }
     }
     let capabilities: Vec<&str> = capabilities.iter().map(String::as_str).collect();
@@ -109,7 +109,7 @@ impl Negotiation {
                             return Err(WireError::protocol(why));
                         }
                     }
-                    None => return Err(WireError::Gone),
+                    None => return Err(WireError::early()),
                 }
             };
             for haves in round.haves.chunks(BATCH) {

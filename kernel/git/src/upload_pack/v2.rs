@@ -41,7 +41,7 @@ async fn read(lines: &mut Lines<Input>) -> Result<Option<Request>> {
     loop {
         let line = match lines.next().await? {
             None if command.is_none() => return Ok(None),
-            None => return Err(WireError::Gone),
+            None => return Err(WireError::early()),
             Some(line) => line,
         };
         match line {
