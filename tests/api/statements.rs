@@ -85,6 +85,8 @@ const CASES: &[Case] = &[
     case("get_collection", "items", ROWS, Some("/items"), |w, n| w.client.get(w.collection(n))),
     case("update_collection", "items", ROWS, Some("/data/items"), |w, n| w.client.request("PATCH", w.collection(n)).json(&json!({ "theme": "green" }))),
     case("add_collection_item", "items", ROWS, Some("/items"), World::add_again),
+    case("lfs_list_locks", "locks", ROWS, Some("/locks"), |w, n| w.with_locks(ROWS).get(format!("{}?limit={n}", w.locks("")))),
+    case("lfs_verify_locks", "locks", ROWS, Some("/ours"), |w, n| w.with_locks(ROWS).post(w.locks("/verify")).json(&json!({ "limit": n }))),
     case("list_lfs_files", "large files", 20, LIST, |w, n| w.wide("GET", &format!("/lfs-files?limit={n}"))),
     case("duplicate_lfs_files", "large files", 20, None, World::lend),
     case("delete_lfs_files", "large files", 20, None, World::purge),

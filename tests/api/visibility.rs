@@ -21,7 +21,8 @@ fn operations() -> Vec<(String, String)> {
         let target = target.replace("{revision}", "main").replace("{branch}", "main").replace("{path}", "README.md");
         let target =
             target.replace("{status}", "pending").replace("{source}", "main").replace("{revisions}", "main..main");
-        let target = target.replace("{number}", "1").replace("{comment}", "000000000000000000000001");
+        let target =
+            target.replace("{id}", "1").replace("{number}", "1").replace("{comment}", "000000000000000000000001");
         assert!(!target.contains('{'), "this test does not know what to put into {target}");
         found.push((method, target));
     }
@@ -54,6 +55,8 @@ fn ask(client: &Client, method: &str, target: &str, id: &str) -> Answer {
         "/discussions/1/status" => json!({ "status": "closed" }),
         rest if rest.ends_with("/edit") => json!({ "content": "c" }),
         rest if rest.ends_with("/objects/batch") => json!({ "operation": "upload", "objects": objects }),
+        "/info/lfs/locks" => json!({ "path": "a" }),
+        "/info/lfs/locks/verify" => json!({}),
         rest if rest.ends_with("/verify") => json!({ "oid": oid, "size": 1 }),
         _ => json!({}),
     };

@@ -272,6 +272,10 @@ impl Answer {
         if self.body.is_empty() {
             return line;
         }
+        // git shows its user text.
+        if self.header("content-type").is_some_and(|media| media.starts_with("text/plain")) {
+            return self.text().trim_end().to_owned();
+        }
         let body = self.json();
         // git-lfs wants `message`; everybody else `error`.
         let sentence = body["error"].as_str().or(body["message"].as_str()).unwrap_or_default().to_owned();

@@ -361,6 +361,20 @@ impl World {
         client
     }
 
+    /// The locks of the wide repository.
+    pub(super) fn locks(&self, rest: &str) -> String {
+        format!("/models/{}/info/lfs/locks{rest}", self.wide.id)
+    }
+
+    /// Somebody who has at least so many locks.
+    pub(super) fn with_locks(&self, locks: usize) -> &Client {
+        let has = self.get(&self.locks("?limit=1000")).send().ok()["locks"].as_array().map_or(0, Vec::len);
+        for number in has..locks {
+            self.client.post(self.locks("")).json(&json!({ "path": format!("locked/{number}") })).send().expect(201);
+        }
+        &self.client
+    }
+
     /// An administrator, where somebody has at least so many sessions.
     pub(super) fn with_sessions(&self, sessions: usize) -> Client {
         let target = "/api/admin/users/member30";
