@@ -16,6 +16,7 @@ mod files;
 mod history;
 mod inventory;
 mod invitations;
+mod jobs;
 mod large_files;
 mod lfs_files;
 mod objects;
@@ -50,6 +51,7 @@ pub use files::Files;
 pub use history::History;
 pub use inventory::Inventory;
 pub use invitations::Invitations;
+pub use jobs::Jobs;
 pub use large_files::LargeFiles;
 pub(crate) use large_files::challenge;
 pub use lfs_files::LfsFiles;
@@ -103,6 +105,8 @@ pub enum Group {
     Collections,
     /// Who is told what happens.
     Webhooks,
+    /// Downloads from other hubs, into a cache.
+    Downloads,
     /// Room for bytes.
     Quota,
     /// Who is calling, and what lets them in.

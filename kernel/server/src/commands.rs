@@ -1,9 +1,11 @@
 //! The commands, one file each.
 
 mod audit;
+mod cache;
 mod check;
 mod completions;
 mod config;
+mod download;
 mod gc;
 mod openapi;
 mod plugins;
@@ -36,6 +38,9 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
         Command::Storage(command) => storage::run(&options, command),
         Command::Gc(command) => gc::run(&options, command),
         Command::Audit(command) => audit::run(&options, command),
+        Command::Download { wanted, speed, json } => download::run(&options, &wanted, &speed, json),
+        Command::Plan { wanted, json } => download::plan(&options, &wanted, json),
+        Command::Cache(command) => cache::run(command),
         Command::Completions { shell } => completions::run(shell),
     }
 }
