@@ -3,6 +3,7 @@
 //! `reach` decides where requests may go and who sees the token, `gate` how many there are, `remote` what is tried again and
 //! what answers mean; `listing` and `fetch` are the two things that are asked for.
 
+pub mod analyze;
 mod config;
 mod fetch;
 mod gate;
