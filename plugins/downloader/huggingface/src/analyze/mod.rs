@@ -38,7 +38,7 @@ use ballast_contract::downloader::Source;
 use ballast_contract::{Error, ErrorKind, Result};
 use ballast_types::{CommitId, RepoKind, Timestamp};
 
-use document::Document;
+pub(crate) use document::Document;
 pub use report::Analysis;
 use report::{Details, Type};
 use repository::{OPERATION, Repository, shown, total};
