@@ -32,8 +32,7 @@ impl JobCall {
         let base = base_url(request, &shared.options);
         let from_elsewhere = request.headers().contains_key(header::ORIGIN);
         let is_foreign = from_elsewhere && !is_from_own_page(request, &base, &shared.options);
-        let access = shared.hub.job_access().map_err(ApiError::from)?;
-        if matches!(access, JobAccess::Accounts(_)) {
+        if matches!(shared.hub.job_access(), JobAccess::Accounts(_)) {
             let call = Call::<true>::read(request).await?;
             let downloading = call.hub.downloading(&call.caller).map_err(ApiError::from)?;
             return Ok(Self { downloading, is_foreign });

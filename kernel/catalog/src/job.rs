@@ -282,6 +282,12 @@ for_both! {
         Ok(jobs::table.order(jobs::id.desc()).limit(limit).select((jobs::id, jobs::version)).load(c).await?)
     }
 
+    pub async fn waits(c: &mut Connection, now: i64) -> Result<bool> {
+        let waits = jobs::status.eq("queued").or(jobs::status.eq("running").and(jobs::claimed_until.lt(now)));
+        let first = jobs::table.filter(waits).limit(1).select(jobs::id);
+        Ok(first.first::<i64>(c).await.optional()?.is_some())
+    }
+
     /// The oldest job that waits, or whose worker was not heard of, becomes this worker's.
     pub async fn take(c: &mut Connection, now: i64, until: i64) -> Result<Option<Row>> {
         let waits = jobs::status.eq("queued").or(jobs::status.eq("running").and(jobs::claimed_until.lt(now)));
@@ -470,6 +476,10 @@ impl Catalog {
 
     /// A job to work on, for whoever asks first: nobody else gets it before `until`.
     pub async fn take_job(&self, now: Timestamp, until: Timestamp) -> Result<Option<Job>> {
+        // Looking writes nothing, and mostly nothing waits.
+        if !read!(self.database, waits(now.0))? {
+            return Ok(None);
+        }
         transaction!(self.database, take(now.0, until.0))?.map(Job::try_from).transpose()
     }
 

@@ -89,6 +89,14 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say what a repository of another hub is, from its headers and configs
+    Analyze {
+        #[command(flatten)]
+        wanted: Wanted,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
     /// The cache of downloads
     #[command(subcommand)]
     Cache(Cache),

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod analyze;
 mod audit;
 mod cache;
 mod check;
@@ -40,6 +41,7 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
         Command::Audit(command) => audit::run(&options, command),
         Command::Download { wanted, speed, json } => download::run(&options, &wanted, &speed, json),
         Command::Plan { wanted, json } => download::plan(&options, &wanted, json),
+        Command::Analyze { wanted, json } => analyze::run(&options, &wanted, json),
         Command::Cache(command) => cache::run(command),
         Command::Completions { shell } => completions::run(shell),
     }

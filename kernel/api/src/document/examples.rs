@@ -16,6 +16,7 @@ const FILES: &[(&str, &str)] = &[
     ("commits", include_str!("../../examples/commits.json")),
     ("discussions", include_str!("../../examples/discussions.json")),
     ("history", include_str!("../../examples/history.json")),
+    ("jobs", include_str!("../../examples/jobs.json")),
     ("lfs", include_str!("../../examples/lfs.json")),
     ("organizations", include_str!("../../examples/organizations.json")),
     ("pages", include_str!("../../examples/pages.json")),

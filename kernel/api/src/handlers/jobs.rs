@@ -60,8 +60,13 @@ impl Jobs {
     ///
     /// Oldest first: all that are under way, and the newest of those that are over.
     #[oai(path = "/api/jobs", method = "get", operation_id = "list_jobs")]
-    async fn list_jobs(&self, call: JobCall) -> Answer<Json<JobList>> {
-        let jobs: Vec<JobBody> = call.downloading.list_jobs().await?.into_iter().map(Into::into).collect();
+    async fn list_jobs(
+        &self,
+        call: JobCall,
+        /// Only the newest; 1 to 1000.
+        limit: Query<Option<usize>>,
+    ) -> Answer<Json<JobList>> {
+        let jobs: Vec<JobBody> = call.downloading.list_jobs(limit.0).await?.into_iter().map(Into::into).collect();
         Ok(Json(JobList { count: jobs.len(), jobs }))
     }
 

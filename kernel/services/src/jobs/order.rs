@@ -62,14 +62,17 @@ impl Downloading {
         Ok((self.one(job).await?, made))
     }
 
-    /// Jobs, oldest first: all that are under way, and the newest of the others.
-    pub async fn list_jobs(&self) -> Result<Vec<JobView>> {
-        let jobs = self.hub.catalog().list_jobs(2 * MOST_JOBS).await?;
+    /// The newest jobs, oldest first; without a limit, all that are under way and those of the others that are remembered.
+    pub async fn list_jobs(&self, limit: Option<usize>) -> Result<Vec<JobView>> {
+        self.parts()?;
+        let limit = limit.unwrap_or(2 * MOST_JOBS).clamp(1, 2 * MOST_JOBS);
+        let jobs = self.hub.catalog().list_jobs(limit).await?;
         self.hub.views(jobs, MOST_FILES).await
     }
 
     /// One job, with all its files.
     pub async fn job(&self, name: &str) -> Result<JobView> {
+        self.parts()?;
         let found = self.hub.catalog().find_job(name).await?;
         self.one(found.ok_or_else(|| Failure::NotFound(NOT_FOUND.to_owned()))?).await
     }

@@ -59,7 +59,7 @@ impl Downloading {
         }
         self.hub.tell_watchers(&mut seen).await?;
         let news = self.hub.jobs().told.subscribe();
-        Ok(JobWatch { jobs: self.list_jobs().await?, news })
+        Ok(JobWatch { jobs: self.list_jobs(None).await?, news })
     }
 }
 

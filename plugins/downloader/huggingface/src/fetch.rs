@@ -128,7 +128,8 @@ impl Remote {
         match length {
             Some(length) if length > range.len() => return Err(odd(file, "more bytes are sent than it has")),
             Some(length) if length < range.len() && range == ByteRange::whole(file.size) => {
-                return Err(odd(file, "fewer bytes are sent than it has"));
+                let why = format!("{}: fewer bytes are sent than it has", file.path);
+                return Err(Error::new(ErrorKind::Unavailable, "downloader.fetch", why));
             }
             _ => {}
         }
