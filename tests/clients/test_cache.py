@@ -34,8 +34,8 @@ def upload(hub, folder, home) -> str:
     return repository
 
 
-@pytest.mark.parametrize("client", ["hub-1.19", "hub-2.4"])
-def test_huggingface_hub_reads_the_cache_and_fetches_no_file_again(hub, tmp_path, client):
+@pytest.mark.parametrize("version", ["hub-1.19", "hub-2.4"])
+def test_huggingface_hub_reads_the_cache_and_fetches_no_file_again(hub, tmp_path, version):
     repository = upload(hub, tmp_path / "folder", tmp_path / "uploader")
     home = tmp_path / "home"
     variables = client_variables(hub.endpoint, hub.token, home)
@@ -43,25 +43,26 @@ def test_huggingface_hub_reads_the_cache_and_fetches_no_file_again(hub, tmp_path
     snapshot = json.loads(told.splitlines()[-1])["path"]
     with Proxy(hub.endpoint) as proxy:
         through = variables | {"HF_ENDPOINT": proxy.url}
-        assert run([python_of(client), "-c", READ, repository], through, LIMIT).strip() == snapshot
+        assert run([python_of(version), "-c", READ, repository], through, LIMIT).strip() == snapshot
         fetched = [head for head in proxy.requests() if head.startswith("get ") and "/resolve/" in head]
     assert not fetched, fetched
     offline = variables | {"HF_HUB_OFFLINE": "1"}
-    assert run([python_of(client), "-c", READ, repository], offline, LIMIT).strip() == snapshot
+    assert run([python_of(version), "-c", READ, repository], offline, LIMIT).strip() == snapshot
 
 
 def test_hf_cache_verify_finds_nothing_wrong_and_ballast_the_same(hub, tmp_path):
     repository = upload(hub, tmp_path / "folder", tmp_path / "uploader")
     variables = client_variables(hub.endpoint, hub.token, tmp_path / "home")
     run([BALLAST, "download", repository], variables, LIMIT, cwd=tmp_path)
-    assert "4" in run([HF, "cache", "verify", repository], variables, LIMIT)
+    # It ends with a failure where something differs from what the hub says.
+    run([HF, "cache", "verify", repository], variables, LIMIT)
     listed = run([HF, "cache", "ls"], variables, LIMIT)
     assert repository in listed
     # And what `hf` fetched is one to us.
     other = client_variables(hub.endpoint, hub.token, tmp_path / "other")
     run([HF, "download", repository], other, LIMIT)
     verified = json.loads(run([BALLAST, "cache", "verify", repository, "--json"], other, LIMIT, cwd=tmp_path))
-    assert (verified["blobs"], verified["unnamed"], verified["flaws"]) == (4, 0, [])
+    assert (verified["blobs"], verified["unnamed"], verified["flaws"]) == (5, 0, [])
     with Proxy(hub.endpoint) as proxy:
         run([BALLAST, "download", repository], other | {"HF_ENDPOINT": proxy.url}, LIMIT, cwd=tmp_path)
         assert not [head for head in proxy.requests() if "/resolve/" in head]
@@ -78,4 +79,4 @@ def test_a_download_that_was_killed_goes_on_where_it_was(hub, tmp_path):
                 assert killed.poll() is None
             killed.kill()
     run([BALLAST, "download", repository], variables, LIMIT, cwd=tmp_path)
-    assert "4" in run([HF, "cache", "verify", repository], variables, LIMIT)
+    run([HF, "cache", "verify", repository], variables, LIMIT)
