@@ -19,6 +19,7 @@ mod discussions;
 mod document;
 mod gated;
 mod invitations;
+mod jobs;
 mod large_files;
 mod mail;
 mod moving;

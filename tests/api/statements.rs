@@ -63,8 +63,15 @@ const fn deep(mut case: Case) -> Case {
 }
 
 /// What answers with a list and asks no database for it, or with one that is always empty.
-const EXEMPT: [&str; 5] =
-    ["get_readiness", "list_organization_followers", "list_user_followers", "list_user_following", "validate_card"];
+const EXEMPT: [&str; 7] = [
+    "get_cached",
+    "get_readiness",
+    "list_cached",
+    "list_organization_followers",
+    "list_user_followers",
+    "list_user_following",
+    "validate_card",
+];
 
 const LIST: Option<&str> = Some("");
 
@@ -162,6 +169,10 @@ const CASES: &[Case] = &[
     tree(case("create_commit", "deletes", FILES, None, World::deletes)),
     tree(case("create_commit", "copies", FILES, None, World::copies)),
     tree(case("diff_commit", "texts of new files", FILES, Some("/files"), World::difference)),
+    case("list_jobs", "jobs", ROWS, Some("/jobs"), |w, n| w.with_jobs().get(format!("/api/jobs?limit={n}"))),
+    case("get_job", "files", ROWS, Some("/files"), |w, n| w.client.get(w.job(n))),
+    case("plan_download", "files", ROWS, Some("/files"), |w, n| w.client.post("/api/plan").json(&json!({ "repo": format!("acme/files{n}") }))),
+    case("start_download", "files", ROWS, Some("/files"), |w, n| w.client.post("/api/download").json(&json!({ "repo": format!("acme/files{n}"), "dryRun": true }))),
     case("list_webhooks", "webhooks", ROWS, LIST, |w, n| w.with_webhooks(n).get("/api/settings/webhooks")),
     case("create_webhook", "what it watches", ROWS, Some("/webhook/watched"), |w, n| w.client.post("/api/settings/webhooks").json(&w.wish(n))),
     case("get_webhook", "what it watches", ROWS, Some("/webhook/watched"), |w, n| w.client.get(w.webhook(n))),

@@ -178,6 +178,13 @@ impl Request {
         self.head_lines(&format!("Connection: close\r\n{framing}"))
     }
 
+    /// The first line and headers of a request for a WebSocket, with the key of RFC 6455's example.
+    pub(crate) fn upgrade_head(&self) -> Vec<u8> {
+        let lines = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+        self.head_lines(lines)
+    }
+
     /// The whole request, for a connection that stays.
     pub(crate) fn kept(&self) -> Kept {
         let mut bytes = self.head_lines(&format!("Content-Length: {}", self.body.len()));

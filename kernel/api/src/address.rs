@@ -12,6 +12,7 @@
 //! | `…/info/lfs/verify` | `…/info/lfs/objects/verify` |
 //! | `…/super-squash/refs/pr/1`, as old clients write it | `…/super-squash/refs%2Fpr%2F1` |
 //! | `/xet/v1/chunk/default/…` | `/xet/v1/chunks/default/…` |
+//! | `/api/downloader/…` | `/api/…`, of what the downloader has |
 //!
 //! Nothing is decoded here, so `refs%2Fpr%2F1` stays one segment.
 
@@ -52,6 +53,9 @@ const OPERATIONS: [&str; 27] = [
     "lfs-files",
 ];
 
+/// What is reached below `/api/downloader` too, where a proxy may keep it apart from the hub.
+const DOWNLOADER: [&str; 8] = ["health", "download", "plan", "jobs", "settings", "analyze", "cache", "ws"];
+
 fn is_kind(segment: &str) -> bool {
     RepoKind::ALL.iter().any(|kind| kind.plural() == segment)
 }
@@ -91,6 +95,9 @@ fn routed(path: &str) -> Cow<'_, str> {
         ["api", kind, namespace, name, "super-squash", "refs", family, rest @ ..] => {
             let rest: String = rest.iter().map(|part| format!("%2F{part}")).collect();
             Cow::Owned(format!("/api/{kind}/{namespace}/{name}/super-squash/refs%2F{family}{rest}"))
+        }
+        ["api", "downloader", first, ..] if DOWNLOADER.contains(first) => {
+            Cow::Owned(format!("/api/{}", segments[2..].join("/")))
         }
         ["api", repository @ ..] => match default_revision(repository) {
             "" => Cow::Borrowed(path),
@@ -184,6 +191,9 @@ mod tests {
             ("/api/models/a/b/super-squash/refs/pr/1", "/api/models/a/b/super-squash/refs%2Fpr%2F1"),
             ("/api/models/a/b/super-squash/main", "/api/models/a/b/super-squash/main"),
             ("/api/whoami-v2/", "/api/whoami-v2"),
+            ("/api/downloader/jobs/ab/pause", "/api/jobs/ab/pause"),
+            ("/api/downloader/jobs/", "/api/jobs"),
+            ("/api/downloader/whoami-v2", "/api/downloader/whoami-v2"),
             ("/a/b", "/a/b"),
         ] {
             assert_eq!(canonical(spelling), address, "{spelling}");

@@ -14,6 +14,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use crate::base_url::{BaseUrl, next_link};
 use crate::error::ApiError;
 use crate::limits::{self, Limiter};
+use crate::news::Seats;
 use crate::{ApiOptions, cookie, credential, peer};
 
 /// What all requests share.
@@ -21,6 +22,7 @@ pub(crate) struct Shared {
     pub hub: Hub,
     pub options: ApiOptions,
     pub limiter: Option<Limiter>,
+    pub seats: Seats,
 }
 
 /// A request, as far as handlers need to know it. `REQUIRED` says in the document whether a credential must come
@@ -52,7 +54,7 @@ pub struct XetCall {
 }
 
 impl<const REQUIRED: bool> Call<REQUIRED> {
-    async fn read(request: &Request) -> Result<Self, ApiError> {
+    pub(crate) async fn read(request: &Request) -> Result<Self, ApiError> {
         let shared = shared(request)?;
         let base = base_url(request, &shared.options);
         let session = cookie::read(request.headers());
@@ -120,7 +122,7 @@ const FOREIGN: &str = "A request with a session that changes something must come
                        header says otherwise, or is missing. Programs send an access token instead";
 
 /// Whether the browser says that a page of the hub sent this.
-fn is_from_own_page(request: &Request, base: &BaseUrl, options: &ApiOptions) -> bool {
+pub(crate) fn is_from_own_page(request: &Request, base: &BaseUrl, options: &ApiOptions) -> bool {
     let origin = request.headers().get(header::ORIGIN);
     origin.is_some_and(|origin| cookie::is_own_origin(origin.as_bytes(), base, &options.cors_origins))
 }

@@ -1,5 +1,6 @@
 //! The one table that turns a failure into a status, `X-Error-Code` and `X-Error-Message`.
 
+use ballast_contract::ErrorKind;
 use ballast_services::Failure;
 use ballast_types::{CommitId, RepoId};
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -131,6 +132,8 @@ impl From<Failure> for ApiError {
         match failure {
             Failure::EntryNotFound { commit, .. } | Failure::Purged { commit, .. } => error.more.commit = Some(commit),
             Failure::MergeConflict { paths, .. } => error = error.with("conflicts", json!(paths)),
+            Failure::RepoFormat { .. } => error = error.with("details", json!("Expected owner/name")),
+            Failure::Remote(cause) => tracing::info!(%cause, "a remote hub did not do what it was asked"),
             Failure::RepositoryMoved { from, to, .. } => error.more.moved = Some(Moved { from, to }),
             Failure::Unavailable(cause) => {
                 tracing::warn!(%cause, "not available");
@@ -181,7 +184,8 @@ fn status_and_code(failure: &Failure) -> (StatusCode, &'static str) {
         OverQuota(_) => (StatusCode::PAYLOAD_TOO_LARGE, "QuotaExceeded"),
         TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "TooLarge"),
         NoRoomThere(_) => (StatusCode::BAD_REQUEST, "QuotaExceeded"),
-        Invalid(_) => (StatusCode::BAD_REQUEST, "BadRequest"),
+        Invalid(_) | RepoFormat { .. } => (StatusCode::BAD_REQUEST, "BadRequest"),
+        Remote(cause) => of_remote(cause.kind),
         Interrupted(_) => (StatusCode::BAD_REQUEST, "Interrupted"),
         Conflict(_) => (StatusCode::CONFLICT, "Conflict"),
         NotFound(_) => (StatusCode::NOT_FOUND, "NotFound"),
@@ -190,6 +194,19 @@ fn status_and_code(failure: &Failure) -> (StatusCode, &'static str) {
         NoRoom(_) => (StatusCode::INSUFFICIENT_STORAGE, "InsufficientStorage"),
         Damaged(_) => (StatusCode::INTERNAL_SERVER_ERROR, "Damaged"),
         Broken(_) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
+    }
+}
+
+/// What another hub said, told apart; its own refusals are nothing that the caller's credential here could change.
+fn of_remote(kind: ErrorKind) -> (StatusCode, &'static str) {
+    match kind {
+        ErrorKind::NotFound => (StatusCode::NOT_FOUND, "RemoteNotFound"),
+        ErrorKind::Denied | ErrorKind::Unauthenticated => (StatusCode::FORBIDDEN, "RemoteForbidden"),
+        ErrorKind::OverLimit => (StatusCode::TOO_MANY_REQUESTS, "RemoteTooManyRequests"),
+        ErrorKind::Unsupported => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
+        ErrorKind::NoRoom => (StatusCode::INSUFFICIENT_STORAGE, "InsufficientStorage"),
+        ErrorKind::Unavailable => (StatusCode::GATEWAY_TIMEOUT, "RemoteUnavailable"),
+        _ => (StatusCode::BAD_GATEWAY, "RemoteFault"),
     }
 }
 

@@ -17,6 +17,7 @@ mod git;
 mod history;
 mod inventory;
 mod invitations;
+mod jobs;
 mod large_files;
 mod lfs_files;
 mod lfs_locks;
@@ -53,6 +54,7 @@ pub use git::Git;
 pub use history::History;
 pub use inventory::Inventory;
 pub use invitations::Invitations;
+pub use jobs::Jobs;
 pub use large_files::LargeFiles;
 pub(crate) use large_files::challenge;
 pub use lfs_files::LfsFiles;
@@ -109,6 +111,8 @@ pub enum Group {
     Collections,
     /// Who is told what happens.
     Webhooks,
+    /// Downloads from other hubs, into a cache.
+    Downloads,
     /// Room for bytes.
     Quota,
     /// Who is calling, and what lets them in.

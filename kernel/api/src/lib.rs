@@ -20,10 +20,12 @@ mod extract;
 mod frame;
 mod git_answer;
 mod handlers;
+mod job_call;
 mod json_lines;
 mod lfs_answer;
 mod limits;
 mod lines;
+mod news;
 mod paged;
 mod pages;
 mod patch_text;
@@ -57,6 +59,7 @@ use call::Shared;
 use document::{Part, Table, merge};
 use frame::Frame;
 use limits::Limiter;
+use news::Seats;
 
 /// What the operator chose for the HTTP side, and what the server knows of itself.
 #[derive(Clone)]
@@ -83,7 +86,7 @@ pub fn endpoint(hub: Hub, options: ApiOptions) -> impl Endpoint<Output = Respons
     });
     let routes = OpenApiService::new(Routes(table), "Ballast", env!("CARGO_PKG_VERSION")).into_endpoint();
     let limiter = options.rate_limits.map(Limiter::new);
-    Frame::new(routes, Arc::new(Shared { hub, options, limiter }))
+    Frame::new(routes, Arc::new(Shared { hub, options, limiter, seats: Seats::default() }))
 }
 
 /// The OpenAPI document: the same for every deployment, and made without a hub.
@@ -167,6 +170,7 @@ fn parts() -> Vec<Part> {
         Part::new("social", handlers::Social),
         Part::new("collections", handlers::Collections),
         Part::new("webhooks", handlers::Webhooks),
+        Part::new("jobs", handlers::Jobs),
         Part::new("quota", handlers::Quota),
         Part::new("account", handlers::Account),
         Part::new("sessions", handlers::Sessions),

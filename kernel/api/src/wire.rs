@@ -3,6 +3,7 @@
 mod access;
 mod administration;
 mod audit;
+mod cached;
 mod collection;
 mod commit;
 mod device;
@@ -12,6 +13,7 @@ mod form;
 mod history;
 mod inventory;
 mod invitation;
+mod job;
 mod kind;
 mod lfs;
 mod lfs_files;
@@ -39,6 +41,7 @@ pub use administration::{
     AdminRecalculation, AdminSession, AdminSessionList, AdminStatistics, AdminUser, AdminUserList, AdminUserPatch,
 };
 pub use audit::{AuditItem, AuditList, AuditOutcomeWord};
+pub use cached::{CacheList, CachedRepo};
 pub use collection::{
     ChangedCollection, CollectionBody, CollectionItemPatch, CollectionPatch, NewCollection, NewCollectionItem, NewItem,
     slug as collection_slug,
@@ -63,6 +66,10 @@ pub use inventory::{
 };
 pub use invitation::{
     InvitationAccepted, InvitationInfo, InvitationItem, InvitationList, InvitationMade, NewHubInvitation, NewInvitation,
+};
+pub use job::{
+    DownloadPlan, DownloadRequest, ExistingJob, JobBody, JobList, JobSettingsBody, JobSettingsWish, NeedsSelection,
+    NoNewJob, Started,
 };
 pub use kind::{Kinds, UNKNOWN_KIND};
 pub use lfs::{
@@ -92,7 +99,7 @@ pub use repository::{
 pub use select::{Selected, written};
 pub use session::{ForgotPassword, Login, LoginDone, Me, Register, Registered, ResetPassword};
 pub use settings::{LfsSettings, MoveRepository, MovedRepository, RepositorySettings};
-pub use site::{Card, CardReport, Health, PartHealth, Readiness, SiteConfig, Version, Whoami};
+pub use site::{ApiHealth, Card, CardReport, Health, PartHealth, Readiness, SiteConfig, Version, Whoami};
 pub use social::{
     IsLiked, LikeChanged, LikeItem, LikerItem, LikerList, Likers, Period, RecentStats, RepositoryStats, TrendingList,
 };

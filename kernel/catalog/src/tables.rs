@@ -361,6 +361,53 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    jobs (id) {
+        id -> BigInt,
+        name -> Text,
+        kind -> Text,
+        repo -> Text,
+        revision -> Text,
+        filters -> Text,
+        excludes -> Text,
+        subfolders -> Bool,
+        wish -> Text,
+        output -> Text,
+        status -> Text,
+        error -> Text,
+        pinned -> Nullable<Text>,
+        total_files -> BigInt,
+        completed_files -> BigInt,
+        total_bytes -> BigInt,
+        downloaded_bytes -> BigInt,
+        bytes_per_second -> BigInt,
+        run -> BigInt,
+        claimed_until -> BigInt,
+        version -> BigInt,
+        created_at -> BigInt,
+        started_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    job_files (job, position) {
+        job -> BigInt,
+        position -> BigInt,
+        path -> Text,
+        size -> BigInt,
+        downloaded -> BigInt,
+        status -> Text,
+    }
+}
+
+diesel::table! {
+    job_settings (id) {
+        id -> BigInt,
+        body -> Text,
+    }
+}
+
 diesel::joinable!(webhook_watches -> webhooks (webhook));
 diesel::joinable!(messages -> webhooks (webhook));
 diesel::joinable!(webhooks -> users (owner));

@@ -15,9 +15,9 @@ pub use bootstrap::{
 };
 pub use plugin::{PluginConfig, Role};
 pub use sections::{
-    AccountsConfig, AuditConfig, DatabaseConfig, Deduplication, GitConfig, LfsConfig, LogConfig, LogFormat, MailConfig,
-    MailTransport, RateLimitsConfig, Registration, ServerConfig, SshConfig, StatisticsConfig, UploadsConfig,
-    WebhooksConfig, XetConfig,
+    AccountsConfig, AuditConfig, DatabaseConfig, Deduplication, GitConfig, JobAccess, JobVerify, JobsConfig, LfsConfig,
+    LogConfig, LogFormat, MailConfig, MailTransport, RateLimitsConfig, Registration, ServerConfig, SshConfig,
+    StatisticsConfig, UploadsConfig, WebhooksConfig, XetConfig,
 };
 
 /// The configuration of a hub.
@@ -62,6 +62,8 @@ pub struct HubConfig {
     pub audit: AuditConfig,
     /// How the hub sends mail.
     pub mail: MailConfig,
+    /// Downloads from other hubs.
+    pub jobs: JobsConfig,
     /// How many requests there may be.
     pub rate_limits: RateLimitsConfig,
     /// What is counted.

@@ -1,7 +1,9 @@
 //! Downloader: what a remote hub has, and its bytes. Jobs, their progress and the disk are the kernel's.
 
+use std::fmt;
+
 use async_trait::async_trait;
-use ballast_types::{ByteRange, GitOid, RepoKind, RepoPath, Revision, Secret, Sha256};
+use ballast_types::{ByteRange, CommitId, GitOid, RepoKind, RepoPath, Revision, Secret, Sha256};
 use serde::{Deserialize, Serialize};
 
 use crate::{ByteStream, Component, Page, Result};
@@ -10,7 +12,7 @@ use crate::{ByteStream, Component, Page, Result};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     pub kind: RepoKind,
-    /// As the remote hub writes it: `namespace/name`, or a bare name.
+    /// As the remote hub writes it: `namespace/name`.
     pub repo: String,
     pub revision: Revision,
     /// The reader's own token at the remote hub, where one is used.
@@ -25,6 +27,16 @@ pub enum Expected {
     Git(GitOid),
 }
 
+/// The digits, which are also the file's ETag and its name in a cache.
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sha256(digest) => digest.fmt(f),
+            Self::Git(oid) => oid.fmt(f),
+        }
+    }
+}
+
 /// One file that a source says it has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceFile {
@@ -35,17 +47,33 @@ pub struct SourceFile {
     pub is_lfs: bool,
 }
 
+/// Bytes of one file on their way.
+pub struct Fetched {
+    /// Which bytes these are. They cover what was asked for; where the remote hub cannot send a part of a file, they are
+    /// the whole of it.
+    pub range: ByteRange,
+    /// As many bytes as that, or an error behind those that arrived.
+    pub bytes: ByteStream,
+}
+
 /// Reads other hubs.
+///
+/// A reader waits as long as the remote hub asks it to, and asks it for no more at a time than it answers: how often and
+/// how many at once is decided here, for all who read from that hub. A token goes to that hub and nowhere else.
 #[async_trait]
 pub trait Downloader: Component {
-    /// The same source with its revision resolved to a commit.
-    async fn pin(&self, source: &Source) -> Result<Source>;
+    /// The address of the remote hub, as people know it.
+    fn endpoint(&self) -> String;
 
-    /// The files of a pinned source.
-    async fn plan(&self, source: &Source, after: Option<String>, limit: usize) -> Result<Page<SourceFile>>;
+    /// What the source's revision means now.
+    async fn pin(&self, source: &Source) -> Result<CommitId>;
 
-    /// Bytes of one file.
-    async fn fetch(&self, source: &Source, file: &SourceFile, range: ByteRange) -> Result<ByteStream>;
+    /// The files of a source whose revision is a commit, in pages as long as the remote hub's. A path is in one page.
+    async fn plan(&self, source: &Source, after: Option<String>) -> Result<Page<SourceFile>>;
+
+    /// Bytes of one file of a source whose revision is a commit. `Conflict` where the remote hub has other content for it
+    /// than it said before.
+    async fn fetch(&self, source: &Source, file: &SourceFile, range: ByteRange) -> Result<Fetched>;
 
     /// What the repository is, from headers and configs only.
     async fn analyze(&self, source: &Source) -> Result<serde_json::Value>;

@@ -9,6 +9,7 @@ pub fn registry() -> Registry {
         Builtin::storage("storage.opendal", |config, _| ballast_storage_opendal::open(config)),
         Builtin::versioning("versioning.native", |config, deps| ballast_versioning_native::open(config, deps.database)),
         Builtin::auth("auth.local", |config, deps| ballast_auth_local::open(config, deps.database)),
+        Builtin::downloader("downloader.huggingface", |config, _| ballast_downloader_huggingface::open(config)),
         Builtin::quota("quota.ledger", |config, deps| ballast_quota_ledger::open(config, deps.database)),
     ])
 }

@@ -67,8 +67,138 @@ pub enum Command {
     /// The record of who changed what
     #[command(subcommand)]
     Audit(Audit),
+    /// Download a repository of another hub into the cache that Hugging Face's own programs use
+    ///
+    /// What is there is not fetched again, and what was cut off goes on. Ends with 3 where the repository is not there, 4
+    /// where it may not be had, 5 where the hub does not answer, 6 where the disk is full, and 7 where what came is not
+    /// what the hub said.
+    Download {
+        #[command(flatten)]
+        wanted: Wanted,
+        #[command(flatten)]
+        speed: Speed,
+        /// Events as lines of JSON instead of progress bars
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a download would fetch
+    Plan {
+        #[command(flatten)]
+        wanted: Wanted,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a repository of another hub is, from its headers and configs
+    Analyze {
+        #[command(flatten)]
+        wanted: Wanted,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// The cache of downloads
+    #[command(subcommand)]
+    Cache(Cache),
     /// Print the completions of a shell
     Completions { shell: Shell },
+}
+
+/// A repository of another hub, and which of its files.
+#[derive(Args, Clone, Debug)]
+pub struct Wanted {
+    /// owner/name, perhaps with filters: owner/name:q4_k_m,q5_k_m
+    #[arg(value_name = "REPO[:FILTERS]")]
+    pub repo: String,
+    /// A branch, a tag or a commit
+    #[arg(long, default_value = "main")]
+    pub revision: String,
+    /// It is a dataset, and no model
+    #[arg(long, conflicts_with = "space")]
+    pub dataset: bool,
+    /// It is a space, and no model
+    #[arg(long)]
+    pub space: bool,
+    /// Of large files, those alone that have this in their path, or with * fit it; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    pub filter: Vec<String>,
+    /// Of all files, none that has this in its path, or with * fits it; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
+    /// The hub [default: the configured one, or $HF_ENDPOINT, or https://huggingface.co]
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+}
+
+/// Where a download goes, and how fast.
+#[derive(Args, Clone, Debug)]
+pub struct Speed {
+    /// The cache [default: $HF_HUB_CACHE, or hub in $HF_HOME, or ~/.cache/huggingface/hub]
+    #[arg(long, value_name = "FOLDER")]
+    pub cache_dir: Option<PathBuf>,
+    /// Connections for one file, and small files side by side
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub connections: Option<u8>,
+    /// Large files side by side
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub max_active: Option<u8>,
+    /// Bytes a second at most
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1024..))]
+    pub limit_rate: Option<u64>,
+    /// Show the files under their own names beside the cache: models/owner/name/…
+    #[arg(long)]
+    pub view: bool,
+}
+
+/// What the commands on the cache share.
+#[derive(Args, Clone, Debug)]
+pub struct CacheOptions {
+    /// The cache [default: $HF_HUB_CACHE, or hub in $HF_HOME, or ~/.cache/huggingface/hub]
+    #[arg(long, value_name = "FOLDER")]
+    pub cache_dir: Option<PathBuf>,
+    /// It is a dataset, and no model
+    #[arg(long, conflicts_with = "space")]
+    pub dataset: bool,
+    /// It is a space, and no model
+    #[arg(long)]
+    pub space: bool,
+    /// JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Cache {
+    /// List the repositories that are cached
+    List {
+        #[command(flatten)]
+        options: CacheOptions,
+    },
+    /// Say what the cache has of a repository
+    Info {
+        #[arg(value_name = "REPO")]
+        repo: String,
+        #[command(flatten)]
+        options: CacheOptions,
+    },
+    /// Read everything: is it what its name says? Ends with 7 where something is not
+    Verify {
+        /// One repository [default: all]
+        #[arg(value_name = "REPO")]
+        repo: Option<String>,
+        #[command(flatten)]
+        options: CacheOptions,
+    },
+    /// Delete a repository from the cache, or some of its revisions
+    Delete {
+        #[arg(value_name = "REPO")]
+        repo: String,
+        /// This commit or ref alone; repeatable
+        #[arg(long)]
+        revision: Vec<String>,
+        #[command(flatten)]
+        options: CacheOptions,
+    },
 }
 
 #[derive(Debug, Subcommand)]

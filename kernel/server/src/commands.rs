@@ -1,9 +1,12 @@
 //! The commands, one file each.
 
+mod analyze;
 mod audit;
+mod cache;
 mod check;
 mod completions;
 mod config;
+mod download;
 mod gc;
 mod openapi;
 mod plugins;
@@ -36,6 +39,10 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
         Command::Storage(command) => storage::run(&options, command),
         Command::Gc(command) => gc::run(&options, command),
         Command::Audit(command) => audit::run(&options, command),
+        Command::Download { wanted, speed, json } => download::run(&options, &wanted, &speed, json),
+        Command::Plan { wanted, json } => download::plan(&options, &wanted, json),
+        Command::Analyze { wanted, json } => analyze::run(&options, &wanted, json),
+        Command::Cache(command) => cache::run(command),
         Command::Completions { shell } => completions::run(shell),
     }
 }

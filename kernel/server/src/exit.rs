@@ -1,4 +1,6 @@
-//! How the program ends: 0 for success, 1 for failure, 2 for a command line or configuration that makes no sense.
+//! How the program ends: 0 for success, 1 for failure, 2 for a command line or configuration that makes no sense. Of what
+//! reads other hubs: 3 where something is not there, 4 where it may not be had, 5 where a hub does not answer, 6 where the
+//! disk is full, 7 where something is not what it should be.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -10,6 +12,8 @@ use ballast_config::{Problem, Problems};
 pub enum Exit {
     /// The configuration has mistakes.
     Configuration(Problems),
+    /// Something did not work, in a way that a script may want to know.
+    Ended { code: u8, why: String },
     /// Something did not work.
     Failure(String),
     /// Whoever read our output has read enough.
@@ -17,6 +21,11 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// A command line that makes no sense, in words.
+    pub fn misuse(what: impl fmt::Display) -> Self {
+        Self::Ended { code: 2, why: what.to_string() }
+    }
+
     /// A failure, in words.
     pub fn failure(what: impl fmt::Display) -> Self {
         Self::Failure(what.to_string())
@@ -42,6 +51,10 @@ pub fn code(outcome: Result<(), Exit>) -> ExitCode {
         Err(Exit::Configuration(problems)) => {
             eprintln!("ballast: {problems}");
             ExitCode::from(2)
+        }
+        Err(Exit::Ended { code, why }) => {
+            eprintln!("ballast: {why}");
+            ExitCode::from(code)
         }
         Err(Exit::Failure(why)) => {
             eprintln!("ballast: {why}");

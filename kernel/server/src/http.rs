@@ -80,7 +80,7 @@ where
             async move { Ok::<_, Infallible>(answer(&*endpoint, request, addresses, pace).await) }
         });
         let stream = TokioIo::new(Counted::new(stream, Arc::clone(&place.pace)));
-        let served = graceful.watch(http.serve_connection(stream, service).into_owned());
+        let served = graceful.watch(http.serve_connection_with_upgrades(stream, service).into_owned());
         tokio::spawn(async move {
             tokio::select! {
                 served = served => {

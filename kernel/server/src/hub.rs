@@ -14,6 +14,7 @@ use ballast_types::Timestamp;
 
 use crate::data_dir;
 use crate::exit::Exit;
+use crate::jobs;
 
 /// A hub whose plugins have started.
 pub struct Opened {
@@ -49,6 +50,7 @@ pub async fn open(loaded: &Loaded, registry: &Registry, purpose: Purpose) -> Res
         auth: plugins.auth.iter().map(|auth| (auth.name.clone(), auth.instance.clone())).collect(),
         quota: plugins.quota.instance.clone(),
         mail: mail(loaded)?,
+        jobs: jobs::parts(loaded, &plugins)?,
         settings: settings(&loaded.config),
         clock: Arc::new(Timestamp::now),
     };

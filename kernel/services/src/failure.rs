@@ -79,6 +79,15 @@ pub enum Failure {
     /// There is no room where a repository is to count from now on.
     #[error("{0}")]
     NoRoomThere(String),
+    /// A repository of a remote hub is named as none can be.
+    #[error("Invalid repo format")]
+    RepoFormat {
+        /// As the caller wrote it.
+        repo: String,
+    },
+    /// What a remote hub said, or that it said nothing.
+    #[error("{}", .0.context)]
+    Remote(Error),
     /// The request makes no sense.
     #[error("{0}")]
     Invalid(String),

@@ -11,6 +11,7 @@ use ballast_contract::versioning::{GitObjects, Rewriting, Versioning};
 use ballast_types::Timestamp;
 
 use crate::downloads::Downloads;
+use crate::jobs::{JobParts, Jobs};
 use crate::mail::Mail;
 use crate::small_files::SmallFiles;
 use crate::ticket::TicketOffice;
@@ -105,6 +106,8 @@ pub struct Parts {
     pub auth: Vec<(String, Arc<dyn Auth>)>,
     pub quota: Arc<dyn Quota>,
     pub mail: Mail,
+    /// None where the hub reads no other.
+    pub jobs: Option<JobParts>,
     pub settings: Settings,
     /// The present; a test brings its own.
     pub clock: Clock,
@@ -118,6 +121,7 @@ pub(crate) struct Inner {
     pub tickets: TicketOffice,
     pub small_files: SmallFiles,
     pub downloads: Downloads,
+    pub jobs: Jobs,
 }
 
 /// The hub. Cheap to clone; nothing here is a right: handles are.
@@ -126,10 +130,11 @@ pub struct Hub(pub(crate) Arc<Inner>);
 
 impl Hub {
     /// Puts a hub together from parts that are started already.
-    pub async fn open(parts: Parts) -> Result<Self> {
+    pub async fn open(mut parts: Parts) -> Result<Self> {
         let tickets = TicketOffice::new(parts.catalog.secret("tickets").await?);
         let downloads = Downloads::new(parts.catalog.secret("visitors").await?);
-        Ok(Self(Arc::new(Inner { parts, tickets, small_files: SmallFiles::new(), downloads })))
+        let jobs = Jobs::new(parts.jobs.take());
+        Ok(Self(Arc::new(Inner { parts, tickets, small_files: SmallFiles::new(), downloads, jobs })))
     }
 
     /// What the operator chose.

@@ -35,6 +35,7 @@ mod grant;
 mod hub;
 mod index_card;
 mod invitations;
+mod jobs;
 mod large_files;
 mod lend_files;
 mod lfs_batch;
@@ -96,13 +97,14 @@ pub use administration::{
 pub use audit::Trace;
 pub use ballast_catalog::{
     AuditContent, AuditFilter, AuditOutcome, AuditRecord, Avatar, Census, Comment, Daily, Day, Discussion,
-    DiscussionEvent, DiscussionPage, DiscussionStatus, Happening, HappeningKey, LfsLock, NamespaceKind, OrgRole,
-    Organization, Profile, ProfilePatch, Totals, User, Uses,
+    DiscussionEvent, DiscussionPage, DiscussionStatus, Happening, HappeningKey, Job, JobFileStatus, JobProgress,
+    JobStatus, JobWish, LfsLock, NamespaceKind, OrgRole, Organization, Profile, ProfilePatch, Totals, User, Uses,
 };
 pub use ballast_content::{
     BlobStory, Checks, Delivery, Depth, HolderStory, LeaseStory, ObjectStory, Rebuilding, Share, XetStats,
 };
 pub use ballast_contract::Page;
+pub use ballast_landing::{Cache, CachedFile, CachedRepository, CachedSnapshot, Throttle};
 pub use bootstrap::{Bootstrap, DeclaredMember, DeclaredOrganization, DeclaredToken, DeclaredUser};
 pub use caller::Caller;
 pub use card::Card;
@@ -126,6 +128,10 @@ pub use git_push::{PushCommands, PushReport, Quarantine};
 pub use grant::{Administering, Committing, Destination, Downloadable, Proposing, Readable, Writable};
 pub use hub::{Clock, Deduplication, Hub, LfsSettings, Parts, Registration, Settings};
 pub use invitations::{InvitationAbout, InvitationRequest, Invited};
+pub use jobs::{
+    Analysis, CachedDetails, Downloading, JobAccess, JobFileView, JobNews, JobParts, JobRequest, JobSettings,
+    JobSettingsPatch, JobView, JobWatch, Planned, PlannedFile, Verify,
+};
 pub use large_files::Large;
 pub use lfs_batch::{LfsDownload, LfsObject, LfsUpload};
 pub use lfs_locks::{LockQuery, Locked};

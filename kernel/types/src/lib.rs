@@ -2,6 +2,7 @@
 //!
 //! Everything here is parsed once, at the edge, and is valid from then on. Nothing here does I/O.
 
+mod address;
 mod digest;
 pub mod git;
 mod key;
@@ -14,6 +15,7 @@ mod secret;
 mod signature;
 mod time;
 
+pub use address::is_public;
 pub use digest::{CommitId, GitOid, InvalidDigest, Sha256, XetHash};
 pub use key::{LeaseId, NamespaceKey, OperationId, RepoKey, ReservationId, UserKey};
 pub use name::{InvalidName, Name};

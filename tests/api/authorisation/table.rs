@@ -35,9 +35,9 @@ pub const RIGHTS: &[(&str, &str, &str)] = &[
     ("organisation", "?--- -++- -++-", ""),
     // The same, by a token of role admin: who belongs to it.
     ("members", "?--- -+-- -++-", ""),
-    // Administrators, by a token of role admin.
+    // Administrators, by a token of role admin; also what downloads, until the operator gives that to others.
     ("hub", "?--- ---- --+-", ""),
-    // The same, about a repository: nobody else hears whether it is there.
+    // The same, about a repository: nobody else hears whether it is there, here or on another hub.
     ("hub repository", "?--- ---- --+-", "?--- ---- --+-"),
     // A token of Xet, which none of these is.
     ("xet", "???? ???? ????", ""),
@@ -190,10 +190,24 @@ pub const OPERATIONS: &[(&str, &str)] = &[
     ("admin_reset_password", "hub"),
     ("admin_revoke_token", "hub"),
     ("admin_revoke_tokens", "hub"),
+    ("cancel_job", "hub"),
     ("create_hub_invitation", "hub"),
+    ("get_download_settings", "hub"),
+    ("get_job", "hub"),
+    ("list_cached", "hub"),
+    ("list_jobs", "hub"),
+    ("pause_job", "hub"),
+    ("plan_download", "hub"),
+    ("resume_job", "hub"),
+    ("set_download_settings", "hub"),
+    ("start_download", "hub"),
+    ("watch_jobs", "hub"),
     ("admin_change_repository", "hub repository"),
     ("admin_delete_repository", "hub repository"),
     ("admin_get_repository", "hub repository"),
+    ("analyze_repository", "hub repository"),
+    ("delete_cached", "hub repository"),
+    ("get_cached", "hub repository"),
     ("commit_xorb", "xet"),
     ("find_xet_chunk", "xet"),
     ("find_xet_chunk_of_one", "xet"),

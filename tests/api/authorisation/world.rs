@@ -222,6 +222,7 @@ impl World {
             ("namespace", "acme"),
             ("name", name),
             ("username", username),
+            ("owner", "acme"),
             ("org", org),
             ("org_name", org),
             ("revision", revision),

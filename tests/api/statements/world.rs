@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use ballast_testkit::XetUpload;
-use ballast_tests::{Client, Deployment, Hub, PartUpload, Repository, Request, lines, sha256, unique};
+use ballast_tests::{Client, Deployment, Hub, PartUpload, RemoteHub, Repository, Request, lines, sha256, unique};
 use ballast_xet::shard::ShardFile;
 use serde_json::{Value, json};
 
@@ -60,10 +60,43 @@ fn named(folder: &str, number: usize) -> String {
 }
 
 impl World {
+    /// Downloads that are over.
+    pub(super) fn with_jobs(&self) -> &Client {
+        let there = |limit: usize| self.client.get(format!("/api/jobs?limit={limit}")).send().ok();
+        for number in there(1000)["count"].as_u64().unwrap() as usize..ROWS {
+            let repo = format!("acme/files{}", if number % 2 == 0 { 5 } else { ROWS });
+            let new = json!({ "repo": repo, "excludes": [format!("none{number}")] });
+            self.client.post("/api/download").json(&new).send().expect(202);
+        }
+        while there(1000)["jobs"].as_array().unwrap().iter().any(|job| job["endedAt"].is_null()) {
+            std::thread::yield_now();
+        }
+        &self.client
+    }
+
+    /// Where a job of so many files is told of.
+    pub(super) fn job(&self, files: usize) -> String {
+        let jobs = self.with_jobs().get("/api/jobs").send().ok();
+        let of = |job: &&Value| job["progress"]["totalFiles"] == files;
+        let job = jobs["jobs"].as_array().unwrap().iter().find(of).expect("a job");
+        format!("/api/jobs/{}", job["id"].as_str().unwrap())
+    }
+}
+
+impl World {
     pub(super) fn new(deployment: Deployment) -> Self {
         let deployment = deployment.config(&members()).set("lfs.multipart_threshold", "2000");
         // Nothing is written behind an answer.
         let deployment = deployment.set("statistics.write_seconds", "3600").set("webhooks.look_seconds", "3600");
+        let remote = RemoteHub::start();
+        for files in [5, ROWS] {
+            let names: Vec<String> = (0..files).map(|number| format!("{number}.txt")).collect();
+            let files: Vec<(&str, Vec<u8>)> = names.iter().map(|name| (name.as_str(), b"x".to_vec())).collect();
+            remote.put(&format!("models/acme/files{}", files.len()), &files);
+        }
+        let deployment = deployment
+            .set("downloader.main.plugin", "downloader.huggingface")
+            .set("downloader.main.config.endpoint", &remote.endpoint());
         let hub = deployment.set("lfs.part_size", &PART.to_string()).start();
         let admin = hub.admin();
         let (wide, narrow) = (Repository::create(&admin, "admin", false), Repository::create(&admin, "admin", false));

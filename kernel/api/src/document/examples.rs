@@ -17,6 +17,7 @@ const FILES: &[(&str, &str)] = &[
     ("discussions", include_str!("../../examples/discussions.json")),
     ("git", include_str!("../../examples/git.json")),
     ("history", include_str!("../../examples/history.json")),
+    ("jobs", include_str!("../../examples/jobs.json")),
     ("lfs", include_str!("../../examples/lfs.json")),
     ("organizations", include_str!("../../examples/organizations.json")),
     ("pages", include_str!("../../examples/pages.json")),

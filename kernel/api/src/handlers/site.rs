@@ -1,4 +1,5 @@
 use ballast_services::Registration;
+use ballast_types::Timestamp;
 use poem::Request;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::{Json, PlainText};
@@ -7,7 +8,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 use super::Group;
 use crate::call::{OpenCall, shared};
 use crate::error::Answer;
-use crate::wire::{Health, PartHealth, Readiness, SiteConfig, Version};
+use crate::wire::{ApiHealth, Health, PartHealth, Readiness, SiteConfig, Version};
 
 pub struct Site;
 
@@ -47,10 +48,11 @@ impl Site {
 
     /// Whether it answers, below /api
     ///
-    /// The same as `/health`, for clients that put `/api` before everything.
+    /// The same as `/health`, for clients that put `/api` before everything, with the version and the time.
     #[oai(path = "/api/health", method = "get", operation_id = "get_api_health")]
-    async fn get_api_health(&self) -> Json<Health> {
-        Json(Health { status: "ok".to_owned() })
+    async fn get_api_health(&self) -> Json<ApiHealth> {
+        let (version, time) = (env!("CARGO_PKG_VERSION").to_owned(), Timestamp::now().to_string());
+        Json(ApiHealth { status: "ok".to_owned(), version, time })
     }
 
     /// Whether the process lives

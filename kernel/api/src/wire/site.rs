@@ -122,6 +122,14 @@ pub struct Health {
     pub status: String,
 }
 
+/// The same, as clients of the downloader know it.
+#[derive(Object)]
+pub struct ApiHealth {
+    pub status: String,
+    pub version: String,
+    pub time: String,
+}
+
 /// Whether requests should come here, and how each part is.
 #[derive(Object)]
 pub struct Readiness {

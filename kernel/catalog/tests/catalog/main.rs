@@ -8,6 +8,7 @@ mod device_logins;
 mod discussions;
 mod downloads;
 mod invitations;
+mod jobs;
 mod links;
 mod listing;
 mod memory;

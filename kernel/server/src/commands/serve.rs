@@ -48,7 +48,7 @@ async fn serve(loaded: &Loaded, registry: &Registry) -> Result<(), Exit> {
         let sender = Sender::new(hub.settings().webhooks).map_err(Exit::failure)?;
         let look = Duration::from_secs(loaded.config.webhooks.look_seconds.into());
         let webhooks = Webhooks { sender, base: endpoint(server, address), look };
-        let _background = Background::start(&hub, &serving, &database, count, webhooks);
+        let background = Background::start(&hub, &serving, &database, count, webhooks);
         let gate = ssh::gate(loaded);
         let _ssh = ssh::start(loaded, &hub, &gate, endpoint(server, address)).await?;
         output::print(&format!("listening on http://{address}\n"))?;
@@ -64,6 +64,11 @@ async fn serve(loaded: &Loaded, registry: &Registry) -> Result<(), Exit> {
             serving.drain();
         };
         http::serve(listener, ballast_api::endpoint(hub.clone(), options), server, asked).await;
+        let jobs = hub.jobs_here();
+        drop(background);
+        if let Err(error) = hub.leave_jobs(jobs).await {
+            tracing::warn!(%error, "downloads wait until other nodes notice that this one is gone");
+        }
         if let Err(error) = hub.write_downloads().await {
             tracing::warn!(%error, "the last downloads were not counted");
         }

@@ -3,8 +3,9 @@
 //! A name is looked up when a message is sent, and only addresses that are allowed are connected to, so that a name
 //! which leads elsewhere the second time leads nowhere.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
+use ballast_types::is_public;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
@@ -34,49 +35,6 @@ pub(super) fn checked(text: &str, allow_private: bool) -> Result<Url, String> {
             Err(format!("{address} is not an address of the public internet, which the operator must allow"))
         }
         None => Ok(url),
-    }
-}
-
-/// Whether anybody on the internet can have this address (IANA's registries of special-purpose addresses, RFC 6890).
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let special = address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_broadcast()
-        || address.is_documentation()
-        || address.is_multicast()
-        || a == 0
-        || a >= 240
-        // Shared by a provider's customers (RFC 6598), protocol assignments, benchmarks (RFC 2544), 6to4 relays.
-        || (a == 100 && (64..128).contains(&b))
-        || (a, b, c) == (192, 0, 0)
-        || (a == 198 && (b == 18 || b == 19))
-        || (a, b, c) == (192, 88, 99);
-    !special
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    // One that stands for an address of version 4 leads there: mapped, NAT64 (RFC 6052), 6to4 (RFC 3056).
-    let segments = address.segments();
-    let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    match segments {
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(v4(high, low)),
-        [0x2002, high, low, ..] => is_public_v4(v4(high, low)),
-        // Global unicast, without documentation (RFC 3849, RFC 9637) and protocol assignments (RFC 2928).
-        [first, second, ..] => {
-            (0x2000..0x4000).contains(&first)
-                && (first, second) != (0x2001, 0xdb8)
-                && !(first == 0x2001 && second < 0x200)
-                && first != 0x3fff
-        }
     }
 }
 
