@@ -108,6 +108,7 @@ async fn node(database: &Database, storage: &Arc<dyn Storage>, kind: Kind, ahead
         auth: vec![("main".to_owned(), Arc::new(auth))],
         quota: ledger(database).await,
         mail: Mail::log("hub@localhost").unwrap(),
+        jobs: None,
         settings: settings(),
         clock: Arc::new(move || Timestamp(Timestamp::now().0 + ahead.load(Ordering::SeqCst))),
     }
