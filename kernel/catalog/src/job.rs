@@ -291,11 +291,11 @@ for_both! {
     /// The oldest job that waits, or whose worker was not heard of, becomes this worker's.
     pub async fn take(c: &mut Connection, now: i64, until: i64) -> Result<Option<Row>> {
         let waits = jobs::status.eq("queued").or(jobs::status.eq("running").and(jobs::claimed_until.lt(now)));
-        let next = jobs::table.filter(waits.clone()).order(jobs::id).limit(1).select(jobs::id);
+        let next = jobs::table.filter(waits).order(jobs::id).limit(1).select(jobs::id);
         let next: Option<i64> = lock_idle!(next).first(c).await.optional()?;
         let Some(next) = next else { return Ok(None) };
         let still = jobs::table.filter(jobs::id.eq(next)).filter(waits);
-        diesel::update(still.clone().filter(jobs::started_at.is_null())).set(jobs::started_at.eq(now)).execute(c).await?;
+        diesel::update(still.filter(jobs::started_at.is_null())).set(jobs::started_at.eq(now)).execute(c).await?;
         let taken = diesel::update(still).set((
             jobs::status.eq("running"),
             jobs::run.eq(jobs::run + 1),
