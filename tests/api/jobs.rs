@@ -519,13 +519,13 @@ fn who_watches_hears_of_all_jobs_first_and_then_of_every_change() {
     let before = start(&client, &json!({ "repo": "acme/nothing" }));
     over(&client, &before);
     let mut watcher = Watcher::open(&client, "/api/ws", &[]).map_err(|answer| answer.text()).unwrap();
-    let init = watcher.next().unwrap();
+    let init = watcher.hear().unwrap();
     assert_eq!((&init["type"], &init["data"]["jobs"][0]["id"]), (&json!("init"), &json!(before)));
     assert!(init["data"]["version"].is_string());
     let id = start(&client, &bert());
     let (mut updates, mut last) = (0, Value::Null);
     loop {
-        let heard = watcher.next().expect("news");
+        let heard = watcher.hear().expect("news");
         if heard["type"] == "event" {
             assert_eq!(heard["data"], json!({ "event": "download_complete", "jobId": id }));
             break;
@@ -537,7 +537,7 @@ fn who_watches_hears_of_all_jobs_first_and_then_of_every_change() {
     assert!(updates >= 1 && last["files"].as_array().unwrap().len() == 4, "{last}");
     // A frame that is too long ends it.
     watcher.send(600 * 1024);
-    while let Some(heard) = watcher.next() {
+    while let Some(heard) = watcher.hear() {
         assert_ne!(heard["type"], "init");
     }
 }

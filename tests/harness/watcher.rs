@@ -35,7 +35,7 @@ impl Watcher {
     }
 
     /// The next document; none where the other side has closed.
-    pub fn next(&mut self) -> Option<Value> {
+    pub fn hear(&mut self) -> Option<Value> {
         loop {
             let mut head = [0; 2];
             self.0.read_exact(&mut head).ok()?;

@@ -160,17 +160,23 @@ async fn read(lines: &mut Lines<Input>) -> Result<Option<Incoming>> {
     if request.commands.refs.is_empty() {
         return Ok(None);
     }
-    let mut count = 0;
-    while options {
+    if options {
+        skip_options(lines).await?;
+    }
+    Ok(Some(request))
+}
+
+/// Options are for whoever runs hooks: there are none here.
+async fn skip_options(lines: &mut Lines<Input>) -> Result<()> {
+    for _ in 0..=OPTIONS {
         match lines.next().await? {
-            Some(Line::Data(_)) if count < OPTIONS => count += 1,
-            Some(Line::Data(_)) => return Err(WireError::protocol(format!("a push has at most {OPTIONS} options"))),
-            Some(Line::Flush) => break,
+            Some(Line::Data(_)) => {}
+            Some(Line::Flush) => return Ok(()),
             Some(_) => return Err(WireError::protocol("options of a push have no sections")),
             None => return Err(WireError::early()),
         }
     }
-    Ok(Some(request))
+    Err(WireError::protocol(format!("a push has at most {OPTIONS} options")))
 }
 
 /// `old new name`

@@ -64,7 +64,8 @@ impl Writable {
         let filter = LockFilter { key: Some(key(id)?), ..LockFilter::default() };
         let lock = self.hub.catalog().file_locks(self.key(), filter, 1).await?.pop().ok_or_else(absent)?;
         let is_own = lock.owner == self.caller.known()?.user.key;
-        if !is_own && !(force && self.role >= Right::Admin) {
+        let may = is_own || (force && self.role >= Right::Admin);
+        if !may {
             let why =
                 format!("'{}' is locked by {}: an admin may take that away with --force", lock.path, lock.owner_name);
             return Err(Failure::Forbidden(why));

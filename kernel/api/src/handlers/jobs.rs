@@ -230,7 +230,7 @@ impl Jobs {
     ) -> Answer<Json<Done>> {
         let kind = kind_of(kind.0.as_deref())?.unwrap_or(RepoKind::Model);
         let freed = call.downloading.delete_cached(&format!("{}/{}", owner.0, name.0), kind).await?;
-        Ok(Json(Done::new(&format!("The repository is deleted from the cache; {freed} bytes are free"))))
+        Ok(Json(Done::new(format!("The repository is deleted from the cache; {freed} bytes are free"))))
     }
 
     /// Watch downloads

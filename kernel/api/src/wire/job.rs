@@ -166,6 +166,7 @@ impl From<Planned> for DownloadPlan {
 }
 
 /// What no new job was made for.
+#[allow(clippy::large_enum_variant)] // It lives as long as one answer.
 #[derive(Union)]
 pub enum NoNewJob {
     Existing(ExistingJob),

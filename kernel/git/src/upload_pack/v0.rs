@@ -109,6 +109,8 @@ impl Negotiation {
                             return Err(WireError::protocol(why));
                         }
                     }
+                    // Whoever asked first where the history will end, and asks again.
+                    None if self.exchange == Exchange::Once && round.haves.is_empty() => return Ok(None),
                     None => return Err(WireError::early()),
                 }
             };

@@ -187,7 +187,8 @@ async fn two_downloads_of_one_file_fetch_it_once() {
     let (_folder, cache, remote) = world();
     let (first, second) = (remote.download(&cache, options()), remote.download(&cache, options()));
     let (one, two) = futures::future::join(first.run(), second.run()).await;
-    (one.unwrap(), two.unwrap());
+    one.unwrap();
+    two.unwrap();
     assert_whole(&cache);
     assert_eq!(remote.sent.load(Ordering::Acquire), LARGE as u64 + 2 + 70_000);
 }
