@@ -212,6 +212,7 @@ impl Whole {
                 let content = response["content"].as_object().into_iter().flat_map(Map::values);
                 let schemas = content.filter_map(|media| media["schema"]["$ref"].as_str()?.rsplit('/').next());
                 let Some(form) = schemas.filter(|name| matches!(*name, "Error" | "LfsError")).max() else { continue };
+                let form = if response["content"].get("text/plain").is_some() { "GitError" } else { form };
                 let name = format!("{form}{status}");
                 let reference = json!({ "$ref": format!("#/components/responses/{name}") });
                 let described = std::mem::replace(response, reference);

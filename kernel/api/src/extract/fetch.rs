@@ -56,7 +56,7 @@ impl<'a> ApiExtractor<'a> for FetchBody {
     fn request_meta() -> Option<MetaRequest> {
         let schema = MetaSchema { format: Some("binary"), ..MetaSchema::new("string") };
         let schema = MetaSchemaRef::Inline(Box::new(schema));
-        let content = vec![MetaMediaType { content_type: "application/x-git-upload-pack-request", schema }];
+        let content = vec![MetaMediaType { content_type: "application/octet-stream", schema }];
         Some(MetaRequest { description: None, content, required: true })
     }
 

@@ -75,5 +75,5 @@ macro_rules! streamed_body {
 }
 
 streamed_body!(NdJson, "application/x-ndjson");
-streamed_body!(PushBody, "application/x-git-receive-pack-request");
+streamed_body!(PushBody, "application/octet-stream");
 streamed_body!(Octets, "application/octet-stream");

@@ -74,6 +74,8 @@ impl Git {
     }
 
     /// See which branch git begins with
+    ///
+    /// What the file `HEAD` of a repository says: the default branch. Smart HTTP tells it by itself.
     #[oai(path = "/:kinds/:namespace/:name/HEAD", method = "get", operation_id = "git_head")]
     async fn git_head(
         &self,

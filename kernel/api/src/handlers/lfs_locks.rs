@@ -36,6 +36,8 @@ impl LfsFileLocks {
     }
 
     /// List locks
+    ///
+    /// All of the repository, oldest first, 100 at a time unless asked; or those of one path, or one alone.
     #[oai(path = "/:kinds/:namespace/:name/info/lfs/locks", method = "get", operation_id = "lfs_list_locks")]
     #[allow(clippy::too_many_arguments)]
     async fn lfs_list_locks(
@@ -44,9 +46,13 @@ impl LfsFileLocks {
         kinds: Path<Kinds>,
         namespace: Path<String>,
         name: Path<String>,
+        /// Only the lock of this file.
         path: Query<Option<String>>,
+        /// Only this lock.
         id: Query<Option<String>>,
+        /// Where the page before ended: its `next_cursor`.
         cursor: Query<Option<String>>,
+        /// How many at most; 1000 and fewer.
         limit: Query<Option<usize>>,
     ) -> LfsAnswer<LfsLocks> {
         let repository = call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
@@ -57,6 +63,9 @@ impl LfsFileLocks {
     }
 
     /// See which locks a push has to heed
+    ///
+    /// The locks of the repository, those of the caller and those of others apart: git-lfs keeps files of the latter from
+    /// being pushed.
     #[oai(path = "/:kinds/:namespace/:name/info/lfs/locks/verify", method = "post", operation_id = "lfs_verify_locks")]
     async fn lfs_verify_locks(
         &self,
