@@ -1,7 +1,7 @@
 //! What requests and answers look like: the files of `kernel/api/examples`, one for each group of operations.
 //!
 //! An entry is `"operationId": { "request": …, "response": … }`, both as they stand in a body; a body that is no JSON is
-//! a string. Spectral holds them against their schemas, and a test insists on one for each operation.
+//! a string; `statuses` has answers of another form. Spectral holds them against their schemas, and a test insists on one for each operation.
 
 use std::collections::BTreeMap;
 
@@ -36,6 +36,9 @@ const FILES: &[(&str, &str)] = &[
 struct Example {
     request: Option<Value>,
     response: Option<Value>,
+    /// Answers of other forms, by status.
+    #[serde(default)]
+    statuses: BTreeMap<String, Value>,
 }
 
 /// Examples by `operationId`.
@@ -59,7 +62,7 @@ impl Examples {
 
     /// Puts the example of `id` into an operation, which may have another name.
     pub fn show(&self, id: &str, operation: &mut Value) {
-        let Some(Example { request, response }) = self.0.get(id) else { return };
+        let Some(Example { request, response, statuses }) = self.0.get(id) else { return };
         if let (Some(request), Some(body)) = (request, operation.get_mut("requestBody")) {
             for media in values(&mut body["content"]) {
                 media["example"] = request.clone();
@@ -71,7 +74,7 @@ impl Examples {
             for (media, described) in content.and_then(Value::as_object_mut).into_iter().flatten() {
                 // A page is for a browser; what programs are answered stands beside it.
                 if media != "text/html" {
-                    described["example"] = response.clone();
+                    described["example"] = statuses.get(status).unwrap_or(response).clone();
                 }
             }
         }
