@@ -1,12 +1,16 @@
 //! Jobs: downloads from other hubs, with their files and who works on them.
 
-use ballast_database::{Error, Result, for_both, read, transaction, write};
+mod row;
+
+use ballast_database::{Result, for_both, read, transaction, write};
 use ballast_types::{CommitId, RepoKind, Timestamp};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::tables::{job_files, job_settings, jobs};
 use crate::{Catalog, rows};
+
+use row::{FileRow, NewRow, ProgressRow, Row};
 
 words! {
     /// How a job is.
@@ -89,161 +93,11 @@ pub struct JobFile {
     pub status: JobFileStatus,
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = jobs)]
-struct NewRow {
-    name: String,
-    kind: String,
-    repo: String,
-    revision: String,
-    filters: String,
-    excludes: String,
-    subfolders: bool,
-    wish: String,
-    output: String,
-    status: &'static str,
-    created_at: i64,
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = jobs)]
-struct Row {
-    id: i64,
-    name: String,
-    kind: String,
-    repo: String,
-    revision: String,
-    filters: String,
-    excludes: String,
-    subfolders: bool,
-    output: String,
-    status: String,
-    error: String,
-    pinned: Option<String>,
-    total_files: i64,
-    completed_files: i64,
-    total_bytes: i64,
-    downloaded_bytes: i64,
-    bytes_per_second: i64,
-    run: i64,
-    version: i64,
-    created_at: i64,
-    started_at: Option<i64>,
-    ended_at: Option<i64>,
-}
-
-#[derive(AsChangeset)]
-#[diesel(table_name = jobs)]
-struct ProgressRow {
-    total_files: i64,
-    completed_files: i64,
-    total_bytes: i64,
-    downloaded_bytes: i64,
-    bytes_per_second: i64,
-}
-
-#[derive(Insertable, Queryable, Selectable, Clone)]
-#[diesel(table_name = job_files)]
-struct FileRow {
-    job: i64,
-    position: i64,
-    path: String,
-    size: i64,
-    downloaded: i64,
-    status: String,
-}
-
 const UNDER_WAY: [&str; 3] = ["queued", "running", "paused"];
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn words_of(column: &str, id: i64, text: &str) -> Result<Vec<String>> {
-    serde_json::from_str(text).map_err(|error| Error::corrupt(format!("{column} of row {id}: {error}")))
-}
-
-fn list_of(words: &[String]) -> String {
-    serde_json::Value::from(words.to_vec()).to_string()
-}
-
-impl JobWish {
-    /// What makes two jobs the same.
-    fn identity(&self) -> String {
-        let sorted = |words: &[String]| {
-            let mut words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
-            words.sort();
-            words.dedup();
-            words
-        };
-        let (filters, excludes) = (sorted(&self.filters), sorted(&self.excludes));
-        serde_json::json!([self.kind, self.repo, self.revision, filters, excludes, self.subfolders]).to_string()
-    }
-}
-
-impl From<JobProgress> for ProgressRow {
-    fn from(progress: JobProgress) -> Self {
-        Self {
-            total_files: signed(progress.total_files),
-            completed_files: signed(progress.completed_files),
-            total_bytes: signed(progress.total_bytes),
-            downloaded_bytes: signed(progress.downloaded_bytes),
-            bytes_per_second: signed(progress.bytes_per_second),
-        }
-    }
-}
-
-impl TryFrom<Row> for Job {
-    type Error = Error;
-
-    fn try_from(row: Row) -> Result<Self> {
-        let id = row.id;
-        let count = |column: &str, number: i64| rows::count::<u64>(column, id, number);
-        Ok(Self {
-            id,
-            name: row.name,
-            wish: JobWish {
-                kind: rows::parse("jobs.kind", id, &row.kind)?,
-                repo: row.repo,
-                revision: row.revision,
-                filters: words_of("jobs.filters", id, &row.filters)?,
-                excludes: words_of("jobs.excludes", id, &row.excludes)?,
-                subfolders: row.subfolders,
-            },
-            output: row.output,
-            status: rows::parse("jobs.status", id, &row.status)?,
-            error: row.error,
-            pinned: row.pinned.map(|text| rows::parse("jobs.pinned", id, &text)).transpose()?,
-            progress: JobProgress {
-                total_files: count("jobs.total_files", row.total_files)?,
-                completed_files: count("jobs.completed_files", row.completed_files)?,
-                total_bytes: count("jobs.total_bytes", row.total_bytes)?,
-                downloaded_bytes: count("jobs.downloaded_bytes", row.downloaded_bytes)?,
-                bytes_per_second: count("jobs.bytes_per_second", row.bytes_per_second)?,
-            },
-            run: row.run,
-            version: row.version,
-            created_at: Timestamp(row.created_at),
-            started_at: row.started_at.map(Timestamp),
-            ended_at: row.ended_at.map(Timestamp),
-        })
-    }
-}
-
-fn file_row(job: i64, file: &JobFile) -> FileRow {
-    FileRow {
-        job,
-        position: signed(file.position as u64),
-        path: file.path.clone(),
-        size: signed(file.size),
-        downloaded: signed(file.downloaded),
-        status: file.status.as_str().to_owned(),
-    }
-}
 
 for_both! {
     pub async fn create(c: &mut Connection, row: NewRow, keep: i64) -> Result<(Row, bool)> {
-        let wish = row.wish.clone();
+        let wish = row.identity();
         let made = diesel::insert_into(jobs::table).values(row).on_conflict_do_nothing().execute(c).await? > 0;
         let same = jobs::table.filter(jobs::wish.eq(wish)).filter(jobs::status.eq_any(UNDER_WAY));
         let job = same.order(jobs::id.desc()).select(Row::as_select()).first(c).await?;
@@ -419,19 +273,7 @@ impl Catalog {
         now: Timestamp,
         keep: usize,
     ) -> Result<(Job, bool)> {
-        let row = NewRow {
-            name: name.to_owned(),
-            kind: wish.kind.as_str().to_owned(),
-            repo: wish.repo.clone(),
-            revision: wish.revision.clone(),
-            filters: list_of(&wish.filters),
-            excludes: list_of(&wish.excludes),
-            subfolders: wish.subfolders,
-            wish: wish.identity(),
-            output: output.to_owned(),
-            status: JobStatus::Queued.as_str(),
-            created_at: now.0,
-        };
+        let row = NewRow::of(name, wish, output, now);
         let (row, made) = transaction!(self.database, create(row, rows::limit(keep)))?;
         Ok((row.try_into()?, made))
     }
@@ -454,19 +296,7 @@ impl Catalog {
 
     /// The first files of each of these jobs.
     pub async fn job_files(&self, jobs: Vec<i64>, each: usize) -> Result<Vec<(i64, JobFile)>> {
-        let found = read!(self.database, files(jobs, rows::limit(each)))?;
-        let file = |row: FileRow| {
-            let count = |column: &str, number: i64| rows::count::<u64>(column, row.job, number);
-            let file = JobFile {
-                position: rows::count("job_files.position", row.job, row.position)?,
-                size: count("job_files.size", row.size)?,
-                downloaded: count("job_files.downloaded", row.downloaded)?,
-                status: rows::parse("job_files.status", row.job, &row.status)?,
-                path: row.path.clone(),
-            };
-            Ok((row.job, file))
-        };
-        found.into_iter().map(file).collect()
+        read!(self.database, files(jobs, rows::limit(each)))?.into_iter().map(TryFrom::try_from).collect()
     }
 
     /// The newest jobs and how often each was changed.
@@ -499,7 +329,7 @@ impl Catalog {
         progress: JobProgress,
         planned: &[JobFile],
     ) -> Result<bool> {
-        let planned = planned.iter().map(|file| file_row(job.id, file)).collect();
+        let planned = planned.iter().map(|file| FileRow::of(job.id, file)).collect();
         transaction!(self.database, plan(job.id, job.run, pinned.to_string(), progress, planned))
     }
 
@@ -511,7 +341,7 @@ impl Catalog {
         progress: JobProgress,
         changed: &[JobFile],
     ) -> Result<bool> {
-        let changed = changed.iter().map(|file| file_row(job.id, file)).collect();
+        let changed = changed.iter().map(|file| FileRow::of(job.id, file)).collect();
         transaction!(self.database, tell(job.id, job.run, until.0, progress, changed))
     }
 

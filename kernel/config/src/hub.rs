@@ -1,6 +1,8 @@
 //! The whole configuration, section by section. The doc comments of the fields are the manual.
 
 mod bootstrap;
+mod git;
+mod jobs;
 mod plugin;
 mod sections;
 
@@ -13,11 +15,13 @@ use serde::{Deserialize, Serialize};
 pub use bootstrap::{
     BootstrapConfig, BootstrapMember, BootstrapOrganization, BootstrapToken, BootstrapUser, MemberRole, TokenRole,
 };
+pub use git::{GitConfig, SshConfig};
+pub use jobs::{JobAccess, JobVerify, JobsConfig};
 pub use plugin::{PluginConfig, Role};
 pub use sections::{
-    AccountsConfig, AuditConfig, DatabaseConfig, Deduplication, GitConfig, JobAccess, JobVerify, JobsConfig, LfsConfig,
-    LogConfig, LogFormat, MailConfig, MailTransport, RateLimitsConfig, Registration, ServerConfig, SshConfig,
-    StatisticsConfig, UploadsConfig, WebhooksConfig, XetConfig,
+    AccountsConfig, AuditConfig, DatabaseConfig, Deduplication, LfsConfig, LogConfig, LogFormat, MailConfig,
+    MailTransport, RateLimitsConfig, Registration, ServerConfig, StatisticsConfig, UploadsConfig, WebhooksConfig,
+    XetConfig,
 };
 
 /// The configuration of a hub.

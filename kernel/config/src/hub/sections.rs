@@ -122,37 +122,6 @@ impl Default for LfsConfig {
     }
 }
 
-/// What a push by git may bring.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct GitConfig {
-    /// The longest regular file, in bytes. Longer ones go by git-lfs.
-    #[schemars(range(min = 1024, max = 1_073_741_824_u64))]
-    pub max_file_bytes: u64,
-    /// The longest pack, in bytes: what one push sends. It waits in the folder for temporary files (`TMPDIR`) until it
-    /// is checked.
-    #[schemars(range(min = 1024))]
-    pub max_push_bytes: u64,
-}
-
-impl Default for GitConfig {
-    fn default() -> Self {
-        Self { max_file_bytes: 10_000_000, max_push_bytes: 10_000_000_000 }
-    }
-}
-
-/// git over SSH: whoever has a key in the hub fetches and pushes with it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct SshConfig {
-    /// Address and port to listen on; without it there is no SSH.
-    #[schemars(extend("examples" = ["0.0.0.0:2222"]))]
-    pub listen: Option<String>,
-    /// The hub's own private key, as OpenSSH keeps it: a text, `{ env = … }` or `{ file = … }`. Nodes of one hub have the
-    /// same. Without it one is made, and kept as `ssh_host_ed25519_key` in the data folder.
-    pub host_key: Option<SecretSource>,
-}
-
 /// How large files deduplicate by their chunks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -400,98 +369,6 @@ impl Default for StatisticsConfig {
     fn default() -> Self {
         Self { download_bucket_minutes: 15, write_seconds: 5 }
     }
-}
-
-/// Downloads from other hubs: by the first instance of `[downloader]`, into a cache of this node as Hugging Face's own
-/// programs keep it. What may be set while the hub runs (`POST /api/settings`) stands over what is written here.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct JobsConfig {
-    /// The folder around the cache, which is `hub` in it; beside that, `models`, `datasets` and `spaces` show files under
-    /// their own names. Without it: `huggingface` in the data folder.
-    #[schemars(extend("examples" = ["/srv/huggingface"]))]
-    pub folder: Option<String>,
-    /// Who may order downloads.
-    pub access: JobAccess,
-    /// With `accounts`: users who may, besides the hub's administrators.
-    pub users: Vec<String>,
-    /// With `password`: the name that is asked for.
-    #[schemars(extend("examples" = ["admin"]))]
-    pub auth_user: Option<String>,
-    /// With `password`: the password; a text, `{ env = … }` or `{ file = … }`.
-    #[schemars(extend("examples" = ["secret"]))]
-    pub auth_pass: Option<SecretSource>,
-    /// The token that is shown to the remote hub, and to no other host; a text, `{ env = … }` or `{ file = … }`.
-    #[schemars(extend("examples" = ["hf_xxxxx"]))]
-    pub token: Option<SecretSource>,
-    /// Connections for one file, and small files that are fetched side by side.
-    #[schemars(range(min = 1, max = 256))]
-    pub connections: u32,
-    /// Large files of one job that are fetched side by side.
-    #[schemars(range(min = 1, max = 256))]
-    pub max_active: u32,
-    /// From this size on, in bytes, a file is fetched by several connections, and goes on where it was after a crash.
-    #[schemars(range(min = 1_048_576))]
-    pub multipart_threshold: u64,
-    /// What is held against what the remote hub said of a file.
-    pub verify: JobVerify,
-    /// How often in a row a file's bytes are asked for again.
-    #[schemars(range(max = 100))]
-    pub retries: u32,
-    /// Jobs that each node works on at the same time.
-    #[schemars(range(min = 1, max = 64))]
-    pub at_once: u32,
-    /// Bytes a second that each node fetches at most. Without it: as many as come.
-    #[schemars(range(min = 1024), extend("examples" = [10_000_000]))]
-    pub bytes_per_second: Option<u64>,
-    /// Whether a file gets its name only when the disk has its bytes. Otherwise a power cut, and no crash, can leave a file
-    /// that is not whole, which `ballast cache verify` finds.
-    pub flush: bool,
-}
-
-impl Default for JobsConfig {
-    fn default() -> Self {
-        Self {
-            folder: None,
-            access: JobAccess::Accounts,
-            users: Vec::new(),
-            auth_user: None,
-            auth_pass: None,
-            token: None,
-            connections: 8,
-            max_active: 3,
-            multipart_threshold: 32 << 20,
-            verify: JobVerify::Sha256,
-            retries: 4,
-            at_once: 3,
-            bytes_per_second: None,
-            flush: false,
-        }
-    }
-}
-
-/// Who may order downloads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum JobAccess {
-    /// Administrators of the hub, and the users in `users`.
-    Accounts,
-    /// Whoever knows `auth_user` and `auth_pass`.
-    Password,
-    /// Whoever reaches the hub: for one that listens on this machine alone.
-    Everybody,
-}
-
-/// What is held against what the remote hub said of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum JobVerify {
-    /// Its length, without which it is not whole.
-    None,
-    /// The same.
-    Size,
-    /// Its digest too, worked out while it arrives.
-    Sha256,
 }
 
 /// The record of what changed rights, accounts, credentials, repositories and limits, and who did it.
