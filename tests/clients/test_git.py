@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from harness import git_history
+from harness.environments import TESTS, python_of
 from harness.hub import Hub
 
 LIMIT = 300
@@ -102,6 +103,34 @@ def test_a_history_from_elsewhere_keeps_every_id(git, repository, history, tmp_p
         everything = ("rev-list", "--objects", "--all", "--no-object-names")
         assert sorted(git(clone, *everything).split()) == sorted(git(history, *everything).split())
     assert "Everything up-to-date" in git.attempt(history, "push", repository, "refs/*:refs/*").stderr.decode()
+
+
+def by_another_client(git: Git, program: str, address: str, folder: Path, name: str, *secret: str) -> dict:
+    """What a client made that is not git; it has cloned, fetched, pushed to `main` and to a branch, and deleted that."""
+    command = [python_of("git"), "-B", TESTS / "clients" / "programs" / program, address, folder, name, *secret]
+    done = subprocess.run([str(word) for word in command], env=git.variables, capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("program", ["libgit2.py", "dulwich_git.py"])
+def test_clients_that_are_not_git_clone_fetch_and_push(git, any_hub, repository, history, tmp_path, program):
+    git(history, "push", "--quiet", "--force", repository, "refs/heads/*:refs/heads/*", "refs/tags/*:refs/tags/*")
+    name, folder = urlsplit(repository).path[1:], tmp_path / "clone"
+    for turn in range(2):
+        made = by_another_client(git, program, repository, folder, f"turn-{turn}", "--password", any_hub.token)
+        mirror = tmp_path / f"mirror-{turn}"
+        git(tmp_path, "clone", "--quiet", "--mirror", repository, str(mirror))
+        refs = {line.split()[0] for line in git.refs(mirror).splitlines()}
+        assert refs == set(made["cloned"])
+        for ref, oid in made["cloned"].items():
+            if ref != "refs/heads/main":
+                assert git(mirror, "rev-parse", f"{ref}^{{commit}}") == oid
+        assert git(mirror, "rev-parse", "main") == made["made"]
+        assert git(mirror, "rev-parse", "main~") == made["cloned"]["refs/heads/main"]
+        assert git(mirror, "show", f"main:turn-{turn}.txt") == f"turn-{turn}" * 1000
+        git(mirror, "fsck", "--strict", "--no-dangling")
+        any_hub.commit(name, "between", {f"api/{turn}.txt": f"{turn}"})
 
 
 def test_what_the_api_commits_git_fetches_and_what_git_pushes_the_api_sees(git, any_hub, repository, tmp_path):
@@ -408,6 +437,49 @@ def test_clone_push_and_large_files_go_over_ssh(ssh, tmp_path, history):
     assert (other / "weights.safetensors").read_bytes() == content
     absent = git.attempt(tmp_path, "clone", f"ssh://{ssh.address}/{ssh.hub.user}/nothing", str(tmp_path / "nothing"))
     assert absent.returncode != 0 and b"Repository not found" in absent.stderr
+    ssh.hub.call("DELETE", f"/api/user/keys/{key}")
+
+
+def test_libgit2_pushes_over_ssh_and_never_closes_its_side(ssh, tmp_path, history):
+    git = Git(tmp_path / "home", ssh.hub, None)
+    key = ssh.admit("ed25519")
+    git.variables["GIT_SSH_COMMAND"] = ssh.command("ed25519")
+    name = create(ssh.hub, "libgit2-over-ssh").removeprefix(ssh.hub.endpoint)
+    address = f"ssh://{ssh.address}{name}"
+    git(history, "push", "--quiet", "--force", address, "refs/heads/main")
+    made = by_another_client(
+        git, "libgit2.py", address, tmp_path / "clone", "by-libgit2", "--key", str(ssh.keys["ed25519"])
+    )
+    assert git(tmp_path, "ls-remote", address, "refs/heads/*") == f"{made['made']}\trefs/heads/main"
+    ssh.hub.call("DELETE", f"/api/user/keys/{key}")
+
+
+def test_a_fetch_over_ssh_ends_when_its_client_is_gone(ssh, tmp_path):
+    git = Git(tmp_path / "home", ssh.hub, None)
+    key = ssh.admit("ed25519")
+    git.variables["GIT_SSH_COMMAND"] = ssh.command("ed25519")
+    name = create(ssh.hub, "left-in-the-middle").removeprefix(ssh.hub.endpoint)
+    work = tmp_path / "work"
+    git(tmp_path, "init", "--quiet", str(work))
+    for number in range(8):
+        (work / f"noise-{number}").write_bytes(os.urandom(2 << 20))
+    git(work, "add", ".")
+    git(work, "commit", "--quiet", "--message", "more than fits into a window")
+    git(work, "push", "--quiet", "--force", f"ssh://{ssh.address}{name}", "main")
+    head = git(work, "rev-parse", "HEAD")
+
+    asked = f"git-upload-pack '{name}'"
+    host, port = ssh.address.split(":")
+    command = [*ssh.command("ed25519").split(), "-p", port, "-T", host, asked]
+    client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    client.stdin.write(pkt(f"want {head} ofs-delta\n".encode()) + b"0000" + pkt(b"done\n"))
+    client.stdin.flush()
+    came = b""
+    while b"PACK" not in came:
+        came += os.read(client.stdout.fileno(), 4096)
+    client.kill()
+    client.communicate(timeout=LIMIT)
+    ssh.hub.wait_for_line(asked, "answered")
     ssh.hub.call("DELETE", f"/api/user/keys/{key}")
 
 

@@ -26,6 +26,7 @@ class Hub:
         self._lines: list[str] = []
         self._endpoint: str | None = None
         self._said_where_or_ended = threading.Event()
+        self._said = threading.Condition()
 
         self._binary = str(os.environ.get("BALLAST_BIN", ROOT / "target" / "debug" / "ballast"))
         # Whether clients send bytes to the storage, and get them from it, by signed URLs.
@@ -59,7 +60,9 @@ class Hub:
 
     def _read_output(self) -> None:
         for line in self._process.stdout:
-            self._lines.append(line)
+            with self._said:
+                self._lines.append(line)
+                self._said.notify_all()
             found = LISTENING.search(line)
             if found and self._endpoint is None:
                 self._endpoint = found.group(1)
@@ -106,6 +109,17 @@ class Hub:
     def log(self, last: int = 200) -> str:
         """The last lines that the hub printed."""
         return "".join(self._lines[-last:])
+
+    def wait_for_line(self, *parts: str) -> str:
+        """The first line that the hub printed, or prints by and by, with all of these in it."""
+
+        def found() -> str | None:
+            return next((line for line in self._lines if all(part in line for part in parts)), None)
+
+        with self._said:
+            line = self._said.wait_for(found, COMMAND_LIMIT)
+        assert line, f"no line says {parts}:\n{self.log()}"
+        return line
 
     def stop(self) -> None:
         """Asks the hub to end, and insists that it does so by itself and without a complaint."""

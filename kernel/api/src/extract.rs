@@ -43,10 +43,15 @@ static LARGE: Semaphore = Semaphore::const_new(ROOM as usize);
 /// How long a longer one may wait for its room, and then for its end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Waits for room for so many bytes.
+async fn room(bytes: usize) -> Result<SemaphorePermit<'static>, ApiError> {
+    let waited = timeout(PATIENCE, LARGE.acquire_many(bytes.div_ceil(1024) as u32)).await;
+    Ok(waited.map_err(|_| busy())?.map_err(|_| busy())?)
+}
+
 /// All of a body that is short enough to be in memory: what is longer than `limit` is refused.
 pub async fn limited(bytes: Octets, limit: usize) -> Result<Bytes, ApiError> {
-    let waited = timeout(PATIENCE, LARGE.acquire_many(limit.div_ceil(1024) as u32)).await;
-    let _room = waited.map_err(|_| busy())?.map_err(|_| busy())?;
+    let _room = room(limit).await?;
     let mut all = BytesMut::new();
     match gather(&mut std::pin::pin!(bytes.into_pieces()), &mut all, limit).await? {
         true => Err(Failure::TooLarge(format!("The request's body is longer than {limit} bytes")).into()),
@@ -83,7 +88,12 @@ struct Whole {
 /// A whole body of at most [`MAX_BODY`]. However many come at once, they take no more than [`ROOM`] while they are
 /// read and parsed; one of ordinary length never waits for one of another.
 async fn whole(request: &Request, body: &mut RequestBody) -> Result<Whole, ApiError> {
-    let mut pieces = std::pin::pin!(pieces(taken(request, body)?));
+    whole_of(request, taken(request, body)?).await
+}
+
+/// The same of a body that may be packed.
+async fn whole_of(request: &Request, body: Body) -> Result<Whole, ApiError> {
+    let mut pieces = std::pin::pin!(pieces(body));
     let mut all = BytesMut::new();
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_none_or(|length: usize| length <= SMALL) && !gather(&mut pieces, &mut all, SMALL).await? {
@@ -93,8 +103,7 @@ async fn whole(request: &Request, body: &mut RequestBody) -> Result<Whole, ApiEr
     if most > MAX_BODY {
         return Err(too_large().into());
     }
-    let waited = timeout(PATIENCE, LARGE.acquire_many(most.div_ceil(1024) as u32)).await;
-    let room = waited.map_err(|_| busy())?.map_err(|_| busy())?;
+    let room = room(most).await?;
     let slow = |_| Failure::Interrupted(format!("The request's body was not whole after {} s", PATIENCE.as_secs()));
     if timeout(PATIENCE, gather(&mut pieces, &mut all, most)).await.map_err(slow)?? {
         return Err(too_large().into());

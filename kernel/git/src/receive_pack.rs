@@ -12,9 +12,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
 use crate::output::Band;
+use crate::pack::end::End;
 use crate::pack::read::{BadPack, Index, Limits, Pack};
 use crate::pkt_line::{self, FLUSH, Line, Lines};
-use crate::{Input, Output, Result, WireError};
+use crate::{Exchange, Input, Output, Result, WireError};
 
 /// The bytes of commands and options, at most.
 const COMMANDS: u64 = 16 << 20;
@@ -22,6 +23,8 @@ const COMMANDS: u64 = 16 << 20;
 const REFS: usize = 20_000;
 /// What may come of a short pack, in bytes: a flat folder of a hundred thousand files in two thousand commits.
 const MADE: u64 = 8 << 30;
+/// Objects up to this length are inflated where they are asked for, in bytes.
+const AT_ONCE: u64 = 64 << 10;
 /// The most options of a push.
 const OPTIONS: usize = 100;
 const ZERO: GitOid = GitOid([0; 20]);
@@ -61,11 +64,11 @@ pub struct Incoming {
 impl Incoming {
     /// Reads a push to its end; none where nothing is asked for. A pack that cannot be taken is no failure here: the
     /// answer says so.
-    pub async fn read(gate: &Gate, input: Input) -> Result<Option<Self>> {
+    pub async fn read(gate: &Gate, exchange: Exchange, input: Input) -> Result<Option<Self>> {
         let mut lines = Lines::new(input, COMMANDS);
         let Some(mut incoming) = read(&mut lines).await? else { return Ok(None) };
         if incoming.commands.refs.iter().any(|(_, _, new)| new.is_some()) {
-            match spool(gate, lines.into_inner()).await {
+            match spool(gate, exchange, lines.into_inner()).await {
                 Ok(pack) => incoming.pack = Some(pack),
                 Err(WireError::Gone) => return Err(WireError::Gone),
                 Err(error) => incoming.refused = Some(error),
@@ -206,15 +209,23 @@ async fn take(repository: &Proposing, gate: &Gate, request: &mut Incoming, outpu
     Ok(repository.push(request.commands.clone(), &quarantine).await?)
 }
 
-/// The pack, on the disk.
-async fn spool(gate: &Gate, mut input: Input) -> Result<tokio::fs::File> {
+/// The pack, on the disk. A request ends with it; in a conversation it says itself where it ends.
+async fn spool(gate: &Gate, exchange: Exchange, mut input: Input) -> Result<tokio::fs::File> {
     let spool = tempfile::tempfile().map_err(|error| broken(BadPack::Disk(error)))?;
     let mut file = tokio::fs::File::from_std(spool);
-    let (mut piece, mut length) = (vec![0; 256 << 10], 0);
-    loop {
-        let got = input.read(&mut piece).await?;
+    // What looks for the end inflates what it sees, and others wait for as long as that takes.
+    let (mut end, room) = match exchange {
+        Exchange::Once => (None, 256 << 10),
+        Exchange::Conversation => (Some(End::default()), 32 << 10),
+    };
+    let (mut piece, mut length, mut is_over) = (vec![0; room], 0, false);
+    while !is_over {
+        let mut got = input.read(&mut piece).await?;
         if got == 0 {
             break;
+        }
+        if let Some(last) = end.as_mut().and_then(|end| end.find(&piece[..got])) {
+            (got, is_over) = (last, true);
         }
         length += got as u64;
         if length > gate.pack {
@@ -280,9 +291,20 @@ impl Quarantine for Held {
     }
 
     async fn read(&self, oid: GitOid) -> ballast_contract::Result<Option<(ObjectKind, Bytes)>> {
-        let Some(index) = &self.0 else { return Ok(None) };
-        // A few pages that were written a moment ago: the disk has no part in it.
-        index.read(oid).map_err(|error| {
+        let Some(index) = self.0.clone() else { return Ok(None) };
+        let read = match index.size(oid) {
+            None => return Ok(None),
+            // A few pages that were written a moment ago; but there may be very many of them, one after the other.
+            Some(size) if size <= AT_ONCE => {
+                tokio::task::consume_budget().await;
+                index.read(oid)
+            }
+            Some(_) => {
+                let read = tokio::task::spawn_blocking(move || index.read(oid)).await;
+                read.unwrap_or_else(|_| Err(BadPack::Refused("its reader went away".to_owned())))
+            }
+        };
+        read.map_err(|error| {
             let context = format!("object {oid} of the push cannot be read again: {error}");
             Error::new(ErrorKind::Internal, "git.read", context)
         })

@@ -3,8 +3,8 @@
 mod v0;
 mod v2;
 
-use ballast_contract::versioning::{Cut, Filter};
-use ballast_services::{Failure, Readable, Wanted};
+use ballast_contract::versioning::{Cut, FetchRequest, Filter};
+use ballast_services::{Failure, Readable};
 use ballast_types::{CommitId, GitOid, Revision, Timestamp};
 
 use crate::output::Band;
@@ -181,7 +181,7 @@ impl Ask {
         output: &mut Output,
     ) -> Result<Fetched> {
         let Self { wants, shallow, filter, thin, offsets, quiet, tags, .. } = self;
-        let wanted = Wanted { wants, haves, shallow, cut: ends.cut, tags, filter };
+        let wanted = FetchRequest { wants, haves, shallow, cut: ends.cut, tags, filter };
         let objects = repository.git_missing(wanted).await?;
         let count = objects.len() as u64;
         if !quiet {

@@ -3,48 +3,49 @@
 use std::io::Read;
 
 use ballast_services::Failure;
-use futures::StreamExt;
 use poem::http::header;
 use poem::{Body, Request, RequestBody};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
-use super::pieces;
+use tokio::sync::SemaphorePermit;
+
+use super::{MAX_BODY, Whole, room, too_large, whole_of};
 use crate::error::ApiError;
 
-/// The longest request, in bytes, deflated or not: some 300,000 ids.
-const MOST: usize = 16 << 20;
+/// What is inflated without asking for room, in bytes: ten thousand ids.
+const SMALL: usize = 512 * 1024;
 
 /// A whole request of a fetch, inflated.
-pub struct FetchBody(pub Vec<u8>);
+pub struct FetchBody {
+    pub bytes: Vec<u8>,
+    _room: Option<SemaphorePermit<'static>>,
+}
 
 impl FetchBody {
-    async fn read(request: &Request, body: Body) -> Result<Vec<u8>, ApiError> {
-        let (mut bytes, mut pieces) = (Vec::new(), Box::pin(pieces(body)));
-        while let Some(piece) = pieces.next().await {
-            bytes.extend_from_slice(&piece?);
-            if bytes.len() > MOST {
-                return Err(too_long().into());
-            }
-        }
+    async fn read(request: &Request, body: Body) -> Result<Self, ApiError> {
+        let Whole { bytes, _room } = whole_of(request, body).await?;
         match request.headers().get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
-            None | Some(b"identity") => Ok(bytes),
-            Some(b"gzip" | b"x-gzip") => inflate(&bytes).map_err(ApiError::from),
+            None | Some(b"identity") => Ok(Self { bytes: bytes.into(), _room }),
+            Some(b"gzip" | b"x-gzip") => match inflate(&bytes, SMALL)? {
+                Some(text) => Ok(Self { bytes: text, _room: None }),
+                None => {
+                    let room = room(MAX_BODY).await?;
+                    let text = inflate(&bytes, MAX_BODY)?.ok_or_else(too_large)?;
+                    Ok(Self { bytes: text, _room: Some(room) })
+                }
+            },
             Some(_) => Err(Failure::Invalid("Content-Encoding: only gzip is known here".to_owned()).into()),
         }
     }
 }
 
-/// A few bytes could stand for very many: those beyond the most are not made.
-fn inflate(bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+/// None where there is more than this: a few bytes could stand for very many.
+fn inflate(bytes: &[u8], most: usize) -> Result<Option<Vec<u8>>, Failure> {
     let mut text = Vec::new();
-    let read = flate2::read::GzDecoder::new(bytes).take(MOST as u64 + 1).read_to_end(&mut text);
+    let read = flate2::read::GzDecoder::new(bytes).take(most as u64 + 1).read_to_end(&mut text);
     read.map_err(|error| Failure::Invalid(format!("The body is no gzip: {error}")))?;
-    if text.len() > MOST { Err(too_long()) } else { Ok(text) }
-}
-
-fn too_long() -> Failure {
-    Failure::TooLarge(format!("The request of a fetch has more than {MOST} bytes"))
+    Ok((text.len() <= most).then_some(text))
 }
 
 impl<'a> ApiExtractor<'a> for FetchBody {
@@ -66,7 +67,7 @@ impl<'a> ApiExtractor<'a> for FetchBody {
         _: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
         let body = body.take().unwrap_or_else(|_| Body::empty());
-        Ok(Self(Self::read(request, body).await?))
+        Ok(Self::read(request, body).await?)
     }
 }
 
@@ -87,8 +88,9 @@ mod tests {
 
     #[test]
     fn a_gzip_is_inflated_and_one_that_stands_for_too_much_is_refused() {
-        assert_eq!(inflate(&packed(1000)).unwrap(), vec![b'x'; 1000]);
-        assert!(matches!(inflate(&packed(MOST + 1)), Err(Failure::TooLarge(_))));
-        assert!(matches!(inflate(b"no gzip"), Err(Failure::Invalid(_))));
+        assert_eq!(inflate(&packed(1000), 1000).unwrap(), Some(vec![b'x'; 1000]));
+        assert_eq!(inflate(&packed(1001), 1000).unwrap(), None);
+        assert_eq!(inflate(&packed(MAX_BODY + 1), MAX_BODY).unwrap(), None);
+        assert!(matches!(inflate(b"no gzip", 1000), Err(Failure::Invalid(_))));
     }
 }

@@ -57,8 +57,8 @@ impl Git {
             Service::ReceivePack => Readable::clone(&*call.hub.proposing(&call.caller, kind, &namespace, &name).await?),
         };
         let protocol = protocol(request);
-        // What cannot be told is refused while there is a status to say it with.
-        repository.git_refs().await?;
+        // While there is a status to say it with.
+        repository.check_git()?;
         let (mut output, answer) = answer();
         spawn(async move {
             let begun = async {
@@ -110,7 +110,7 @@ impl Git {
         let (protocol, origin) = (protocol(request), call.origin());
         let (mut output, answer) = answer();
         spawn(async move {
-            let input = Box::pin(Cursor::new(body.0));
+            let input = Box::pin(Cursor::new(body.bytes));
             let done = upload_pack(&repository, &protocol, Exchange::Once, input, &mut output).await;
             match done {
                 Ok(fetched) if fetched.objects > 0 => repository.downloaded(&origin, 0),
@@ -139,7 +139,7 @@ impl Git {
         let gate = Arc::clone(&shared(request)?.options.git);
         let (mut output, answer) = answer();
         let input = Box::pin(StreamReader::new(Box::pin(body.into_stream())));
-        let incoming = match Incoming::read(&gate, input).await {
+        let incoming = match Incoming::read(&gate, Exchange::Once, input).await {
             Ok(incoming) => incoming,
             Err(WireError::Failure(failure)) => return Err(failure.into()),
             Err(error @ WireError::Protocol(_)) => return Err(Failure::Invalid(error.to_string()).into()),

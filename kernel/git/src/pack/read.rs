@@ -327,6 +327,11 @@ impl Index {
         self.objects.is_empty()
     }
 
+    /// How long an object is; none where the pack has none of this id.
+    pub fn size(&self, oid: GitOid) -> Option<u64> {
+        self.objects.get(&oid).map(|object| object.size)
+    }
+
     /// Id and size of those of a kind.
     pub fn of_kind(&self, kind: ObjectKind) -> impl Iterator<Item = (GitOid, u64)> {
         let of_kind = self.objects.iter().filter(move |(_, object)| object.kind == kind);

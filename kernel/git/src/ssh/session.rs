@@ -2,20 +2,21 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ballast_contract::auth::Credential;
-use ballast_services::{Caller, Failure, Origin, Trace};
+use ballast_services::{Caller, Downloadable, Failure, Origin, Proposing, Trace};
 use russh::keys::HashAlg;
 use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tracing::Instrument;
 
 use super::Shared;
 use super::command::{self, Command, Place};
-use crate::receive_pack::{Incoming, receive_pack};
+use crate::receive_pack::{Gate, Incoming, receive_pack};
 use crate::upload_pack::{refuse, upload_pack};
 use crate::{Exchange, Input, Output, Service, WireError, advertise, answer};
 
@@ -75,7 +76,13 @@ impl Session {
         let ends = Ends { read, write, protocol, from: self.from };
         let trace = self.trace(asked);
         let span = tracing::info_span!("ssh", id = %trace.request, %asked);
-        tokio::spawn(tracing::Instrument::instrument(trace.follow(work(ends, Arc::clone(&self.shared), caller)), span));
+        let work = trace.follow(work(ends, Arc::clone(&self.shared), caller));
+        let begun = Instant::now();
+        let answered = async move {
+            work.await;
+            tracing::info!(milliseconds = begun.elapsed().as_millis() as u64, "answered");
+        };
+        tokio::spawn(answered.instrument(span));
         true
     }
 }
@@ -172,16 +179,16 @@ impl Ends {
             _ => self.write.extended_data_bytes(1, text.as_bytes().to_vec()).await,
         };
         if said.is_ok() {
-            self.end(status).await;
+            end(&self.write, status).await;
         }
     }
+}
 
-    async fn end(&self, status: u32) {
-        // Whoever is gone does not hear how it ended.
-        let _ = self.write.exit_status(status).await;
-        let _ = self.write.eof().await;
-        let _ = self.write.close().await;
-    }
+/// Ends a channel. Whoever is gone does not hear how it ended.
+async fn end(write: &ChannelWriteHalf<Msg>, status: u32) {
+    let _ = write.exit_status(status).await;
+    let _ = write.eof().await;
+    let _ = write.close().await;
 }
 
 async fn run(line: String, ends: Ends, shared: Arc<Shared>, caller: Caller) {
@@ -221,6 +228,12 @@ async fn authenticate(shared: &Shared, caller: &Caller, place: &Place, writes: b
     Ok(answer.to_string())
 }
 
+/// The right that a service takes.
+enum Granted {
+    Fetch(Downloadable),
+    Push(Proposing),
+}
+
 /// Fetches or takes a push.
 async fn serve(
     service: Service,
@@ -229,62 +242,60 @@ async fn serve(
     shared: &Arc<Shared>,
     caller: &Caller,
 ) -> Result<(), (Ends, Failure)> {
-    let Place { kind, namespace, name } = place;
-    let origin = Origin { address: Some(ends.from), agent: Some("ssh".to_owned()) };
-    let protocol = ends.protocol.clone();
-    let (output, told) = answer();
-    let gate = Arc::clone(&shared.gate);
-    let work: Pin<Box<dyn Future<Output = bool> + Send>> = match service {
-        Service::UploadPack => match shared.hub.downloadable(caller, *kind, namespace, name).await {
-            Err(failure) => return Err((ends, failure)),
-            Ok(repository) => {
-                let input = input(ends.read);
-                Box::pin(async move {
-                    let mut output = output;
-                    let done = async {
-                        advertise(&repository, service, &protocol, &mut output).await?;
-                        upload_pack(&repository, &protocol, Exchange::Conversation, input, &mut output).await
-                    };
-                    let done = done.await;
-                    if done.as_ref().is_ok_and(|fetched| fetched.objects > 0) {
-                        repository.downloaded(&origin, 0);
-                    }
-                    ended(done.map(|_| ()), gate.told, &mut output).await
-                })
-            }
-        },
-        Service::ReceivePack => match shared.hub.proposing(caller, *kind, namespace, name).await {
-            Err(failure) => return Err((ends, failure)),
-            Ok(repository) => {
-                let input = input(ends.read);
-                Box::pin(async move {
-                    let mut output = output;
-                    let done = async {
-                        advertise(&repository, service, &protocol, &mut output).await?;
-                        match Incoming::read(&gate, input).await? {
-                            Some(incoming) => receive_pack(&repository, &gate, incoming, &mut output).await,
-                            None => Ok(()),
-                        }
-                    };
-                    let done = done.await;
-                    ended(done, gate.told, &mut output).await
-                })
-            }
-        },
+    let (hub, Place { kind, namespace, name }) = (&shared.hub, place);
+    let granted = match service {
+        Service::UploadPack => hub.downloadable(caller, *kind, namespace, name).await.map(Granted::Fetch),
+        Service::ReceivePack => hub.proposing(caller, *kind, namespace, name).await.map(Granted::Push),
     };
-    let mut told = told;
-    let write = ends.write;
-    let sending = async {
-        while let Some(piece) = told.recv().await {
-            if write.data_bytes(piece).await.is_err() {
+    let granted = match granted {
+        Ok(granted) => granted,
+        Err(failure) => return Err((ends, failure)),
+    };
+    let Ends { read, write, protocol, from } = ends;
+    let (mut output, answered) = answer();
+    let work = async move {
+        let done = talk(&granted, &shared.gate, &protocol, from, input(read), &mut output).await;
+        ended(done, shared.gate.told, &mut output).await
+    };
+    let receiver = &write;
+    // Whoever is gone takes nothing more: the answer's queue ends with this, and the work with the queue.
+    let sending = async move {
+        let mut answered = answered;
+        while let Some(piece) = answered.recv().await {
+            if receiver.data_bytes(piece).await.is_err() {
                 return;
             }
         }
     };
     let (well, ()) = tokio::join!(work, sending);
-    let _ = write.exit_status(u32::from(!well)).await;
-    let _ = write.eof().await;
-    let _ = write.close().await;
+    end(&write, u32::from(!well)).await;
+    Ok(())
+}
+
+async fn talk(
+    granted: &Granted,
+    gate: &Gate,
+    protocol: &str,
+    from: IpAddr,
+    input: Input,
+    output: &mut Output,
+) -> crate::Result<()> {
+    match granted {
+        Granted::Fetch(repository) => {
+            advertise(repository, Service::UploadPack, protocol, output).await?;
+            let fetched = upload_pack(repository, protocol, Exchange::Conversation, input, output).await?;
+            if fetched.objects > 0 {
+                let origin = Origin { address: Some(from), agent: Some("ssh".to_owned()) };
+                repository.downloaded(&origin, 0);
+            }
+        }
+        Granted::Push(repository) => {
+            advertise(repository, Service::ReceivePack, protocol, output).await?;
+            if let Some(incoming) = Incoming::read(gate, Exchange::Conversation, input).await? {
+                receive_pack(repository, gate, incoming, output).await?;
+            }
+        }
+    }
     Ok(())
 }
 
