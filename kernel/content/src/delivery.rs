@@ -42,6 +42,8 @@ pub enum Delivery {
 const READ: u64 = 1 << 20;
 /// Small blobs that are opened at once.
 const AT_ONCE: usize = 16;
+/// Files of small blobs that one reader has open together.
+const OPEN: usize = 64;
 
 /// Where a blob lies.
 #[derive(Clone, Debug)]
@@ -269,9 +271,15 @@ impl Content {
                 other => collect(other.into_stream()).await.map(Opened::Read),
             }
         };
-        let opened: Vec<Opened> = stream::iter(digests.to_vec()).map(open).buffered(AT_ONCE).try_collect().await?;
-        // One way to the threads that may wait and back, for all of them.
-        unblocked("content.read_all", move || opened.into_iter().map(Opened::read).collect()).await?
+        let mut all = Vec::with_capacity(digests.len());
+        // Files are open only as long as their share of the reading takes.
+        for some in digests.chunks(OPEN) {
+            let opened: Vec<Opened> = stream::iter(some.to_vec()).map(open).buffered(AT_ONCE).try_collect().await?;
+            // One way to the threads that may wait and back, for all of them.
+            let read = move || opened.into_iter().map(Opened::read).collect::<Result<Vec<Bytes>>>();
+            all.extend(unblocked("content.read_all", read).await??);
+        }
+        Ok(all)
     }
 
     pub(crate) async fn lies(&self, sha256: Sha256) -> Result<Lies> {

@@ -346,13 +346,7 @@ impl Gathered<'_> {
         if digests.is_empty() {
             return Ok(());
         }
-        let mut found = self.at.hub.content().claim(self.write.lease(), &digests).await?;
-        let absent = digests.iter().zip(&found).filter(|(_, blob)| blob.is_none()).map(|(sha256, _)| *sha256);
-        let absent: Vec<Sha256> = absent.collect();
-        if !absent.is_empty() {
-            self.at.conclude_direct(&absent).await?;
-            found = self.at.hub.content().claim(self.write.lease(), &digests).await?;
-        }
+        let found = self.at.claim(self.write.lease(), &digests).await?;
         for ((change, sha256, size), blob) in claims.into_iter().zip(found) {
             let blob = blob.ok_or(Failure::ObjectNotFound { sha256 })?;
             if let Some(size) = size.filter(|size| *size != blob.size) {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use ballast_contract::versioning::{Common, Cut, Encoded, FetchRequest, FileRef, Filter, GitObject, Ref};
+use ballast_contract::versioning::{Common, Cut, Encoded, FetchRequest, FileRef, GitObject, Ref};
 use ballast_types::git::{self, ObjectKind};
 use ballast_types::{CommitId, GitOid, RefName, Sha256};
 use bytes::Bytes;
@@ -30,17 +30,6 @@ pub struct GitRefs {
     pub refs: Vec<Ref>,
 }
 
-/// What somebody wants and has; see [`FetchRequest`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    pub wants: Vec<GitOid>,
-    pub haves: Vec<CommitId>,
-    pub shallow: Vec<CommitId>,
-    pub cut: Vec<CommitId>,
-    pub tags: bool,
-    pub filter: Filter,
-}
-
 /// The objects of one pack, in the order in which they are to be sent.
 pub struct PackObjects {
     hub: Hub,
@@ -64,7 +53,7 @@ pub struct GitBytes {
 impl Readable {
     /// Every ref that points somewhere, and `HEAD`.
     pub async fn git_refs(&self) -> Result<GitRefs> {
-        self.hub.git()?;
+        self.check_git()?;
         let head = RefName::branch(self.default_branch()).map_err(Failure::invalid)?;
         let (mut refs, mut after) = (Vec::new(), None);
         loop {
@@ -75,6 +64,11 @@ impl Readable {
                 return Ok(GitRefs { head, refs });
             }
         }
+    }
+
+    /// `Unsupported` where the engine has no git objects.
+    pub fn check_git(&self) -> Result<()> {
+        self.hub.git().map(drop)
     }
 
     /// Which of these objects the repository has.
@@ -93,11 +87,9 @@ impl Readable {
     }
 
     /// What the wants lead to and the reader lacks.
-    pub async fn git_missing(&self, wanted: Wanted) -> Result<PackObjects> {
-        let Wanted { wants, haves, shallow, cut, tags, filter } = wanted;
-        let request = FetchRequest { repo: self.key(), wants, haves, shallow, cut, tags, filter };
+    pub async fn git_missing(&self, request: FetchRequest) -> Result<PackObjects> {
         let mut objects = self.pack();
-        let mut pages = self.hub.git()?.missing(request);
+        let mut pages = self.hub.git()?.missing(self.key(), request);
         while let Some(page) = pages.next().await {
             page?.into_iter().for_each(|object| objects.push(object));
             if objects.len() > MAX_OBJECTS {

@@ -214,26 +214,20 @@ impl Proposing {
         }
         store_pack(write, &mut files, pack).await?;
         for batch in large.chunks(CLAIMS) {
-            self.claim(write, batch, &mut files).await?;
+            self.claim_pointers(write, batch, &mut files).await?;
         }
         Ok(files)
     }
 
     /// Finds the objects of pointers, which must be this repository's to name.
-    async fn claim(
+    async fn claim_pointers(
         &self,
         write: &mut Write,
         pointers: &[(GitOid, PointerText, Bytes)],
         files: &mut HashMap<GitOid, FileRef>,
     ) -> Result<()> {
         let digests: Vec<Sha256> = pointers.iter().map(|(_, text, _)| text.sha256).collect();
-        let mut found = self.hub.content().claim(write.lease(), &digests).await?;
-        let absent = digests.iter().zip(&found).filter(|(_, blob)| blob.is_none()).map(|(sha256, _)| *sha256);
-        let absent: Vec<Sha256> = absent.collect();
-        if !absent.is_empty() {
-            self.conclude_direct(&absent).await?;
-            found = self.hub.content().claim(write.lease(), &digests).await?;
-        }
+        let found = self.claim(write.lease(), &digests).await?;
         let whole = |((_, text, _), blob): &(&(GitOid, PointerText, Bytes), &Option<ballast_content::Blob>)| {
             blob.as_ref().is_some_and(|blob| blob.size == text.size)
         };

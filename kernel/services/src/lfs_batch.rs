@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use ballast_content::{DirectUpload, NewUpload, UploadId};
+use ballast_content::{Blob, DirectUpload, NewUpload, UploadId};
 use ballast_contract::ErrorKind;
 use ballast_contract::quota::Reservation;
 use ballast_contract::storage::SignedRequest;
@@ -227,6 +227,19 @@ impl Proposing {
             (sha256, answer)
         };
         Ok(new.into_iter().zip(begun).map(answer).collect())
+    }
+
+    /// Large files for a commit, as far as they are this repository's to name; what was sent past the hub is taken over.
+    pub(crate) async fn claim(&self, lease: LeaseId, digests: &[Sha256]) -> Result<Vec<Option<Blob>>> {
+        let content = self.hub.content();
+        let found = content.claim(lease, digests).await?;
+        let absent = digests.iter().zip(&found).filter(|(_, blob)| blob.is_none()).map(|(sha256, _)| *sha256);
+        let absent: Vec<Sha256> = absent.collect();
+        if absent.is_empty() {
+            return Ok(found);
+        }
+        self.conclude_direct(&absent).await?;
+        Ok(content.claim(lease, digests).await?)
     }
 
     /// Takes over what was sent to the storage past the hub of those of these objects that are not known yet: the client

@@ -84,9 +84,8 @@ pub struct Filter {
 }
 
 /// What somebody wants, and what they have.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FetchRequest {
-    pub repo: RepoKey,
     /// Objects of the repository. Those that are named here come whatever the filter says.
     pub wants: Vec<GitOid>,
     /// Commits that the reader has, with all that lies behind them down to `shallow`.
@@ -161,9 +160,6 @@ pub enum Outcome {
 /// What was pushed, read and checked, and not visible to anybody.
 #[async_trait]
 pub trait Receipt: Send + Sync {
-    /// How many commits are new.
-    fn commits(&self) -> usize;
-
     /// The large files of the new commits, each with the first of its paths.
     fn large(&self) -> &HashMap<Sha256, RepoPath>;
 
@@ -192,7 +188,7 @@ pub trait GitObjects: Send + Sync {
 
     /// What the wants lead to and the reader lacks, each object once, parents before their children and a tree's base
     /// before the tree.
-    fn missing(&self, request: FetchRequest) -> BoxStream<'_, Result<Vec<GitObject>>>;
+    fn missing(&self, repo: RepoKey, request: FetchRequest) -> BoxStream<'_, Result<Vec<GitObject>>>;
 
     /// The bytes of the first of these objects, at least of one, until some MiB have come together; no blobs. A tree
     /// comes as a delta where that is asked for and it has a base, unless the whole is shorter.

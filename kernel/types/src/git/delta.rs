@@ -22,14 +22,9 @@ impl DeltaWriter {
         Self { bytes, copy: None, insert: Vec::new() }
     }
 
-    /// About how long it is by now.
-    pub fn len(&self) -> usize {
+    /// About how long it is by now, in bytes.
+    pub fn so_far(&self) -> usize {
         self.bytes.len() + self.insert.len()
-    }
-
-    /// Whether nothing was written yet but the two lengths.
-    pub fn is_empty(&self) -> bool {
-        self.copy.is_none() && self.insert.is_empty()
     }
 
     /// So many bytes of the base, from this offset on.

@@ -42,6 +42,17 @@ pub struct Facts {
     pub pointer: Option<Sha256>,
 }
 
+impl Facts {
+    /// What the map does not hold of a file.
+    pub fn of(file: &FileRef) -> Self {
+        let pointer = match file {
+            FileRef::Lfs { pointer, .. } => *pointer,
+            FileRef::Regular { .. } => None,
+        };
+        Self { sha256: file.sha256(), size: file.size(), pointer }
+    }
+}
+
 /// Some entries of a leaf.
 pub struct Piece {
     pub id: NodeId,
@@ -250,13 +261,7 @@ fn file_ref((oid, lfs): FileId, size: u64, sha256: Sha256, pointer: Option<Sha25
 /// What the map holds of a node, and what it does not. None for a folder, which the map makes itself.
 pub fn value(node: &Node) -> Option<(Value, Option<Facts>)> {
     let file = node.file();
-    let facts = file.map(|file| {
-        let pointer = match file {
-            FileRef::Lfs { pointer, .. } => *pointer,
-            FileRef::Regular { .. } => None,
-        };
-        Facts { sha256: file.sha256(), size: file.size(), pointer }
-    });
+    let facts = file.map(Facts::of);
     let value = Value {
         mode: node.mode(),
         lfs: file.is_some_and(FileRef::is_lfs),

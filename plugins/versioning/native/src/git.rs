@@ -19,18 +19,27 @@ use futures::stream::{self, BoxStream, StreamExt};
 use self::missing::Missing;
 use crate::Native;
 
+/// What somebody wants: the commits that it leads to, and objects that are named and lead to none.
+pub struct Wanted {
+    pub commits: Vec<CommitId>,
+    /// Annotated tags too.
+    pub named: Vec<GitObject>,
+}
+
 impl Native {
-    /// The commits that wants lead to; what is no commit leads to none.
-    async fn commits_of(&self, repo: RepoKey, wants: &[GitOid]) -> Result<Vec<CommitId>> {
-        let (mut commits, mut tags) = (Vec::with_capacity(wants.len()), Vec::new());
+    async fn wanted(&self, repo: RepoKey, wants: &[GitOid]) -> Result<Wanted> {
+        let (mut commits, mut named, mut tags) = (Vec::with_capacity(wants.len()), Vec::new(), Vec::new());
         for object in self.find_objects(repo, wants).await?.into_iter().flatten() {
             match object {
                 GitObject::Commit { id } => commits.push(id),
-                GitObject::Tag { oid } => commits.extend(self.unwrap_tag(repo, oid, &mut tags).await?),
-                GitObject::Tree { .. } | GitObject::Blob { .. } => {}
+                GitObject::Tag { oid } => tags.push(oid),
+                GitObject::Tree { .. } | GitObject::Blob { .. } => named.push(object),
             }
         }
-        Ok(commits)
+        let (tagged, on_the_way) = self.unwrap_tags(repo, tags).await?;
+        commits.extend(tagged.into_values());
+        named.extend(on_the_way);
+        Ok(Wanted { commits, named })
     }
 }
 
@@ -41,17 +50,17 @@ impl GitObjects for Native {
     }
 
     async fn common(&self, repo: RepoKey, wants: &[GitOid], haves: &[CommitId]) -> Result<Common> {
-        let wants = self.commits_of(repo, wants).await?;
+        let wants = self.wanted(repo, wants).await?.commits;
         self.history.common(repo, &wants, haves).await
     }
 
     async fn ends(&self, repo: RepoKey, wants: &[GitOid], cut: &Cut) -> Result<Vec<CommitId>> {
-        let wants = self.commits_of(repo, wants).await?;
+        let wants = self.wanted(repo, wants).await?.commits;
         self.history.ends(repo, &wants, cut).await
     }
 
-    fn missing(&self, request: FetchRequest) -> BoxStream<'_, Result<Vec<GitObject>>> {
-        let begun = stream::once(Missing::new(self, request));
+    fn missing(&self, repo: RepoKey, request: FetchRequest) -> BoxStream<'_, Result<Vec<GitObject>>> {
+        let begun = stream::once(Missing::new(self, repo, request));
         let pages = begun.map(|missing| match missing {
             Ok(missing) => stream::try_unfold(missing, |mut missing| async move {
                 Ok(missing.next().await?.map(|page| (page, missing)))

@@ -11,7 +11,6 @@ use ballast_types::git::{ObjectKind, TreeItem, object_id};
 use ballast_types::{CommitId, GitOid, RepoKey, RepoPath};
 use bytes::Bytes;
 
-use super::receive::facts_of;
 use crate::Native;
 use crate::draft::Edit;
 use crate::error::{corrupt, invalid};
@@ -288,7 +287,7 @@ impl<'a> Comparing<'a> {
                         }
                     };
                     let place = path.parse().map_err(|_| corrupt(OPERATION, "a path is none"))?;
-                    files.push((place, (oid, file.is_lfs()), Some(facts_of(&file))));
+                    files.push((place, (oid, file.is_lfs()), Some(Facts::of(&file))));
                     Some(Value { mode, lfs: file.is_lfs(), size: file.size(), oid })
                 }
             };

@@ -56,13 +56,13 @@ impl Native {
 
     /// Those objects whose bytes are kept as they are: commits, tags, and trees that the map would derive otherwise.
     async fn kept(&self, repo: RepoKey, objects: &[(&GitObject, bool)]) -> Result<HashMap<GitOid, Vec<u8>>> {
-        let (mut ids, mut tags, mut folders) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ids, mut tags, mut folders) = (Vec::new(), Vec::new(), HashSet::new());
         for (object, _) in objects {
             match object {
                 GitObject::Commit { id } => ids.push(id.0.to_vec()),
                 GitObject::Tag { oid } => tags.push(oid.0.to_vec()),
                 GitObject::Tree { oid, base, .. } => {
-                    folders.extend([Some(*oid), base.map(|base| base.oid)].into_iter().flatten().map(|o| o.0.to_vec()));
+                    folders.extend([Some(*oid), base.map(|base| base.oid)].into_iter().flatten());
                 }
                 GitObject::Blob { .. } => {}
             }
@@ -77,11 +77,9 @@ impl Native {
             let found = refs::tags(database, repo.0, tags).await.map_err(stored(OPERATION))?;
             rows.extend(found.into_iter().map(|row| (row.oid, row.bytes)));
         }
-        for folders in folders.chunks(OBJECTS) {
-            let found = trees::find_odd(database, repo.0, folders.to_vec()).await.map_err(stored(OPERATION))?;
-            rows.extend(found.into_iter().map(|row| (row.oid, row.bytes)));
-        }
-        Ok(rows.into_iter().filter_map(|(oid, bytes)| Some((GitOid::from_slice(&oid)?, bytes))).collect())
+        let mut kept = self.odd_trees(repo, &folders).await?;
+        kept.extend(rows.into_iter().filter_map(|(oid, bytes)| Some((GitOid::from_slice(&oid)?, bytes))));
+        Ok(kept)
     }
 
     async fn encode_tree(
@@ -150,7 +148,7 @@ async fn delta(walk: &mut Walk<'_>, old: NodeId, new: NodeId, folder: &str) -> R
             append(&mut line, &key, &is);
             delta.insert(&line);
         }
-        if delta.len() as u64 > after {
+        if delta.so_far() as u64 > after {
             return Ok(None);
         }
     }
@@ -159,9 +157,8 @@ async fn delta(walk: &mut Walk<'_>, old: NodeId, new: NodeId, folder: &str) -> R
     Ok((delta.len() as u64 <= after).then_some(delta))
 }
 
-/// Those of these trees that the map would derive otherwise.
 impl Native {
-    /// The bytes of a tree that is kept as it is; none where it is derived.
+    /// The bytes of those of these trees that are kept as they are, because the map would derive them otherwise.
     pub(crate) async fn odd_trees(&self, repo: RepoKey, oids: &HashSet<GitOid>) -> Result<HashMap<GitOid, Vec<u8>>> {
         let mut found = HashMap::new();
         let oids: Vec<Vec<u8>> = oids.iter().map(|oid| oid.0.to_vec()).collect();

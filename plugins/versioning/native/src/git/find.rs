@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use ballast_contract::Result;
 use ballast_contract::versioning::GitObject;
-use ballast_types::git::TagText;
+use ballast_types::git::{ObjectKind, TagText};
 use ballast_types::{CommitId, GitOid, RepoKey};
 
 use crate::Native;
@@ -16,7 +16,7 @@ const OPERATION: &str = "versioning.find";
 const BATCH: usize = 500;
 /// Tags of tags that are followed.
 const NESTED: usize = 16;
-/// Tags that are looked at when commits are fetched.
+/// Tags on one page.
 const TAGS: usize = 1000;
 
 impl Native {
@@ -52,32 +52,47 @@ impl Native {
         Ok(oids.iter().map(|oid| found.get(oid).cloned()).collect())
     }
 
-    /// The commit that an annotated tag leads to, with the tags on the way added to the objects.
-    pub(crate) async fn unwrap_tag(
+    /// The commit that each of these annotated tags leads to, if it leads to one, and all tags on the way.
+    pub(crate) async fn unwrap_tags(
         &self,
         repo: RepoKey,
-        tag: GitOid,
-        objects: &mut Vec<GitObject>,
-    ) -> Result<Option<CommitId>> {
-        let mut oid = tag;
+        tags: impl IntoIterator<Item = GitOid>,
+    ) -> Result<(HashMap<GitOid, CommitId>, Vec<GitObject>)> {
+        let (mut commits, mut objects) = (HashMap::new(), Vec::new());
+        // What is to be looked at, and which of the tags lead there.
+        let mut open: HashMap<GitOid, Vec<GitOid>> = tags.into_iter().map(|tag| (tag, vec![tag])).collect();
         for _ in 0..NESTED {
-            objects.push(GitObject::Tag { oid });
-            let text = self.tag_text(repo, oid).await?;
-            let target = self.find_objects(repo, &[text.object]).await?.into_iter().next().flatten();
-            match target {
-                Some(GitObject::Commit { id }) => return Ok(Some(id)),
-                Some(GitObject::Tag { oid: inner }) => oid = inner,
-                Some(_) | None => return Ok(None),
+            if open.is_empty() {
+                return Ok((commits, objects));
             }
+            let oids: Vec<GitOid> = open.keys().copied().collect();
+            let texts = self.tag_texts(repo, &oids).await?;
+            let mut inner: HashMap<GitOid, Vec<GitOid>> = HashMap::new();
+            for (oid, from) in open {
+                let text = texts.get(&oid).ok_or_else(|| missing(OPERATION, format!("there is no tag {oid}")))?;
+                objects.push(GitObject::Tag { oid });
+                match text.kind {
+                    ObjectKind::Commit => commits.extend(from.into_iter().map(|tag| (tag, CommitId(text.object.0)))),
+                    ObjectKind::Tag => inner.entry(text.object).or_default().extend(from),
+                    ObjectKind::Tree | ObjectKind::Blob => {}
+                }
+            }
+            open = inner;
         }
-        Err(invalid(OPERATION, format!("tag {tag} is a tag of a tag, more than {NESTED} times")))
+        Err(invalid(OPERATION, format!("a tag is one of a tag, more than {NESTED} times")))
     }
 
-    /// What an annotated tag of the repository says.
-    pub(crate) async fn tag_text(&self, repo: RepoKey, oid: GitOid) -> Result<TagText> {
-        let rows = refs::tags(&self.database, repo.0, vec![oid.0.to_vec()]).await.map_err(stored(OPERATION))?;
-        let row = rows.into_iter().next().ok_or_else(|| missing(OPERATION, format!("there is no tag {oid}")))?;
-        TagText::parse(&row.bytes).ok_or_else(|| corrupt(OPERATION, format!("tag {oid} is no tag object")))
+    /// What annotated tags of the repository say.
+    pub(crate) async fn tag_texts(&self, repo: RepoKey, oids: &[GitOid]) -> Result<HashMap<GitOid, TagText>> {
+        let mut texts = HashMap::with_capacity(oids.len());
+        let oids: Vec<Vec<u8>> = oids.iter().map(|oid| oid.0.to_vec()).collect();
+        for batch in oids.chunks(BATCH) {
+            for row in refs::tags(&self.database, repo.0, batch.to_vec()).await.map_err(stored(OPERATION))? {
+                let (oid, text) = (oid(&row.oid)?, TagText::parse(&row.bytes));
+                texts.insert(oid, text.ok_or_else(|| corrupt(OPERATION, format!("tag {oid} is no tag object")))?);
+            }
+        }
+        Ok(texts)
     }
 
     /// The annotated tags that point at one of these commits.
@@ -85,14 +100,11 @@ impl Native {
         let (mut tags, mut after) = (Vec::new(), None);
         loop {
             let page = self.list_refs(repo, "refs/tags/", after, TAGS).await?;
-            for found in page.items {
-                if let Some(oid) = found.tag.filter(|_| found.commit.is_some_and(|id| commits.contains(&id))) {
-                    self.unwrap_tag(repo, oid, &mut tags).await?;
-                }
-            }
+            let sent = page.items.iter().filter(|found| found.commit.is_some_and(|id| commits.contains(&id)));
+            tags.extend(sent.filter_map(|found| found.tag));
             after = page.next;
             if after.is_none() {
-                return Ok(tags);
+                return Ok(self.unwrap_tags(repo, tags).await?.1);
             }
         }
     }

@@ -10,6 +10,7 @@ use ballast_types::{CommitId, GitOid, RepoKey};
 
 use crate::Native;
 use crate::difference::{Side, step};
+use crate::git::Wanted;
 use crate::git::select::{Ask, Selected};
 use crate::history::Commit;
 use crate::node::{NodeId, Value};
@@ -45,16 +46,9 @@ struct Pending {
 
 impl<'a> Missing<'a> {
     /// Finds out which commits are lacking.
-    pub async fn new(engine: &'a Native, request: FetchRequest) -> Result<Self> {
-        let FetchRequest { repo, wants, haves, shallow, cut, tags, filter } = request;
-        let (mut commits, mut named) = (Vec::new(), Vec::new());
-        for object in engine.find_objects(repo, &wants).await?.into_iter().flatten() {
-            match object {
-                GitObject::Commit { id } => commits.push(id),
-                GitObject::Tag { oid } => commits.extend(engine.unwrap_tag(repo, oid, &mut named).await?),
-                other => named.push(other),
-            }
-        }
+    pub async fn new(engine: &'a Native, repo: RepoKey, request: FetchRequest) -> Result<Self> {
+        let FetchRequest { wants, haves, shallow, cut, tags, filter } = request;
+        let Wanted { commits, mut named } = engine.wanted(repo, &wants).await?;
         let (shallow, cut): (HashSet<CommitId>, HashSet<CommitId>) =
             (shallow.into_iter().collect(), cut.into_iter().collect());
         let ask = Ask { wants: &commits, haves: &haves, shallow: &shallow, cut: &cut };

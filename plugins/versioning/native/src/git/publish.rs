@@ -30,10 +30,6 @@ pub struct Received<'a> {
 
 #[async_trait]
 impl Receipt for Received<'_> {
-    fn commits(&self) -> usize {
-        self.made.len()
-    }
-
     fn large(&self) -> &HashMap<Sha256, RepoPath> {
         &self.large
     }

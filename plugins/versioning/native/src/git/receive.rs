@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ballast_contract::versioning::{FileRef, Push, PushedObjects, Receipt};
+use ballast_contract::versioning::{Push, PushedObjects, Receipt};
 use ballast_contract::{Error, ErrorKind, Result};
 use ballast_types::git::{self, ObjectKind, TagText};
 use ballast_types::{CommitId, GitOid, RefName, RepoKey, RepoPath, Sha256, Timestamp};
@@ -46,11 +46,14 @@ pub struct Reading<'a> {
     raw: HashMap<CommitId, (git::Commit, Bytes)>,
     /// New commits that are in the map by now, and old ones that were met.
     commits: HashMap<CommitId, Arc<Commit>>,
+    /// Which of them are new.
+    new: HashSet<CommitId>,
     rows: Pushed,
     nodes: HashSet<NodeId>,
     facts: HashMap<FileId, Facts>,
     large: HashMap<Sha256, RepoPath>,
     made: Vec<Arc<Commit>>,
+    /// Tags that are kept already.
     tags: HashSet<GitOid>,
 }
 
@@ -74,6 +77,7 @@ impl Native {
             repo,
             raw: HashMap::new(),
             commits: HashMap::new(),
+            new: HashSet::new(),
             rows: Pushed { repo: repo.0, operation: operation.0, ..Pushed::default() },
             nodes: HashSet::new(),
             facts: HashMap::new(),
@@ -122,24 +126,29 @@ impl Native {
 impl Reading<'_> {
     /// The commit that an object leads to, and the tags on the way.
     async fn target(&mut self, name: &RefName, oid: GitOid) -> Result<Target> {
-        let mut at = oid;
+        let (mut at, mut said) = (oid, None);
         for _ in 0..NESTED {
-            let text = match self.objects.read(at).await? {
-                Some((ObjectKind::Commit, _)) => None,
-                Some((ObjectKind::Tag, bytes)) => Some(self.keep_tag(at, bytes)?),
-                Some((kind, _)) => return Err(no_commit(name, at, kind)),
+            let (kind, text) = match self.objects.read(at).await? {
+                Some((ObjectKind::Tag, bytes)) => (ObjectKind::Tag, Some(self.keep_tag(at, bytes)?)),
+                Some((kind, _)) => (kind, None),
                 None => match self.engine.find_objects(self.repo, &[at]).await?.into_iter().next().flatten() {
-                    Some(object) if object.kind() == ObjectKind::Commit => None,
-                    Some(object) if object.kind() == ObjectKind::Tag => {
-                        Some(self.engine.tag_text(self.repo, at).await?)
-                    }
-                    Some(object) => return Err(no_commit(name, at, object.kind())),
+                    Some(object) => (object.kind(), self.engine.tag_texts(self.repo, &[at]).await?.remove(&at)),
                     None => return Err(invalid(OPERATION, format!("{name} is to be {at}, which is not there"))),
                 },
             };
-            match text {
-                None => return Ok(Target { commit: CommitId(at.0), tag: (at != oid).then_some(oid) }),
-                Some(text) => at = text.object,
+            if let Some(said) = said.filter(|said| *said != kind) {
+                let (said, kind): (ObjectKind, _) = (said, kind.as_str());
+                return Err(invalid(
+                    OPERATION,
+                    format!("a tag says that {at} is a {}, and it is a {kind}", said.as_str()),
+                ));
+            }
+            match (kind, text) {
+                (ObjectKind::Commit, _) => {
+                    return Ok(Target { commit: CommitId(at.0), tag: (at != oid).then_some(oid) });
+                }
+                (ObjectKind::Tag, Some(text)) => (at, said) = (text.object, Some(text.kind)),
+                (kind, _) => return Err(no_commit(name, at, kind)),
             }
         }
         Err(invalid(OPERATION, format!("{name} is to be {oid}, a tag of a tag, more than {NESTED} times")))
@@ -262,6 +271,7 @@ impl Reading<'_> {
         let made = Arc::new(Commit::new(&commit, id, roots, &parents, length));
         self.rows.commits.push(made.row(self.repo, bytes.to_vec()));
         self.commits.insert(id, made.clone());
+        self.new.insert(id);
         self.made.push(made);
         Ok(())
     }
@@ -299,19 +309,10 @@ impl Reading<'_> {
 
     /// Whether a commit has another one, or the commit of a tag, in its history.
     async fn leads_to(&self, new: CommitId, old: GitOid) -> Result<bool> {
-        let mut tags = Vec::new();
-        let old = match self.engine.find_objects(self.repo, &[old]).await?.into_iter().next().flatten() {
-            Some(ballast_contract::versioning::GitObject::Commit { id }) => id,
-            Some(ballast_contract::versioning::GitObject::Tag { oid }) => {
-                match self.engine.unwrap_tag(self.repo, oid, &mut tags).await? {
-                    Some(id) => id,
-                    None => return Ok(false),
-                }
-            }
+        let Some(old) = self.engine.wanted(self.repo, &[old]).await?.commits.pop() else {
             // Nobody can have moved a ref from there; that is found out when it is moved.
-            _ => return Ok(false),
+            return Ok(false);
         };
-        let made: HashSet<CommitId> = self.made.iter().map(|commit| commit.info.id).collect();
         let (mut open, mut seen, mut met) = (vec![new], HashSet::new(), Vec::new());
         while let Some(id) = open.pop() {
             if !seen.insert(id) {
@@ -320,7 +321,7 @@ impl Reading<'_> {
             if id == old {
                 return Ok(true);
             }
-            match self.commits.get(&id).filter(|_| made.contains(&id)) {
+            match self.commits.get(&id).filter(|_| self.new.contains(&id)) {
                 Some(commit) => open.extend(&commit.info.parents),
                 None => met.push(id),
             }
@@ -337,13 +338,4 @@ impl Reading<'_> {
 fn no_commit(name: &RefName, oid: GitOid, kind: ObjectKind) -> Error {
     let context = format!("{name} leads to {oid}, which is a {}: refs lead to commits here", kind.as_str());
     Error::new(ErrorKind::Invalid, OPERATION, context)
-}
-
-/// What the map does not hold of a file that a push names.
-pub fn facts_of(file: &FileRef) -> Facts {
-    let pointer = match file {
-        FileRef::Lfs { pointer, .. } => *pointer,
-        FileRef::Regular { .. } => None,
-    };
-    Facts { sha256: file.sha256(), size: file.size(), pointer }
 }
