@@ -1,7 +1,10 @@
 """The hubs that the clients work on, one for each database, each started when the first test wants it."""
 
+from pathlib import Path
+
 import pytest
 
+from harness import git_history
 from harness.hub import Hub
 from harness.postgres import new_database
 from harness.s3 import Provider
@@ -56,3 +59,11 @@ def hub_on_s3(tmp_path_factory):
     settings = provider.settings("on") | {"database.url": new_database(), "lfs.part_size": 5_242_880}
     yield from start(tmp_path_factory, "s3", settings)
     provider.stop()
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory, pytestconfig) -> Path:
+    """A bare git repository with everything that git's history can have; 5,000 commits long with --all."""
+    folder = tmp_path_factory.mktemp("history") / "bare"
+    git_history.make(folder, 5000 if pytestconfig.getoption("--all") else 400)
+    return folder

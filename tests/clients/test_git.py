@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import re
 import subprocess
 import threading
 import urllib.error
@@ -14,48 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from harness import git_history
-from harness.environments import TESTS, python_of
+from harness.git import LIMIT, Git, by_another_client, create, packed, pkt, write
 from harness.hub import Hub
-
-LIMIT = 300
-# Small in the ordinary run; the issue's size with --all.
-COMMITS = 400
-
-
-class Git:
-    """git as somebody runs it who has a token."""
-
-    def __init__(self, home: Path, hub: Hub, token: str | None):
-        self.hub, self.home = hub, home
-        home.mkdir(parents=True)
-        if token:
-            address = urlsplit(hub.endpoint)
-            (home / ".git-credentials").write_text(f"http://{hub.user}:{token}@{address.netloc}\n")
-        (home / ".gitconfig").write_text(
-            "[user]\n name = Ada\n email = ada@example.org\n[init]\n defaultBranch = main\n[advice]\n detachedHead = false\n"
-            f"[credential]\n helper = store --file={home}/.git-credentials\n"
-        )
-        self.variables = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ASKPASS": "false",
-            "NO_PROXY": "127.0.0.1",
-        }
-
-    def attempt(self, folder: Path, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess:
-        return subprocess.run(
-            ["git", *words], cwd=folder, env=self.variables, input=stdin, capture_output=True, timeout=LIMIT
-        )
-
-    def __call__(self, folder: Path, *words: str, stdin: bytes = b"") -> str:
-        done = self.attempt(folder, *words, stdin=stdin)
-        assert done.returncode == 0, f"git {' '.join(words)}:\n{done.stderr.decode(errors='replace')}"
-        return done.stdout.decode(errors="replace").strip()
-
-    def refs(self, folder: Path) -> str:
-        return self(folder, "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags")
 
 
 @pytest.fixture(params=["hub", "hub_on_postgres"], scope="module")
@@ -74,43 +33,28 @@ def repository(any_hub, request) -> str:
     return create(any_hub, f"git-{abs(hash(request.node.nodeid)) % 10**12}")
 
 
-def create(hub: Hub, name: str, **more) -> str:
-    hub.call("POST", "/api/repos/create", {"type": "model", "name": name} | more)
-    return f"{hub.endpoint}/{hub.user}/{name}"
-
-
-def write(folder: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-
-
-@pytest.fixture(scope="session")
-def history(tmp_path_factory, pytestconfig) -> Path:
-    folder = tmp_path_factory.mktemp("history") / "bare"
-    git_history.make(folder, 5000 if pytestconfig.getoption("--all") else COMMITS)
-    return folder
-
-
-def test_a_history_from_elsewhere_keeps_every_id(git, repository, history, tmp_path):
-    git(history, "push", "--quiet", "--force", repository, "refs/*:refs/*")
+def keeps_every_id(git: Git, repository: str, history: Path, tmp_path: Path) -> None:
+    git(history, "push", "--quiet", "--force", repository, "refs/heads/*:refs/heads/*", "refs/tags/*:refs/tags/*")
     for version in ("0", "2"):
         clone = tmp_path / f"clone-{version}"
         git(tmp_path, "-c", f"protocol.version={version}", "clone", "--quiet", "--mirror", repository, str(clone))
         git(clone, "fsck", "--strict", "--no-dangling")
         assert git.refs(clone) == git.refs(history)
-        everything = ("rev-list", "--objects", "--all", "--no-object-names")
+        everything = ("rev-list", "--objects", "--branches", "--tags", "--no-object-names")
         assert sorted(git(clone, *everything).split()) == sorted(git(history, *everything).split())
-    assert "Everything up-to-date" in git.attempt(history, "push", repository, "refs/*:refs/*").stderr.decode()
+    assert "Everything up-to-date" in git.attempt(history, "push", repository, "refs/heads/*:refs/heads/*").stderr.decode()
 
 
-def by_another_client(git: Git, program: str, address: str, folder: Path, name: str, *secret: str) -> dict:
-    """What a client made that is not git; it has cloned, fetched, pushed to `main` and to a branch, and deleted that."""
-    command = [python_of("git"), "-B", TESTS / "clients" / "programs" / program, address, folder, name, *secret]
-    done = subprocess.run([str(word) for word in command], env=git.variables, capture_output=True, text=True, timeout=LIMIT)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+def test_a_history_from_elsewhere_keeps_every_id(git, repository, history, tmp_path):
+    keeps_every_id(git, repository, history, tmp_path)
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif("BALLAST_TEST_GIT_REPOSITORY" not in os.environ, reason="BALLAST_TEST_GIT_REPOSITORY names none")
+def test_a_real_repository_keeps_every_id(git, repository, tmp_path):
+    real = tmp_path / "real"
+    git(tmp_path, "clone", "--quiet", "--mirror", os.environ["BALLAST_TEST_GIT_REPOSITORY"], str(real))
+    keeps_every_id(git, repository, real, tmp_path)
 
 
 @pytest.mark.parametrize("program", ["libgit2.py", "dulwich_git.py"])
@@ -213,7 +157,6 @@ def test_a_flat_folder_with_many_commits_travels_as_what_changed(git, repository
     git(flat, "push", "--quiet", repository, "main", "--force")
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", "--bare", repository, str(clone))
-    packs = sum(path.stat().st_size for path in (clone / "objects/pack").glob("*.pack"))
     trees = sum(
         int(line.split()[2])
         for line in git(
@@ -221,8 +164,26 @@ def test_a_flat_folder_with_many_commits_travels_as_what_changed(git, repository
         ).splitlines()
         if " tree " in line
     )
-    assert packs < trees / 2
+    assert packed(clone) < trees / 2
     assert git.refs(clone).splitlines()[0].split()[1] == git(flat, "rev-parse", "main")
+
+
+def test_a_text_that_is_edited_again_and_again_travels_as_its_edits(git, any_hub, repository, tmp_path):
+    name, lines = urlsplit(repository).path[1:], [f"{os.urandom(30).hex()}" for _ in range(2000)]
+    for turn in range(12):
+        lines[turn * 100] = f"edited in turn {turn}"
+        any_hub.commit(name, f"turn {turn}", {"vocab.txt": "\n".join(lines), "vocab.json": json.dumps(lines)})
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", "--bare", repository, str(clone))
+    git(clone, "fsck", "--strict")
+    # Two files with twelve versions each. In hexadecimal digits half is noise.
+    one = len("".join(lines)) // 2
+    assert packed(clone) < 24 * one / 6
+    lines.insert(0, "one more")
+    any_hub.commit(name, "once more", {"vocab.txt": "\n".join(lines), "vocab.json": json.dumps(lines)})
+    git(clone, "fetch", "--quiet", "origin", "main:main")
+    git(clone, "fsck", "--strict")
+    assert git(clone, "show", "main:vocab.txt") == "\n".join(lines)
 
 
 def test_refs_are_made_moved_and_deleted_by_push(git, repository, tmp_path):
@@ -360,153 +321,6 @@ def test_a_pull_request_takes_pushes_to_its_ref_and_no_other(git, any_hub, repos
     any_hub.call("POST", f"/api/models/{name}/discussions/{number}/merge", {})
     git(work, "fetch", "--quiet")
     assert git(work, "merge-base", "--is-ancestor", "HEAD", "origin/main") == ""
-
-
-class Ssh:
-    """A hub that listens for SSH, and keys that are its administrator's."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.hub = Hub(folder / "data", {"ssh.listen": "127.0.0.1:0"})
-        self.address = re.search(r"listening on ssh://(git@127\.0\.0\.1:\d+)", self.hub.log()).group(1)
-        self.keys = {sort: self._key(sort) for sort in ("ed25519", "ecdsa", "rsa")}
-
-    def _key(self, sort: str) -> Path:
-        path = self.folder / sort
-        subprocess.run(["ssh-keygen", "-q", "-t", sort, "-N", "", "-f", str(path)], check=True, timeout=LIMIT)
-        return path
-
-    def admit(self, sort: str) -> int:
-        body = {"title": sort, "key": self.keys[sort].with_suffix(".pub").read_text()}
-        return self.hub.call("POST", "/api/user/keys", body)["id"]
-
-    def command(self, sort: str) -> str:
-        """What git calls ssh with."""
-        options = f"-o StrictHostKeyChecking=accept-new -o UserKnownHostsFile={self.folder}/known -o BatchMode=yes"
-        return f"ssh -F none -o IdentitiesOnly=yes -o IdentityAgent=none -i {self.keys[sort]} {options}"
-
-    def run(self, sort: str, *words: str) -> subprocess.CompletedProcess:
-        host, port = self.address.split(":")
-        command = [*self.command(sort).split(), "-p", port, "-T", host, *words]
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT, text=True)
-
-
-@pytest.fixture(scope="module")
-def ssh(tmp_path_factory):
-    listening = Ssh(tmp_path_factory.mktemp("ssh"))
-    yield listening
-    listening.hub.stop()
-
-
-@pytest.mark.parametrize("sort", ["ed25519", "ecdsa", "rsa"])
-def test_a_key_of_the_api_opens_the_door_until_it_is_taken_away(ssh, sort):
-    assert "Permission denied" in ssh.run(sort).stderr
-    key = ssh.admit(sort)
-    greeted = ssh.run(sort)
-    assert greeted.returncode == 0 and f"Hi {ssh.hub.user}" in greeted.stdout, greeted.stderr
-    for refused in ("rm -rf /", "git-upload-archive 'a/b'", "sh"):
-        assert "no command here" in ssh.run(sort, refused).stderr
-    ssh.hub.call("DELETE", f"/api/user/keys/{key}")
-    assert "Permission denied" in ssh.run(sort).stderr
-
-
-def test_clone_push_and_large_files_go_over_ssh(ssh, tmp_path, history):
-    git = Git(tmp_path / "home", ssh.hub, None)
-    key = ssh.admit("ed25519")
-    git.variables["GIT_SSH_COMMAND"] = ssh.command("ed25519")
-    name = create(ssh.hub, "over-ssh").removeprefix(ssh.hub.endpoint)
-    address = f"ssh://{ssh.address}{name}.git"
-    git(history, "push", "--quiet", "--force", address, "refs/*:refs/*")
-    for version in ("0", "2"):
-        clone = tmp_path / f"clone-{version}"
-        git(tmp_path, "-c", f"protocol.version={version}", "clone", "--quiet", "--mirror", address, str(clone))
-        assert git.refs(clone) == git.refs(history)
-    work = tmp_path / "work"
-    git(tmp_path, "clone", "--quiet", "--depth=2", address, str(work))
-    git(work, "lfs", "install", "--local")
-    content = os.urandom(200_000)
-    (work / "weights.safetensors").write_bytes(content)
-    write(work, {".gitattributes": "*.safetensors filter=lfs diff=lfs merge=lfs -text\n"})
-    git(work, "add", ".")
-    git(work, "commit", "--quiet", "--message", "weights")
-    git(work, "push", "--quiet", "origin", "main")
-    other = tmp_path / "other"
-    git(tmp_path, "-c", "filter.lfs.required=false", "clone", "--quiet", address, str(other))
-    git(other, "lfs", "install", "--local")
-    git(other, "lfs", "pull")
-    assert (other / "weights.safetensors").read_bytes() == content
-    absent = git.attempt(tmp_path, "clone", f"ssh://{ssh.address}/{ssh.hub.user}/nothing", str(tmp_path / "nothing"))
-    assert absent.returncode != 0 and b"Repository not found" in absent.stderr
-    ssh.hub.call("DELETE", f"/api/user/keys/{key}")
-
-
-def test_libgit2_pushes_over_ssh_and_never_closes_its_side(ssh, tmp_path, history):
-    git = Git(tmp_path / "home", ssh.hub, None)
-    key = ssh.admit("ed25519")
-    git.variables["GIT_SSH_COMMAND"] = ssh.command("ed25519")
-    name = create(ssh.hub, "libgit2-over-ssh").removeprefix(ssh.hub.endpoint)
-    address = f"ssh://{ssh.address}{name}"
-    git(history, "push", "--quiet", "--force", address, "refs/heads/main")
-    made = by_another_client(
-        git, "libgit2.py", address, tmp_path / "clone", "by-libgit2", "--key", str(ssh.keys["ed25519"])
-    )
-    assert git(tmp_path, "ls-remote", address, "refs/heads/*") == f"{made['made']}\trefs/heads/main"
-    ssh.hub.call("DELETE", f"/api/user/keys/{key}")
-
-
-def test_a_fetch_over_ssh_ends_when_its_client_is_gone(ssh, tmp_path):
-    git = Git(tmp_path / "home", ssh.hub, None)
-    key = ssh.admit("ed25519")
-    git.variables["GIT_SSH_COMMAND"] = ssh.command("ed25519")
-    name = create(ssh.hub, "left-in-the-middle").removeprefix(ssh.hub.endpoint)
-    work = tmp_path / "work"
-    git(tmp_path, "init", "--quiet", str(work))
-    for number in range(8):
-        (work / f"noise-{number}").write_bytes(os.urandom(2 << 20))
-    git(work, "add", ".")
-    git(work, "commit", "--quiet", "--message", "more than fits into a window")
-    git(work, "push", "--quiet", "--force", f"ssh://{ssh.address}{name}", "main")
-    head = git(work, "rev-parse", "HEAD")
-
-    asked = f"git-upload-pack '{name}'"
-    host, port = ssh.address.split(":")
-    command = [*ssh.command("ed25519").split(), "-p", port, "-T", host, asked]
-    client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    client.stdin.write(pkt(f"want {head} ofs-delta\n".encode()) + b"0000" + pkt(b"done\n"))
-    client.stdin.flush()
-    came = b""
-    while b"PACK" not in came:
-        came += os.read(client.stdout.fileno(), 4096)
-    client.kill()
-    client.communicate(timeout=LIMIT)
-    ssh.hub.wait_for_line(asked, "answered")
-    ssh.hub.call("DELETE", f"/api/user/keys/{key}")
-
-
-def test_a_pass_of_git_lfs_is_good_for_its_repository_and_what_was_asked(ssh):
-    key = ssh.admit("ed25519")
-    one, other = (create(ssh.hub, name, private=True).removeprefix(ssh.hub.endpoint) for name in ("pass-one", "pass-other"))
-    answer = json.loads(ssh.run("ed25519", f"git-lfs-authenticate {one} download").stdout)
-    assert answer["href"] == f"{ssh.hub.endpoint}{one}.git/info/lfs" and answer["expires_in"] > 0
-
-    def status(repository: str, operation: str) -> int:
-        body = json.dumps({"operation": operation, "objects": [{"oid": "ab" * 32, "size": 1}]}).encode()
-        headers = answer["header"] | {"Content-Type": "application/vnd.git-lfs+json"}
-        url = f"{ssh.hub.endpoint}{repository}.git/info/lfs/objects/batch"
-        try:
-            return urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=60).status
-        except urllib.error.HTTPError as error:
-            return error.code
-
-    assert status(one, "download") == 200
-    assert status(one, "upload") == 403
-    assert status(other, "download") in (401, 404)
-    ssh.hub.call("DELETE", f"/api/user/keys/{key}")
-    assert status(one, "download") == 401, "the key is gone, and the pass with it"
-
-
-def pkt(text: bytes) -> bytes:
-    return b"%04x" % (len(text) + 4) + text
 
 
 class Raw:

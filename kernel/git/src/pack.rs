@@ -1,5 +1,6 @@
 //! Packs: many objects in one stream (`gitformat-pack`).
 
+pub mod delta;
 pub mod end;
 pub mod read;
 pub mod write;

@@ -1,6 +1,7 @@
 //! A repository as git sees it: its refs, and the objects that somebody lacks.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 use ballast_contract::versioning::{Common, Cut, Encoded, FetchRequest, FileRef, GitObject, Ref};
 use ballast_types::git::{self, ObjectKind};
@@ -18,6 +19,9 @@ const MAX_REFS: usize = 200_000;
 const AHEAD: usize = 1000;
 /// Bytes of blobs that are read before they are passed on; one that is longer goes by itself.
 const BYTES: u64 = 4 << 20;
+/// Files of these lengths may be told as changes of others, in bytes: shorter ones are hardly worth it, and longer ones
+/// want too much memory.
+const TOLD_AS_CHANGE: RangeInclusive<u64> = 100..=2 << 20;
 /// The most objects of one pack: git counts them in 32 bits.
 const MAX_OBJECTS: usize = u32::MAX as usize;
 
@@ -37,7 +41,28 @@ pub struct PackObjects {
     /// Commits, tags and trees.
     others: VecDeque<GitObject>,
     /// After them all, so that many are read at once.
-    blobs: VecDeque<(GitOid, FileRef)>,
+    blobs: VecDeque<Blob>,
+}
+
+/// A blob that is still to come.
+struct Blob {
+    oid: GitOid,
+    file: FileRef,
+    /// What stood at its path before, where telling the difference may pay.
+    base: Option<Box<FileRef>>,
+}
+
+impl Blob {
+    fn new(oid: GitOid, file: FileRef, base: Option<FileRef>) -> Self {
+        let pays = |file: &FileRef| !file.is_lfs() && TOLD_AS_CHANGE.contains(&file.size());
+        Self { oid, file, base: base.filter(|base| pays(base) && pays(&file)).map(Box::new) }
+    }
+
+    /// How many bytes are read for it.
+    fn cost(&self) -> u64 {
+        let own = if self.file.is_lfs() { 0 } else { self.file.size() };
+        own + self.base.as_ref().map_or(0, |base| base.size())
+    }
 }
 
 /// An object's bytes.
@@ -48,6 +73,8 @@ pub struct GitBytes {
     /// Where `bytes` is a delta: against which object.
     pub base: Option<GitOid>,
     pub bytes: Bytes,
+    /// An object of which it may be told as a change, and its bytes.
+    pub like: Option<(GitOid, Bytes)>,
 }
 
 impl Readable {
@@ -120,7 +147,7 @@ impl Readable {
 impl PackObjects {
     fn push(&mut self, object: GitObject) {
         match object {
-            GitObject::Blob { oid, file } => self.blobs.push_back((oid, file)),
+            GitObject::Blob { oid, file, base } => self.blobs.push_back(Blob::new(oid, file, base)),
             other => self.others.push_back(other),
         }
     }
@@ -140,7 +167,7 @@ impl PackObjects {
     pub async fn next(&mut self, plan: impl FnMut(GitOid, Option<GitOid>) -> bool) -> Result<Vec<GitBytes>> {
         match (self.others.is_empty(), self.blobs.is_empty()) {
             (true, true) => Ok(Vec::new()),
-            (true, false) => self.next_blobs().await,
+            (true, false) => self.next_blobs(plan).await,
             (false, _) => self.next_others(plan).await,
         }
     }
@@ -156,32 +183,37 @@ impl PackObjects {
                 Encoded::Whole(bytes) => (bytes, None),
                 Encoded::Delta(bytes) => (bytes, base(&object)),
             };
-            objects.push(GitBytes { oid: object.oid(), kind: object.kind(), base, bytes: bytes.into() });
+            objects.push(GitBytes { oid: object.oid(), kind: object.kind(), base, bytes: bytes.into(), like: None });
         }
         Ok(objects)
     }
 
-    async fn next_blobs(&mut self) -> Result<Vec<GitBytes>> {
-        let (mut files, mut bytes) = (Vec::new(), 0);
-        while let Some((oid, file)) = self.blobs.front().copied() {
-            let size = if file.is_lfs() { 0 } else { file.size() };
-            if files.len() >= AHEAD || (bytes > 0 && bytes + size > BYTES) {
+    async fn next_blobs(&mut self, mut plan: impl FnMut(GitOid, Option<GitOid>) -> bool) -> Result<Vec<GitBytes>> {
+        let (mut blobs, mut bytes): (Vec<Blob>, u64) = (Vec::new(), 0);
+        while let Some(mut blob) = self.blobs.pop_front() {
+            if blobs.len() >= AHEAD || (bytes > 0 && bytes + blob.cost() > BYTES) {
+                self.blobs.push_front(blob);
                 break;
             }
-            bytes += size;
-            self.blobs.pop_front();
-            files.push((oid, file));
+            if !plan(blob.oid, blob.base.as_ref().map(|base| base.oid())) {
+                blob.base = None;
+            }
+            bytes += blob.cost();
+            blobs.push(blob);
         }
-        let wanted: Vec<Sha256> = files.iter().filter_map(|(_, file)| stored(file)).collect();
+        let files = blobs.iter().flat_map(|blob| [Some(&blob.file), blob.base.as_deref()]).flatten();
+        let wanted: Vec<Sha256> = files.filter_map(stored).collect();
         self.hub.content().locate(&wanted).await?;
         let mut contents = self.hub.content().read_all(&wanted).await?.into_iter();
-        let bytes = |file: &FileRef| match stored(file) {
-            Some(_) => contents.next().unwrap_or_default(),
-            None => git::pointer(file.sha256(), file.size()).into_bytes().into(),
+        let object = |Blob { oid, file, base }: Blob| {
+            let bytes = match stored(&file) {
+                Some(_) => contents.next().unwrap_or_default(),
+                None => git::pointer(file.sha256(), file.size()).into_bytes().into(),
+            };
+            let like = base.and_then(|base| Some((base.oid(), contents.next()?)));
+            GitBytes { oid, kind: ObjectKind::Blob, base: None, bytes, like }
         };
-        let contents: Vec<Bytes> = files.iter().map(|(_, file)| file).map(bytes).collect();
-        let object = |((oid, _), bytes)| GitBytes { oid, kind: ObjectKind::Blob, base: None, bytes };
-        Ok(files.into_iter().zip(contents).map(object).collect())
+        Ok(blobs.into_iter().map(object).collect())
     }
 }
 

@@ -35,6 +35,8 @@ pub enum GitObject {
     Blob {
         oid: GitOid,
         file: FileRef,
+        /// What stood at the same path in an earlier commit.
+        base: Option<FileRef>,
     },
 }
 
@@ -186,8 +188,8 @@ pub trait GitObjects: Send + Sync {
     /// The commits behind which a history ends that is cut off like this. A commit without parents is none of them.
     async fn ends(&self, repo: RepoKey, wants: &[GitOid], cut: &Cut) -> Result<Vec<CommitId>>;
 
-    /// What the wants lead to and the reader lacks, each object once, parents before their children and a tree's base
-    /// before the tree.
+    /// What the wants lead to and the reader lacks, each object once, parents before their children and an object's base
+    /// before the object. A base is something that the reader has by then.
     fn missing(&self, repo: RepoKey, request: FetchRequest) -> BoxStream<'_, Result<Vec<GitObject>>>;
 
     /// The bytes of the first of these objects, at least of one, until some MiB have come together; no blobs. A tree

@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use sha1::{Digest, Sha1};
 
-use super::{CHAIN, NAMED, OFFSET, number};
+use super::{CHAIN, NAMED, OFFSET, delta, number};
 use crate::{Output, Result, WireError};
 
 /// What a fetch costs the hub's processor is paid each time, so little of it is spent on making a pack shorter.
@@ -98,7 +98,12 @@ fn plan(chains: &mut HashMap<GitOid, u8>, thin: bool, oid: GitOid, base: Option<
     chain.is_some()
 }
 
-fn deflate(object: GitBytes) -> std::io::Result<(GitBytes, Vec<u8>)> {
+fn deflate(mut object: GitBytes) -> std::io::Result<(GitBytes, Vec<u8>)> {
+    if let Some((base, old)) = object.like.take()
+        && let Some(delta) = delta::between(&old, &object.bytes)
+    {
+        (object.base, object.bytes) = (Some(base), delta.into());
+    }
     let mut encoder = ZlibEncoder::new(Vec::with_capacity(object.bytes.len() / 2 + 32), LEVEL);
     encoder.write_all(&object.bytes)?;
     Ok((object, encoder.finish()?))

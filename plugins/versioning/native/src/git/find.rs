@@ -47,7 +47,7 @@ impl Native {
         }
         let rest: Vec<GitOid> = oids.iter().copied().filter(|oid| !found.contains_key(oid)).collect();
         for (oid, file) in self.files.refs_of(repo, &rest).await? {
-            found.insert(oid, GitObject::Blob { oid, file });
+            found.insert(oid, GitObject::Blob { oid, file, base: None });
         }
         Ok(oids.iter().map(|oid| found.get(oid).cloned()).collect())
     }

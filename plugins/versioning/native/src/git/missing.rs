@@ -42,6 +42,8 @@ pub struct Missing<'a> {
 struct Pending {
     at: usize,
     value: Value,
+    /// What stood there before, where both are files of git's own.
+    was: Option<Value>,
 }
 
 impl<'a> Missing<'a> {
@@ -77,10 +79,17 @@ impl<'a> Missing<'a> {
                 break;
             }
         }
-        let values: Vec<Value> = pending.iter().map(|pending| pending.value).collect();
-        let nodes = self.engine.files.nodes(self.repo, &values).await?;
-        let blobs = pending.into_iter().zip(nodes).filter_map(|(pending, node)| Some((pending.at, blob(&node)?)));
-        let mut blobs: Vec<(usize, GitObject)> = blobs.filter(|(_, blob)| self.is_wanted(blob)).collect();
+        let values: Vec<Value> =
+            pending.iter().flat_map(|pending| [Some(pending.value), pending.was]).flatten().collect();
+        let mut nodes = self.engine.files.nodes(self.repo, &values).await?.into_iter();
+        let mut blobs = Vec::with_capacity(pending.len());
+        for Pending { at, was, .. } in pending {
+            let (is, was) = (nodes.next(), was.and_then(|_| nodes.next()));
+            if let Some(file) = is.as_ref().and_then(Node::file).filter(|file| self.is_wanted(file)) {
+                let base = was.as_ref().and_then(Node::file).copied();
+                blobs.push((at, GitObject::Blob { oid: file.oid(), file: *file, base }));
+            }
+        }
         if objects.is_empty() && self.commits.is_empty() {
             let named = std::mem::take(&mut self.named).into_iter();
             objects.extend(named.filter(|object| self.told.insert(object.oid())));
@@ -99,8 +108,7 @@ impl<'a> Missing<'a> {
         Ok(Some(merged))
     }
 
-    fn is_wanted(&self, blob: &GitObject) -> bool {
-        let GitObject::Blob { file, .. } = blob else { return true };
+    fn is_wanted(&self, file: &FileRef) -> bool {
         self.blobs_from.is_none_or(|from| git_size(file) < from)
     }
 
@@ -156,15 +164,18 @@ impl<'a> Missing<'a> {
                 objects.push(GitObject::Tree { oid: value.oid, at: id, folder: Some(path(&key)?), base });
             } else if self.blobs_from != Some(0) {
                 self.told.insert(value.oid);
-                pending.push(Pending { at: objects.len(), value });
+                // Whoever leaves blobs out may lack the one before.
+                let was = was.filter(|was| self.blobs_from.is_none() && is_own(was) && is_own(&value));
+                pending.push(Pending { at: objects.len(), value, was });
             }
         }
         Ok(())
     }
 }
 
-fn blob(node: &Node) -> Option<GitObject> {
-    node.file().map(|file| GitObject::Blob { oid: file.oid(), file: *file })
+/// Whether it is a file whose bytes git holds itself.
+fn is_own(value: &Value) -> bool {
+    !value.lfs && crate::files::has_bytes(value.mode) == Some(true)
 }
 
 /// How many bytes git holds for a file.
