@@ -183,3 +183,20 @@ def test_what_came_by_git_lfs_is_cut_into_chunks_that_a_client_does_not_send_aga
 def described(hub, repository: str, path: str) -> dict:
     (found,) = call(hub, "POST", f"/api/models/{repository}/paths-info/main", json.dumps({"paths": [path]}).encode())
     return found
+
+
+@pytest.mark.parametrize("xet", [True, False], ids=["xet", "lfs"])
+def test_what_another_client_uploaded_is_stored_once_when_git_lfs_pushes_it_elsewhere(hub, tmp_path, xet):
+    content = random.randbytes(25_000_000)
+    (tmp_path / "model.safetensors").write_bytes(content)
+    variables = client_variables(hub.endpoint, hub.token, tmp_path / "home", xet=xet)
+    run([HF, "upload", new_repository(hub), tmp_path / "model.safetensors"], variables, LIMIT)
+    before = hub.storage_stats()["stored_bytes"]
+
+    repository = new_repository(hub)
+    sender = Clone(tmp_path / "sender", hub, repository, hub.token)
+    sender.git("lfs", "push", "--object-id", "origin", sender.store(content))
+    commit_pointers(hub, repository, [content])
+    assert hub.storage_stats()["stored_bytes"] - before < 10_000
+    receiver = Clone(tmp_path / "receiver", hub, repository, hub.token)
+    assert receiver.git("lfs", "smudge", stdin=pointer(content)) == content

@@ -14,6 +14,7 @@ use diesel_async::RunQueryDsl;
 use crate::failure::Failure;
 use crate::rows::{BlobRow, LeaseBlobRow, LocationRow, ObjectRow, PIECE, column, columns};
 use crate::schema::{blobs, holdings, lease_blobs, leases, locations, objects, parts};
+use crate::xet::spare;
 use crate::{Blob, Content, random_key};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
@@ -304,7 +305,13 @@ for_both! {
         )))?;
         let all: Vec<_> = arrived.keys().map(|sha256| sha256.0.to_vec()).collect();
         let located = located!(c, &storage, all);
-        let missing: Vec<_> = arrived.values().filter(|a| !located.contains(a.blob.sha256.as_bytes())).collect();
+        let mut missing: Vec<_> = arrived.values().filter(|a| !located.contains(a.blob.sha256.as_bytes())).collect();
+        // What is packed is too short to lie in xorbs.
+        if let [whole] = missing[..]
+            && of!(spare::needed)(c, vec![whole.blob.sha256.0.to_vec()]).await?.is_empty()
+        {
+            missing.clear();
+        }
         if !missing.is_empty() {
             let object = object.ok_or(Failure::Collected)?;
             let begun = objects::table.find(object).filter(objects::deleting.eq(false));
@@ -385,7 +392,13 @@ for_both! {
             let all = [sha256.0.to_vec()];
             let query = blobs::table.find(sha256.0.to_vec()).select(blobs::sha256);
             let there: Option<Vec<u8>> = lock!(query).first(c).await.optional()?;
-            if there.is_some() && !located!(c, &row.storage, all).is_empty() {
+            let is_stored = match there {
+                Some(_) if located!(c, &row.storage, all).is_empty() => {
+                    of!(spare::needed)(c, all.to_vec()).await?.is_empty()
+                }
+                there => there.is_some(),
+            };
+            if is_stored {
                 let idle = blobs::table.find(sha256.0.to_vec()).filter(blobs::idle_since.is_not_null());
                 diesel::update(idle).set(blobs::idle_since.eq(now.0)).execute(c).await?;
                 return Ok(None);

@@ -16,7 +16,7 @@ mod grant;
 mod rebuild;
 mod receive;
 mod register;
-mod spare;
+pub(crate) mod spare;
 mod thin;
 
 pub use answer::ChunkHolder;

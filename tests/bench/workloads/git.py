@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 
 from measure.bench import Bench
+from measure.hub import Hub
 from measure.machine import CLIENT_CORE, ROOT
 from measure.process import Server, free_port, on_core
 from measure.rounds import alternate
@@ -44,9 +45,7 @@ def run(bench: Bench) -> list[Row]:
     hub, daemon = bench.hub(), bench.enter_context(Daemon(bench.folder / "daemon"))
 
     def create(name: str) -> str:
-        repository = hub.repository(name)
-        owner = repository.id.split("/")[0]
-        return f"http://{owner}:{hub.token}@127.0.0.1:{hub.port}/{repository.id}"
+        return address_of(hub, hub.repository(name).id)
 
     made: dict[str, Callable[[str], str]] = {OURS: create, PEER: daemon.repository}
     whole = {who: make("whole") for who, make in made.items()}
@@ -107,6 +106,11 @@ def run(bench: Bench) -> list[Row]:
         limits = {PEER: taken[PEER]}
         rows.append(Row(name, "s", taken[OURS], Goal.of_limit(share), limits=limits, higher=False))
     return rows
+
+
+def address_of(hub: Hub, id: str) -> str:
+    """Where git finds a repository of the hub, with a token."""
+    return f"http://{id.split('/')[0]}:{hub.token}@127.0.0.1:{hub.port}/{id}"
 
 
 def git(folder: Path, *words) -> str:

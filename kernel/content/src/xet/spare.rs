@@ -102,7 +102,7 @@ for_both! {
     }
 
     /// Those of these blobs that do not lie in xorbs which are all whole.
-    async fn needed(c: &mut Connection, digests: Vec<Vec<u8>>) -> Result<HashSet<Vec<u8>>, Failure> {
+    pub async fn needed(c: &mut Connection, digests: Vec<Vec<u8>>) -> Result<HashSet<Vec<u8>>, Failure> {
         let in_xorbs = xet_files::table.filter(xet_files::sha256.eq_any(&digests)).select(xet_files::sha256);
         let in_xorbs: HashSet<Vec<u8>> = in_xorbs.load(c).await?.into_iter().collect();
         let uses = xet_files::table.inner_join(xet_uses::table.inner_join(xorbs::table));

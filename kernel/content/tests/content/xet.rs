@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballast_content::{ChunkHolder, Content, Delivery};
+use ballast_content::{ChunkHolder, Content, Delivery, Expected};
 use ballast_contract::{ErrorKind, Result};
 use ballast_testkit::XetUpload;
 use ballast_types::{ByteRange, LeaseId, RepoKey, Sha256, Timestamp, XetHash};
@@ -10,7 +10,7 @@ use ballast_xet::shard::{Shard, ShardFile};
 use bytes::Bytes;
 use futures::TryStreamExt;
 
-use crate::world::{ALICE, BOB, World, body, pattern, sha256};
+use crate::world::{ALICE, BOB, World, body, pattern, receive, sha256};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -34,6 +34,10 @@ async fn sweep_in(world: &World, days: u32) {
     for _ in 0..3 {
         world.content.sweep(Timestamp::now().after(DAY * days)).await.unwrap();
     }
+}
+
+fn is_unavailable<T>(refused: &Result<T>) -> bool {
+    refused.as_ref().is_err_and(|error| error.is(ErrorKind::Unavailable))
 }
 
 async fn is_invalid<T: std::fmt::Debug>(refused: Result<T>) {
@@ -262,6 +266,31 @@ in_each_world! {
         assert!(send_xorb(&world.content, lease, &made).await.unwrap() || world.count("xorbs").await == 1);
         assert!(world.read(digest, ByteRange::whole(900_000)).await.unwrap() == made.bytes);
         assert!(world.content.find_known(ALICE, &[digest]).await.unwrap()[0].is_some());
+    }
+
+    async fn a_file_in_xorbs_that_comes_whole_is_stored_again_only_where_a_xorb_is_damaged(world: &World) {
+        let made = XetUpload::of(&pattern(900_000, 1));
+        let digest = commit(world, ALICE, &made).await;
+        let before = world.keys().await;
+        let lease = world.lease(BOB).await;
+        assert_eq!(receive(&world.content, lease, &made.bytes).await.unwrap().sha256, digest);
+        assert_eq!(world.content.leased_blobs(lease).await.unwrap().len(), 1);
+        assert_eq!(world.keys().await, before);
+        let other = Expected::Sha256(digest);
+        let lied = world.content.receive(lease, other, 900_000, body(&pattern(900_000, 2))).await;
+        is_invalid(lied).await;
+
+        world.flip(&before[0], 500_000).await;
+        world.read(digest, ByteRange::whole(900_000)).await.unwrap_err();
+        let stored = async {
+            while world.keys().await == before {
+                // Found while the bytes come, it asks for them again.
+                let received = receive(&world.content, lease, &made.bytes).await;
+                assert!(received.as_ref().is_ok_and(|blob| blob.sha256 == digest) || is_unavailable(&received));
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), stored).await.expect("the damage becomes known");
+        assert!(world.read(digest, ByteRange::whole(900_000)).await.unwrap() == made.bytes);
     }
 
     async fn a_chunk_is_answered_with_keyed_names(world: &World) {
