@@ -28,6 +28,9 @@ def packs(bench: Bench, hub: Hub) -> list[Row]:
     git(bench.folder, "init", "--quiet", "--initial-branch=main", folder)
     git(folder, "config", "user.name", "Ada")
     git(folder, "config", "user.email", "ada@example.org")
+    # Noise has no deltas, and git would look for them for minutes.
+    git(folder, "config", "core.bigFileThreshold", "1m")
+    git(folder, "config", "core.compression", "0")
     seeded = random.Random(17)
     for commit in range(COMMITS):
         for number in range(commit * files // COMMITS, (commit + 1) * files // COMMITS):

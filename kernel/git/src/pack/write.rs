@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use ballast_services::{GitBytes, PackObjects};
 use ballast_types::GitOid;
+use ballast_types::git::ObjectKind;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use sha1::{Digest, Sha1};
@@ -48,10 +49,10 @@ impl Writer {
             if objects.is_empty() {
                 break;
             }
-            let deflated = tokio::task::spawn_blocking(move || objects.into_iter().map(deflate).collect::<Vec<_>>());
-            let deflated = deflated.await.map_err(|_| WireError::protocol("the pack could not be made"))?;
-            for object in deflated {
-                self.put_object(object?, output).await?;
+            let entries = tokio::task::spawn_blocking(move || objects.into_iter().map(deflate).collect::<Vec<_>>());
+            let entries = entries.await.map_err(|_| WireError::protocol("the pack could not be made"))?;
+            for entry in entries {
+                self.put_object(entry?, output).await?;
             }
         }
         let trailer = self.hasher.finalize();
@@ -59,22 +60,23 @@ impl Writer {
         output.flush().await
     }
 
-    async fn put_object(&mut self, (object, deflated): (GitBytes, Vec<u8>), output: &mut Output) -> Result<()> {
+    async fn put_object(&mut self, entry: Entry, output: &mut Output) -> Result<()> {
+        let Entry { oid, kind, base, length, deflated } = entry;
         let at = self.position;
-        let there = object.base.and_then(|base| self.places.get(&base)).filter(|_| self.offsets).copied();
+        let there = base.and_then(|base| self.places.get(&base)).filter(|_| self.offsets).copied();
         let mut head = Vec::with_capacity(32);
-        match (object.base, there) {
-            (None, _) => write_head(&mut head, number(object.kind), object.bytes.len()),
+        match (base, there) {
+            (None, _) => write_head(&mut head, number(kind), length),
             (Some(_), Some(there)) => {
-                write_head(&mut head, OFFSET, object.bytes.len());
+                write_head(&mut head, OFFSET, length);
                 write_offset(&mut head, at - there);
             }
             (Some(base), None) => {
-                write_head(&mut head, NAMED, object.bytes.len());
+                write_head(&mut head, NAMED, length);
                 head.extend_from_slice(base.as_bytes());
             }
         }
-        self.places.insert(object.oid, at);
+        self.places.insert(oid, at);
         self.put(&head, output).await?;
         self.put(&deflated, output).await
     }
@@ -98,15 +100,27 @@ fn plan(chains: &mut HashMap<GitOid, u8>, thin: bool, oid: GitOid, base: Option<
     chain.is_some()
 }
 
-fn deflate(mut object: GitBytes) -> std::io::Result<(GitBytes, Vec<u8>)> {
-    if let Some((base, old)) = object.like.take()
-        && let Some(delta) = delta::between(&old, &object.bytes)
+/// An object as it stands in the pack.
+struct Entry {
+    oid: GitOid,
+    kind: ObjectKind,
+    base: Option<GitOid>,
+    /// Before it was deflated, in bytes.
+    length: usize,
+    deflated: Vec<u8>,
+}
+
+/// Its bytes are let go of at once: what is deflated waits for as long as the reader takes.
+fn deflate(object: GitBytes) -> std::io::Result<Entry> {
+    let GitBytes { oid, kind, mut base, mut bytes, like } = object;
+    if let Some((other, old)) = like
+        && let Some(delta) = delta::between(&old, &bytes)
     {
-        (object.base, object.bytes) = (Some(base), delta.into());
+        (base, bytes) = (Some(other), delta.into());
     }
-    let mut encoder = ZlibEncoder::new(Vec::with_capacity(object.bytes.len() / 2 + 32), LEVEL);
-    encoder.write_all(&object.bytes)?;
-    Ok((object, encoder.finish()?))
+    let mut encoder = ZlibEncoder::new(Vec::with_capacity(bytes.len() / 2 + 32), LEVEL);
+    encoder.write_all(&bytes)?;
+    Ok(Entry { oid, kind, base, length: bytes.len(), deflated: encoder.finish()? })
 }
 
 /// Kind and length of an entry.

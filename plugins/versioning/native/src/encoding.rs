@@ -9,6 +9,7 @@
 //!
 //! A row's body is the length of these bytes (four bytes, little-endian) and the bytes themselves in one zstd frame.
 
+use std::cell::RefCell;
 use std::io;
 
 use ballast_types::GitOid;
@@ -200,28 +201,30 @@ impl Packer {
     }
 }
 
-/// Reads the bodies of rows.
-pub struct Unpacker(zstd::bulk::Decompressor<'static>);
+thread_local! {
+    /// Making a context costs more than most nodes, so that each thread keeps one.
+    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+}
 
-impl Unpacker {
-    /// A context of its own.
-    pub fn new() -> io::Result<Self> {
-        zstd::bulk::Decompressor::new().map(Self)
+/// The node of a row: the bytes must have this id.
+pub fn unpack(expected: NodeId, body: &[u8]) -> Result<Node, Malformed> {
+    let (length, frame) = body.split_first_chunk::<4>().ok_or(Malformed("it is cut off"))?;
+    let length = u32::from_le_bytes(*length) as usize;
+    if length > LONGEST {
+        return Err(Malformed("it claims to be longer than a node can be"));
     }
+    let encoded = decompress(frame, length).map_err(|_| Malformed("it cannot be decompressed"))?;
+    if id(&encoded) != expected {
+        return Err(Malformed("its bytes are not those of its id"));
+    }
+    decode(&encoded)
+}
 
-    /// The node of a row: the bytes must have this id.
-    pub fn unpack(&mut self, expected: NodeId, body: &[u8]) -> Result<Node, Malformed> {
-        let (length, frame) = body.split_first_chunk::<4>().ok_or(Malformed("it is cut off"))?;
-        let length = u32::from_le_bytes(*length) as usize;
-        if length > LONGEST {
-            return Err(Malformed("it claims to be longer than a node can be"));
-        }
-        let encoded = self.0.decompress(frame, length).map_err(|_| Malformed("it cannot be decompressed"))?;
-        if id(&encoded) != expected {
-            return Err(Malformed("its bytes are not those of its id"));
-        }
-        decode(&encoded)
-    }
+fn decompress(frame: &[u8], length: usize) -> io::Result<Vec<u8>> {
+    DECOMPRESSOR.with_borrow_mut(|kept| match kept {
+        Some(decompressor) => decompressor.decompress(frame, length),
+        None => kept.insert(zstd::bulk::Decompressor::new()?).decompress(frame, length),
+    })
 }
 
 #[cfg(test)]
@@ -254,7 +257,7 @@ mod tests {
             let encoded = encode(&node);
             assert_eq!(decode(&encoded).unwrap(), node);
             let body = Packer::new().unwrap().pack(&encoded).unwrap();
-            assert_eq!(Unpacker::new().unwrap().unpack(id(&encoded), &body).unwrap(), node);
+            assert_eq!(unpack(id(&encoded), &body).unwrap(), node);
         }
     }
 
@@ -277,7 +280,7 @@ mod tests {
                 let mut damaged = body.clone();
                 damaged[at] ^= 0x55;
                 // A few bits of a zstd frame mean nothing; what counts is that no other node comes out.
-                let node = Unpacker::new().unwrap().unpack(id(&encoded), &damaged);
+                let node = unpack(id(&encoded), &damaged);
                 assert!(node.is_err() || encode(&node.unwrap()) == encoded, "damaged at {at}");
             }
         }

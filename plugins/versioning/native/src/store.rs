@@ -8,7 +8,7 @@ use ballast_contract::Result;
 use ballast_database::Database;
 use moka::sync::Cache;
 
-use crate::encoding::{self, Malformed, Packer, Unpacker};
+use crate::encoding::{self, Malformed, Packer};
 use crate::error::{corrupt, internal, stored};
 use crate::node::{Node, NodeId};
 use crate::rows::{nodes, schema::NodeRow};
@@ -99,7 +99,6 @@ impl Store {
     }
 
     async fn fetch(&self, ids: &[NodeId]) -> Result<HashMap<NodeId, Arc<Node>>> {
-        let mut unpacker = Unpacker::new().map_err(|error| internal(OPERATION, "no memory").with_source(error))?;
         let mut fetched = HashMap::with_capacity(ids.len());
         for batch in ids.chunks(BATCH) {
             let wanted: Vec<Vec<u8>> = batch.iter().map(|id| id.0.to_vec()).collect();
@@ -108,7 +107,7 @@ impl Store {
             self.counters.fetched.fetch_add(rows.len() as u64, Ordering::Relaxed);
             for (id, body) in rows {
                 let id = NodeId::from_slice(&id).ok_or_else(|| corrupt(OPERATION, "a node's id has a wrong length"))?;
-                let unpacked = unpacker.unpack(id, &body);
+                let unpacked = encoding::unpack(id, &body);
                 let node = Arc::new(unpacked.map_err(|e| corrupt(OPERATION, format!("node {id}")).with_source(e))?);
                 self.cache.insert(id, node.clone());
                 fetched.insert(id, node);
@@ -119,7 +118,6 @@ impl Store {
 
     /// These nodes as the database holds them now, whatever memory says of them: each, or why it cannot be had.
     pub async fn examine(&self, ids: &[NodeId]) -> Result<HashMap<NodeId, std::result::Result<Node, Unreadable>>> {
-        let mut unpacker = Unpacker::new().map_err(|error| internal(OPERATION, "no memory").with_source(error))?;
         let stored_nowhere = |id: NodeId| if id == empty().0 { Ok(Node::new(0)) } else { Err(Unreadable::Absent) };
         let mut found: HashMap<_, _> = ids.iter().map(|id| (*id, stored_nowhere(*id))).collect();
         for batch in ids.chunks(BATCH) {
@@ -127,7 +125,7 @@ impl Store {
             self.counters.statements.fetch_add(1, Ordering::Relaxed);
             for (id, body) in nodes::load(&self.database, wanted).await.map_err(stored(OPERATION))? {
                 let id = NodeId::from_slice(&id).ok_or_else(|| corrupt(OPERATION, "a node's id has a wrong length"))?;
-                found.insert(id, unpacker.unpack(id, &body).map_err(Unreadable::Malformed));
+                found.insert(id, encoding::unpack(id, &body).map_err(Unreadable::Malformed));
             }
         }
         Ok(found)
