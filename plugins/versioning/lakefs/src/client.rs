@@ -4,28 +4,28 @@
 //! (making a branch, a commit, a repository) only where lakeFS said that it did nothing (429, 503). Each has a time
 //! limit, and there are no more at once than the operator allows.
 
+mod answer;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ballast_contract::{Error, ErrorKind, Result};
 use ballast_types::Secret;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Method, Response, StatusCode};
-use serde::de::DeserializeOwned;
+use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use url::Url;
 
+use self::answer::{Answer, innermost, read_whole};
 use crate::config::LakefsConfig;
-use crate::error::{corrupt, internal};
+use crate::error::internal;
 
 const OPERATION: &str = "versioning.lakefs";
 /// The first wait before a request is sent again; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// The longest answer that is read whole, in bytes.
-const LONGEST_ANSWER: usize = 1 << 29;
 /// How many keys one deletion may name, and one page may have.
 pub const AT_ONCE: usize = 1000;
 
@@ -127,12 +127,6 @@ enum Body {
     Nothing,
     Json(Value),
     Bytes(Vec<u8>),
-}
-
-/// An answer that came.
-struct Answer {
-    status: StatusCode,
-    body: Vec<u8>,
 }
 
 impl Client {
@@ -381,85 +375,6 @@ impl Client {
         let status = response.status();
         Ok(Answer { status, body: read_whole(response).await? })
     }
-}
-
-impl Answer {
-    /// Whether the same call may be answered better later.
-    fn may_pass(&self, again: Again) -> bool {
-        match self.status.as_u16() {
-            429 | 503 => true,
-            // Of these nobody knows what was done.
-            500 | 502 | 504 => again == Again::Harmless,
-            _ => false,
-        }
-    }
-
-    /// An answer that means the same whatever was asked for is an error.
-    fn acceptable(self) -> Result<Self> {
-        match self.status.as_u16() {
-            401 | 403 | 429 | 500.. => Err(self.refusal("answer")),
-            _ => Ok(self),
-        }
-    }
-
-    fn unless_absent(self) -> Option<Self> {
-        Some(self).filter(|answer| answer.status != StatusCode::NOT_FOUND)
-    }
-
-    fn done(self, what: &str) -> Result<()> {
-        if self.status.is_success() { Ok(()) } else { Err(self.refusal(what)) }
-    }
-
-    fn read<T: DeserializeOwned>(self, what: &str) -> Result<T> {
-        if !self.status.is_success() {
-            return Err(self.refusal(&format!("give {what}")));
-        }
-        let strange = |error| corrupt(OPERATION, format!("lakeFS gave what is not {what}")).with_source(error);
-        serde_json::from_slice(&self.body).map_err(strange)
-    }
-
-    /// What an answer that is an error means, in the words of the contract.
-    fn refusal(&self, what: &str) -> Error {
-        #[derive(Deserialize)]
-        struct Said {
-            message: String,
-        }
-        let said = serde_json::from_slice::<Said>(&self.body).map(|said| said.message).unwrap_or_default();
-        let said: String = said.chars().take(300).collect();
-        let status = self.status.as_u16();
-        let (kind, why) = match status {
-            // The hub's own key: no caller can help it.
-            401 | 403 => (ErrorKind::Unavailable, "refuses the key in the configuration".to_owned()),
-            404 => (ErrorKind::Unavailable, format!("does not {what}: something is no longer there")),
-            409 | 412 => (ErrorKind::Unavailable, format!("does not {what}: something was changed meanwhile")),
-            410 => (ErrorKind::Corrupt, format!("does not {what}: it knows the object and has lost its bytes")),
-            429 | 503 => (ErrorKind::Unavailable, "has too much to do".to_owned()),
-            500.. => (ErrorKind::Unavailable, "cannot answer now".to_owned()),
-            _ => (ErrorKind::Internal, format!("does not {what}")),
-        };
-        Error::new(kind, OPERATION, format!("lakeFS {why} ({status}: {said})"))
-    }
-}
-
-/// Reads an answer to its end.
-async fn read_whole(mut response: Response) -> Result<Vec<u8>> {
-    let mut body = Vec::new();
-    let broken = |error: reqwest::Error| {
-        let why = format!("an answer of lakeFS broke off: {}", innermost(&error));
-        Error::new(ErrorKind::Unavailable, OPERATION, why)
-    };
-    while let Some(bytes) = response.chunk().await.map_err(broken)? {
-        body.extend_from_slice(&bytes);
-        if body.len() > LONGEST_ANSWER {
-            return Err(corrupt(OPERATION, format!("an answer of lakeFS is longer than {LONGEST_ANSWER} bytes")));
-        }
-    }
-    Ok(body)
-}
-
-/// What caused an error, which alone says what is wrong.
-fn innermost(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), innermost)
 }
 
 /// Not all at the same moment: three quarters to five quarters of it.
