@@ -28,6 +28,9 @@ const AT_A_TIME: usize = 8;
 /// Open folders that are at hand.
 pub type Folders = Cache<(RepoKey, CommitId, String), Arc<Folder>>;
 
+/// A folder on its way, with its path.
+type Reading<'a> = BoxFuture<'a, Result<(String, Arc<Folder>)>>;
+
 /// One commit, to be read.
 #[derive(Clone)]
 pub struct View<'a> {
@@ -188,7 +191,7 @@ impl View<'_> {
     }
 
     async fn load_lines(&self, stored: &mut Stored, lines: Vec<(String, Item)>) -> Result<()> {
-        let mut reads: Vec<BoxFuture<'_, Result<(String, Arc<Folder>)>>> = Vec::new();
+        let mut reads: Vec<Reading<'_>> = Vec::new();
         for (path, item) in lines.into_iter().filter(|(_, item)| item.is_folder()) {
             reads.push(Box::pin(async move {
                 let folder = self.inner(&path, &item).await?;
