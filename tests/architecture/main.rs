@@ -137,7 +137,7 @@ fn the_verbs_know_no_status_code_and_no_sql() {
 
 #[test]
 fn only_the_server_names_a_built_in_plugin() {
-    let names = ["storage.opendal", "versioning.native", "auth.local", "quota.ledger"];
+    let names = ["storage.opendal", "versioning.native", "versioning.lakefs", "auth.local", "quota.ledger"];
     for room in ["catalog", "content", "services", "api", "loader", "database"] {
         assert_no_source_says(room, &names);
     }

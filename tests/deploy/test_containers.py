@@ -22,7 +22,7 @@ LIMIT = 60
 DOCKER = DEPLOY / "docker"
 COMPOSE = DEPLOY / "compose"
 BALLAST = os.environ.get("BALLAST_BIN", ROOT / "target" / "debug" / "ballast")
-FILES = ["single-node.yaml", "postgres-s3.yaml"]
+FILES = ["single-node.yaml", "postgres-s3.yaml", "lakefs.yaml"]
 
 
 def tool(name: str) -> Path:
@@ -209,7 +209,7 @@ def test_a_hub_in_compose_has_no_rights_that_it_does_not_need(composed):
 
 def test_no_secret_of_a_hub_is_in_its_environment_or_config(composed, project):
     secrets = {path.read_text().strip() for path in (project / "deploy/compose/secrets").iterdir() if path.suffix != ".env"}
-    assert len(secrets) == 4
+    assert len(secrets) == 6
     hub = json.dumps(composed["services"]["hub"])
     assert not [secret for secret in secrets if secret in hub]
 
@@ -240,7 +240,7 @@ def test_only_the_proxy_or_this_machine_reach_a_hub(composed):
     for name, service in composed["services"].items():
         for port in service.get("ports", []):
             assert name == "caddy" or port["host_ip"] == "127.0.0.1", (name, port)
-    for name in {"postgres", "garage"} & set(composed["services"]):
+    for name in {"postgres", "garage", "lakefs"} & set(composed["services"]):
         assert list(composed["services"][name]["networks"]) == ["back"]
         assert composed["networks"]["back"]["internal"]
 
@@ -257,6 +257,9 @@ def test_the_secrets_fit_together_and_are_made_once(project):
     garage = dict(line.split("=") for line in read("garage.env").splitlines())
     assert garage["GARAGE_DEFAULT_ACCESS_KEY"] == read("s3-access-key-id")
     assert garage["GARAGE_DEFAULT_SECRET_KEY"] == read("s3-secret-access-key")
+    lakefs = dict(line.split("=") for line in read("lakefs.env").splitlines())
+    assert lakefs["LAKEFS_INSTALLATION_ACCESS_KEY_ID"] == read("lakefs-access-key-id")
+    assert lakefs["LAKEFS_INSTALLATION_SECRET_ACCESS_KEY"] == read("lakefs-secret-access-key")
     # As Garage wants them.
     assert re.fullmatch("GK[0-9a-f]{24}", read("s3-access-key-id")) and re.fullmatch("[0-9a-f]{64}", garage["GARAGE_RPC_SECRET"])
     config = tomllib.loads((project / "config/profiles/cluster.toml").read_text())["storage"]["main"]["config"]

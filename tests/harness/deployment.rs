@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use crate::bucket::{ACCESS_KEY, Bucket, SECRET_KEY};
-use crate::{Hub, Outcome};
+use crate::{Hub, LAKEFS_KEY, LAKEFS_SECRET, LakeServer, Outcome};
 
 /// Where a hub keeps its data and what it is told; removed with the last of its clones.
 #[derive(Clone)]
@@ -28,12 +28,29 @@ impl Default for Deployment {
 
 impl Deployment {
     /// An empty folder and the default settings; with `BALLAST_TEST_PRESIGN` in the environment (`on`, `downloads` or
-    /// `off`), over a bucket of its own, and otherwise the same.
+    /// `off`), over a bucket of its own, with `BALLAST_TEST_VERSIONING=lakefs` on lakeFS, and otherwise the same.
     pub fn new() -> Self {
-        match std::env::var("BALLAST_TEST_PRESIGN") {
+        let deployment = match std::env::var("BALLAST_TEST_PRESIGN") {
             Ok(presign) => Self::in_folder().over(&Bucket::new(), &presign),
             Err(_) => Self::in_folder(),
+        };
+        match std::env::var("BALLAST_TEST_VERSIONING") {
+            Ok(engine) if engine == "lakefs" => deployment.versioned_by(&LakeServer::shared()),
+            Ok(engine) => panic!("BALLAST_TEST_VERSIONING={engine}: the tests know lakefs, and the default without it"),
+            Err(_) => deployment,
         }
+    }
+
+    /// The same with its commits in a lakeFS server, and nothing else changed.
+    pub fn versioned_by(self, server: &LakeServer) -> Self {
+        let deployment = self.environment("BALLAST_VERSIONING__MAIN__PLUGIN", "versioning.lakefs");
+        let settings = [
+            ("ENDPOINT", server.endpoint().as_str()),
+            ("ACCESS_KEY_ID", LAKEFS_KEY),
+            ("SECRET_ACCESS_KEY", LAKEFS_SECRET),
+        ]
+        .map(|(key, value)| (format!("BALLAST_VERSIONING__MAIN__CONFIG__{key}"), value.to_owned()));
+        settings.iter().fold(deployment, |all, (key, value)| all.environment(key, value))
     }
 
     fn in_folder() -> Self {

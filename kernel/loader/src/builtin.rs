@@ -8,18 +8,36 @@ use ballast_contract::downloader::Downloader;
 use ballast_contract::quota::Quota;
 use ballast_contract::storage::Storage;
 use ballast_contract::versioning::Versioning;
-use ballast_contract::{Component, Error, ErrorKind, Result};
+use ballast_contract::{Component, Error, ErrorKind, Result, State};
 use ballast_database::Database;
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// What a built-in plugin may use besides its own keys.
+use crate::state::Rows;
+
+/// What the hub has for its plugins.
 #[derive(Clone)]
 pub struct Deps {
+    /// The hub's database.
+    pub database: Database,
+}
+
+/// What one instance of a built-in plugin may use besides its own keys.
+#[derive(Clone)]
+pub struct Slots {
     /// The hub's database; a plugin has tables of its own in it.
     pub database: Database,
+    /// A space of its own, for a plugin that has no tables.
+    pub state: Arc<dyn State>,
+}
+
+impl Deps {
+    /// What this instance gets: `versioning.main`, say.
+    pub(crate) fn slots(&self, instance: String) -> Slots {
+        Slots { database: self.database.clone(), state: Arc::new(Rows::new(self.database.clone(), instance)) }
+    }
 }
 
 /// An instance, by its role.
@@ -62,7 +80,7 @@ impl Opened {
     }
 }
 
-type Open = Box<dyn Fn(Value, Deps) -> BoxFuture<'static, Result<Opened>> + Send + Sync>;
+type Open = Box<dyn Fn(Value, Slots) -> BoxFuture<'static, Result<Opened>> + Send + Sync>;
 
 /// A plugin that is linked into the binary: what it is called, what its keys are, how it is opened.
 pub struct Builtin {
@@ -99,8 +117,8 @@ impl Builtin {
         (self.check)(config)
     }
 
-    pub(crate) async fn open(&self, config: Value, deps: Deps) -> Result<Opened> {
-        (self.open)(config, deps).await
+    pub(crate) async fn open(&self, config: Value, slots: Slots) -> Result<Opened> {
+        (self.open)(config, slots).await
     }
 }
 
@@ -113,15 +131,15 @@ macro_rules! roles {
         impl Builtin {
             $(
                 #[doc = concat!("A plugin that ", $what, ". `open` does no I/O and answers `Invalid` where its keys make no sense.")]
-                pub fn $name<C, P, F>(id: &'static str, open: impl Fn(C, Deps) -> F + Send + Sync + 'static) -> Self
+                pub fn $name<C, P, F>(id: &'static str, open: impl Fn(C, Slots) -> F + Send + Sync + 'static) -> Self
                 where
                     C: DeserializeOwned + JsonSchema + Send + 'static,
                     P: $contract,
                     F: Future<Output = Result<P>> + Send + 'static,
                 {
-                    let opened = move |config: Value, deps| -> BoxFuture<'static, Result<Opened>> {
+                    let opened = move |config: Value, slots| -> BoxFuture<'static, Result<Opened>> {
                         let opening = match read::<C>(&config) {
-                            Ok(config) => open(config, deps),
+                            Ok(config) => open(config, slots),
                             Err((_, why)) => {
                                 let refused = Error::new(ErrorKind::Invalid, concat!(stringify!($name), ".open"), why);
                                 return Box::pin(async move { Err(refused) });

@@ -8,8 +8,10 @@ mod builtin;
 mod life;
 mod plugins;
 mod registry;
+mod state;
 
-pub use builtin::{Builtin, Deps, Opened};
+pub use builtin::{Builtin, Deps, Opened, Slots};
 pub use life::{InstanceState, StartFailed};
 pub use plugins::{Named, Plugins};
 pub use registry::Registry;
+pub use state::state_of;

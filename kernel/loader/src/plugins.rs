@@ -83,7 +83,8 @@ impl Roles {
         let mut roles = Self::default();
         let mut problems = Vec::new();
         for planned in plan.instances {
-            match planned.builtin.open(planned.config.clone(), deps.clone()).await {
+            let slots = deps.slots(format!("{}.{}", planned.builtin.role(), planned.instance));
+            match planned.builtin.open(planned.config.clone(), slots).await {
                 Ok(instance) => roles.add(&planned, instance),
                 Err(error) => {
                     let key = format!("{}.{}.config", planned.builtin.role(), planned.instance);

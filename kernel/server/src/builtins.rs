@@ -8,6 +8,7 @@ pub fn registry() -> Registry {
     Registry::new(vec![
         Builtin::storage("storage.opendal", |config, _| ballast_storage_opendal::open(config)),
         Builtin::versioning("versioning.native", |config, deps| ballast_versioning_native::open(config, deps.database)),
+        Builtin::versioning("versioning.lakefs", |config, deps| ballast_versioning_lakefs::open(config, deps.state)),
         Builtin::auth("auth.local", |config, deps| ballast_auth_local::open(config, deps.database)),
         Builtin::downloader("downloader.huggingface", |config, _| ballast_downloader_huggingface::open(config)),
         Builtin::quota("quota.ledger", |config, deps| ballast_quota_ledger::open(config, deps.database)),

@@ -1,0 +1,8 @@
+-- Rows of plugins that have no database of their own, each in the space of one instance.
+CREATE TABLE plugin_state (
+    owner TEXT NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    version BIGINT NOT NULL CHECK (version > 0),
+    value BYTEA NOT NULL,
+    PRIMARY KEY (owner, name)
+);
