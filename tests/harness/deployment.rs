@@ -138,7 +138,7 @@ impl Deployment {
     }
 
     pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(program());
         command.args(arguments).arg("--data-dir").arg(self.data()).args(&self.arguments);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.folder.path());
@@ -154,7 +154,7 @@ pub(crate) fn scratch() -> PathBuf {
 }
 
 /// The program under test: `BALLAST_BIN`, or what cargo built beside this test.
-fn binary() -> PathBuf {
+pub fn program() -> PathBuf {
     if let Some(named) = std::env::var_os("BALLAST_BIN") {
         return named.into();
     }

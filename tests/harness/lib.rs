@@ -25,7 +25,7 @@ mod watcher;
 
 pub use ballast_testkit::Random;
 pub use command::Outcome;
-pub use deployment::Deployment;
+pub use deployment::{Deployment, program};
 pub use faults::{DiskError, Faults, Moment, Synced};
 pub use http::{Answer, Client, PNG, Request, encoded, read_answer};
 pub use hub::Hub;

@@ -17,7 +17,7 @@ pub use bootstrap::{
 };
 pub use git::{GitConfig, SshConfig};
 pub use jobs::{JobAccess, JobVerify, JobsConfig};
-pub use plugin::{PluginConfig, Role};
+pub use plugin::{PluginConfig, PluginFile, PluginsConfig, Role};
 pub use sections::{
     AccountsConfig, AuditConfig, DatabaseConfig, Deduplication, LfsConfig, LogConfig, LogFormat, MailConfig,
     MailTransport, RateLimitsConfig, Registration, ServerConfig, StatisticsConfig, UploadsConfig, WebhooksConfig,
@@ -51,6 +51,7 @@ pub struct HubConfig {
     pub quota: BTreeMap<String, PluginConfig>,
     /// Remote hubs to download from; none by default.
     pub downloader: BTreeMap<String, PluginConfig>,
+    pub plugins: PluginsConfig,
     /// Which files are large files, and how they travel.
     pub lfs: LfsConfig,
     pub xet: XetConfig,

@@ -9,7 +9,7 @@ use crate::{HubConfig, Role};
 /// A plugin whose keys belong into the manual.
 pub struct PluginReference {
     pub role: Role,
-    pub id: &'static str,
+    pub id: String,
     /// Of its own keys.
     pub schema: Value,
 }

@@ -35,6 +35,36 @@ pub enum ErrorKind {
     Internal,
 }
 
+impl ErrorKind {
+    /// Every kind, each at the place of its code.
+    const CODED: [Self; 12] = [
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::Conflict,
+        Self::Denied,
+        Self::Unauthenticated,
+        Self::OverLimit,
+        Self::NoRoom,
+        Self::Invalid,
+        Self::Unsupported,
+        Self::Unavailable,
+        Self::Corrupt,
+        Self::Internal,
+    ];
+
+    /// Its number in the C tables, from 1 on.
+    pub fn code(self) -> u32 {
+        let place = Self::CODED.iter().position(|kind| *kind == self);
+        place.map_or(0, |place| place as u32 + 1)
+    }
+
+    /// The kind of this number; one that is not known is a fault of the plugin's own.
+    pub fn of_code(code: u32) -> Self {
+        let place = usize::try_from(code).ok().and_then(|code| code.checked_sub(1));
+        place.and_then(|place| Self::CODED.get(place)).copied().unwrap_or(Self::Internal)
+    }
+}
+
 /// All that a plugin may return when it fails.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Error {

@@ -1,5 +1,7 @@
 //! Storage: keys to bytes.
 
+pub mod message;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -41,9 +43,18 @@ impl FromStr for StorageKey {
     type Err = InvalidKey;
 
     fn from_str(text: &str) -> std::result::Result<Self, InvalidKey> {
-        let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
-        let good = |segment: &str| !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(allowed);
-        match text.len() <= 512 && text.split('/').all(good) {
+        // In one pass: every call of a plugin in a library of its own reads a key.
+        let mut before = b'/';
+        let good = text.len() <= 512
+            && text.bytes().all(|byte| {
+                let begins = std::mem::replace(&mut before, byte) == b'/';
+                match byte {
+                    b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => true,
+                    b'.' | b'/' => !begins,
+                    _ => false,
+                }
+            });
+        match good && before != b'/' {
             true => Ok(Self(text.to_owned())),
             false => Err(InvalidKey(text.chars().take(600).collect())),
         }

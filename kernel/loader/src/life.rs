@@ -28,8 +28,8 @@ impl Default for Limits {
 pub(crate) struct Instance {
     pub role: Role,
     pub name: String,
-    pub plugin: &'static str,
-    pub version: &'static str,
+    pub plugin: String,
+    pub version: String,
     pub required: bool,
     pub capabilities: Vec<&'static str>,
     pub component: Arc<dyn Component>,
@@ -52,8 +52,8 @@ pub struct InstanceState {
     /// Its name in the configuration.
     pub instance: String,
     /// The plugin's id.
-    pub plugin: &'static str,
-    pub version: &'static str,
+    pub plugin: String,
+    pub version: String,
     /// Whether the hub is not ready without it.
     pub required: bool,
     /// What it can besides its role's common work.
@@ -68,7 +68,7 @@ pub struct InstanceState {
 pub struct StartFailed {
     pub role: Role,
     pub instance: String,
-    pub plugin: &'static str,
+    pub plugin: String,
     pub why: String,
 }
 
@@ -76,11 +76,12 @@ impl Instance {
     pub(crate) fn new(
         role: Role,
         name: &str,
-        (plugin, version): (&'static str, &'static str),
+        (plugin, version): (&str, &str),
         required: bool,
         (component, capabilities): (Arc<dyn Component>, Vec<&'static str>),
     ) -> Self {
         let stage = Mutex::new(Stage::Opened);
+        let (plugin, version) = (plugin.to_owned(), version.to_owned());
         Self { role, name: name.to_owned(), plugin, version, required, capabilities, component, stage }
     }
 
@@ -124,7 +125,7 @@ pub(crate) async fn start(instances: &[Instance], limits: Limits) -> Result<(), 
         };
         if instance.required {
             stop(instances, limits).await;
-            let (role, name, plugin) = (instance.role, instance.name.clone(), instance.plugin);
+            let (role, name, plugin) = (instance.role, instance.name.clone(), instance.plugin.clone());
             return Err(StartFailed { role, instance: name, plugin, why });
         }
         tracing::warn!(plugin = instance.plugin, %instance, why, "did not start, and is not required");
@@ -151,8 +152,8 @@ pub(crate) async fn states(instances: &[Instance], limits: Limits) -> Vec<Instan
     let state = |(instance, health): (&Instance, Health)| InstanceState {
         role: instance.role.as_str(),
         instance: instance.name.clone(),
-        plugin: instance.plugin,
-        version: instance.version,
+        plugin: instance.plugin.clone(),
+        version: instance.version.clone(),
         required: instance.required,
         capabilities: instance.capabilities.clone(),
         health,

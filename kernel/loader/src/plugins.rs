@@ -83,13 +83,17 @@ impl Roles {
         let mut roles = Self::default();
         let mut problems = Vec::new();
         for planned in plan.instances {
-            let slots = deps.slots(format!("{}.{}", planned.builtin.role(), planned.instance));
-            match planned.builtin.open(planned.config.clone(), slots).await {
+            let (plugin, name) = (planned.plugin, planned.instance);
+            let opened = plugin.open(name, planned.config.clone(), deps).await;
+            let opened = opened.or_else(|refusal| {
+                let absent = if planned.required { None } else { plugin.absent(&refusal.why) };
+                absent.ok_or(refusal)
+            });
+            match opened {
                 Ok(instance) => roles.add(&planned, instance),
-                Err(error) => {
-                    let key = format!("{}.{}.config", planned.builtin.role(), planned.instance);
-                    let origin = loaded.origins.of_key(&key);
-                    problems.push(Problem::new(key, origin, error.context));
+                Err(refusal) => {
+                    let key = format!("{}.{name}.{}", plugin.role(), refusal.key);
+                    problems.push(Problem::new(key.clone(), loaded.origins.of_key(&key), refusal.why));
                 }
             }
         }
@@ -97,10 +101,10 @@ impl Roles {
     }
 
     fn add(&mut self, planned: &Planned<'_>, opened: Opened) {
-        let builtin = planned.builtin;
-        let kind = (builtin.id(), builtin.version());
+        let plugin = planned.plugin;
+        let kind = (plugin.id(), plugin.version());
         let part = (opened.component(), opened.capabilities());
-        self.instances.push(Instance::new(builtin.role(), planned.instance, kind, planned.required, part));
+        self.instances.push(Instance::new(plugin.role(), planned.instance, kind, planned.required, part));
         let name = planned.instance.to_owned();
         match opened {
             Opened::Storage(instance) => self.storages.push(Named { name, instance }),

@@ -1,18 +1,31 @@
 //! The plugins that there are, and what the configuration makes of them.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use ballast_config::{Loaded, PluginConfig, Problem, Role, Tree, conform, nearest, read_secrets};
 use serde_json::Value;
 
-use crate::Builtin;
+use crate::Plugin;
+use crate::library::{Library, LibraryReport};
 
 /// The plugins that a configuration may name.
 pub struct Registry {
-    builtins: Vec<Builtin>,
+    plugins: Vec<Plugin>,
+    libraries: Vec<Arc<Library>>,
+    refused: Vec<Refused>,
+}
+
+/// A line of `plugins.load` that was refused.
+struct Refused {
+    report: LibraryReport,
+    /// Stands in for the plugin; its id is empty where the manifest could not be read.
+    plugin: Plugin,
 }
 
 /// An instance whose keys are right, in the order in which instances start.
 pub(crate) struct Planned<'a> {
-    pub builtin: &'a Builtin,
+    pub plugin: &'a Plugin,
     pub instance: &'a str,
     pub required: bool,
     /// The plugin's keys, with secrets in their places.
@@ -20,6 +33,7 @@ pub(crate) struct Planned<'a> {
 }
 
 /// What the configuration comes to.
+#[derive(Default)]
 pub(crate) struct Plan<'a> {
     pub instances: Vec<Planned<'a>>,
     /// Mistakes in keys.
@@ -30,18 +44,61 @@ pub(crate) struct Plan<'a> {
 
 impl Registry {
     /// A registry of these plugins.
-    pub fn new(builtins: Vec<Builtin>) -> Self {
-        Self { builtins }
+    pub fn new(builtins: Vec<Plugin>) -> Self {
+        Self { plugins: builtins, libraries: Vec::new(), refused: Vec::new() }
+    }
+
+    /// Verifies and inspects the libraries that the configuration allows, and adds what they are; none of their code
+    /// runs. What is wrong with one matters to the instances that want it, and to nobody else.
+    pub fn inspect(&mut self, loaded: &Loaded) {
+        for line in &loaded.config.plugins.load {
+            let library = Library::inspect(line).and_then(|library| self.has_room_for(library));
+            match library {
+                Ok(library) => {
+                    let library = Arc::new(library);
+                    self.plugins.push(Plugin::library(Arc::clone(&library)));
+                    self.libraries.push(library);
+                }
+                Err(why) => self.refuse(PathBuf::from(&line.file), why),
+            }
+        }
+    }
+
+    fn has_room_for(&self, library: Library) -> Result<Library, String> {
+        let id = &library.manifest().id;
+        match self.plugins.iter().find(|plugin| plugin.id() == id) {
+            Some(plugin) => match plugin.file() {
+                Some(file) => Err(format!("its id {id} is that of {}", file.display())),
+                None => Err(format!("its id {id} is that of a built-in plugin")),
+            },
+            None => Ok(library),
+        }
+    }
+
+    fn refuse(&mut self, file: PathBuf, why: String) {
+        // Whose library it would have been, where it says so.
+        let manifest = Library::inspect_anywhere(&file).ok().map(|library| library.manifest().clone());
+        let id = manifest.as_ref().map(|manifest| manifest.id.clone()).unwrap_or_default();
+        let plugin = Plugin::refused(&id, format!("{}: {why}", file.display()));
+        let of = manifest.map(|manifest| (manifest.id, manifest.version));
+        let report = LibraryReport { file, sha256: None, plugin: of, refused: Some(why) };
+        self.refused.push(Refused { report, plugin });
+    }
+
+    /// What became of each line of `plugins.load` so far.
+    pub fn libraries(&self) -> Vec<LibraryReport> {
+        let refused = self.refused.iter().map(|refused| refused.report.clone());
+        self.libraries.iter().map(|library| library.report()).chain(refused).collect()
     }
 
     /// Every plugin, by role and then as listed.
-    pub fn list(&self) -> impl Iterator<Item = &Builtin> {
+    pub fn list(&self) -> impl Iterator<Item = &Plugin> {
         Role::ALL.into_iter().flat_map(|role| self.of_role(role))
     }
 
     /// The schema of a plugin's keys, where the plugin is known.
     pub fn schema(&self, id: &str) -> Option<&Value> {
-        self.builtins.iter().find(|builtin| builtin.id() == id).map(Builtin::schema)
+        self.plugins.iter().find(|plugin| plugin.id() == id).map(Plugin::schema)
     }
 
     /// Every mistake in what the configuration says about plugins, as far as their schemas know; none is opened.
@@ -50,7 +107,7 @@ impl Registry {
     }
 
     pub(crate) fn plan<'a>(&'a self, loaded: &'a Loaded) -> Plan<'a> {
-        let mut plan = Plan { instances: Vec::new(), mistakes: Vec::new(), unreadable: Vec::new() };
+        let mut plan = Plan::default();
         for role in Role::ALL {
             plan.mistakes.extend(choose(loaded, role).err());
             for (name, instance) in loaded.config.instances(role) {
@@ -60,7 +117,7 @@ impl Registry {
         plan
     }
 
-    fn plan_instance<'a>(
+    pub(crate) fn plan_instance<'a>(
         &'a self,
         loaded: &'a Loaded,
         role: Role,
@@ -68,31 +125,38 @@ impl Registry {
         instance: &PluginConfig,
         plan: &mut Plan<'a>,
     ) {
-        let Some(builtin) = self.of_role(role).find(|builtin| builtin.id() == instance.plugin) else {
+        let Some(plugin) = self.named(role, &instance.plugin) else {
             let key = format!("{role}.{name}.plugin");
             let origin = loaded.origins.of_key(&key);
             return plan.mistakes.push(Problem::new(key, origin, self.unknown(role, &instance.plugin)));
         };
         let key = format!("{role}.{name}.config");
         let mut config = Value::Object(instance.config.clone());
-        let mistakes = conform(builtin.schema(), &mut config, &key, Tree::Plugin, &loaded.origins);
+        let mistakes = conform(plugin.schema(), &mut config, &key, Tree::Plugin, &loaded.origins);
         let clean = mistakes.is_empty();
         plan.mistakes.extend(mistakes);
-        plan.unreadable.extend(read_secrets(builtin.schema(), &mut config, &key, &loaded.origins));
-        if clean && let Err((path, why)) = builtin.check(&config) {
+        plan.unreadable.extend(read_secrets(plugin.schema(), &mut config, &key, &loaded.origins));
+        if clean && let Err((path, why)) = plugin.check(&config) {
             let key = if path == "." { key } else { format!("{key}.{path}") };
             let origin = loaded.origins.of_key(&key);
             plan.mistakes.push(Problem::new(key, origin, why));
         }
-        plan.instances.push(Planned { builtin, instance: name, required: instance.required, config });
+        plan.instances.push(Planned { plugin, instance: name, required: instance.required, config });
     }
 
-    fn of_role(&self, role: Role) -> impl Iterator<Item = &Builtin> {
-        self.builtins.iter().filter(move |builtin| builtin.role() == role)
+    /// The plugin of this id, or what stands for a library that was refused and is it, or might have been.
+    fn named(&self, role: Role, id: &str) -> Option<&Plugin> {
+        let refused = || self.refused.iter().map(|refused| &refused.plugin).filter(|plugin| plugin.role() == role);
+        let known = self.of_role(role).find(|plugin| plugin.id() == id);
+        known.or_else(|| refused().find(|plugin| plugin.id() == id)).or_else(|| refused().find(|p| p.id().is_empty()))
+    }
+
+    fn of_role(&self, role: Role) -> impl Iterator<Item = &Plugin> {
+        self.plugins.iter().filter(move |plugin| plugin.role() == role)
     }
 
     fn unknown(&self, role: Role, id: &str) -> String {
-        let known: Vec<_> = self.of_role(role).map(Builtin::id).collect();
+        let known: Vec<_> = self.of_role(role).map(Plugin::id).collect();
         let named = id.escape_debug();
         match (known.is_empty(), nearest(id, known.iter().copied())) {
             (true, _) => format!("no plugin '{named}' is known; this hub has none for {role}"),

@@ -5,7 +5,7 @@
 use ballast_config::{Layers, Problems};
 use ballast_contract::auth::{Auth, Credential, Identity};
 use ballast_contract::{Component, Result};
-use ballast_loader::{Builtin, Registry};
+use ballast_loader::{Plugin, Registry};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -41,7 +41,7 @@ impl Auth for Nobody {
 
 fn registry() -> Registry {
     let open = |_: Keys, _| async { Ok(Nobody) };
-    Registry::new(vec![Builtin::auth("auth.local", open), Builtin::auth("auth.other", open)])
+    Registry::new(vec![Plugin::auth("auth.local", open), Plugin::auth("auth.other", open)])
 }
 
 fn layers(text: &str) -> (tempfile::TempDir, Layers) {

@@ -1,23 +1,26 @@
 //! The plugins that are linked into this binary. A new one is a line here.
 
 use ballast_config::PluginReference;
-use ballast_loader::{Builtin, Registry};
+use ballast_loader::{Plugin, Registry};
 
 /// Every built-in plugin.
 pub fn registry() -> Registry {
     Registry::new(vec![
-        Builtin::storage("storage.opendal", |config, _| ballast_storage_opendal::open(config)),
-        Builtin::versioning("versioning.native", |config, deps| ballast_versioning_native::open(config, deps.database)),
-        Builtin::versioning("versioning.lakefs", |config, deps| ballast_versioning_lakefs::open(config, deps.state)),
-        Builtin::auth("auth.local", |config, deps| ballast_auth_local::open(config, deps.database)),
-        Builtin::downloader("downloader.huggingface", |config, _| ballast_downloader_huggingface::open(config)),
-        Builtin::quota("quota.ledger", |config, deps| ballast_quota_ledger::open(config, deps.database)),
+        Plugin::storage("storage.opendal", |config, _| ballast_storage_opendal::open(config)),
+        Plugin::versioning("versioning.native", |config, deps| ballast_versioning_native::open(config, deps.database)),
+        Plugin::versioning("versioning.lakefs", |config, deps| ballast_versioning_lakefs::open(config, deps.state)),
+        Plugin::auth("auth.local", |config, deps| ballast_auth_local::open(config, deps.database)),
+        Plugin::downloader("downloader.huggingface", |config, _| ballast_downloader_huggingface::open(config)),
+        Plugin::quota("quota.ledger", |config, deps| ballast_quota_ledger::open(config, deps.database)),
     ])
 }
 
 /// What the manual says about them.
 pub fn references(registry: &Registry) -> Vec<PluginReference> {
-    let reference =
-        |plugin: &Builtin| PluginReference { role: plugin.role(), id: plugin.id(), schema: plugin.schema().clone() };
+    let reference = |plugin: &Plugin| PluginReference {
+        role: plugin.role(),
+        id: plugin.id().to_owned(),
+        schema: plugin.schema().clone(),
+    };
     registry.list().map(reference).collect()
 }

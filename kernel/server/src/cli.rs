@@ -203,8 +203,36 @@ pub enum Cache {
 
 #[derive(Debug, Subcommand)]
 pub enum Plugins {
-    /// List the plugins that a configuration may name
+    /// List the plugins that a configuration may name; none of the libraries' code runs
     List,
+    /// Say what a library is, without running any of its code
+    Inspect {
+        /// The shared library
+        file: PathBuf,
+    },
+    /// Run the conformance suite against a library, over what must be empty before
+    ///
+    /// Every instance in the configuration that names the plugin is tried; where there is none, one without keys.
+    Test {
+        /// The shared library
+        file: PathBuf,
+    },
+    /// Write a plugin to begin with: a crate that compiles, is tested and passes the suite
+    New {
+        /// What it is for
+        role: NewPlugin,
+        /// The plugin's name: what stands behind the dot of its id, and the folder that is made
+        name: String,
+        /// Where Ballast's sources are: a folder, or the URL of a git repository
+        #[arg(long, value_name = "FOLDER|URL")]
+        ballast: String,
+    },
+}
+
+/// A role of which there is a plugin to begin with.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum NewPlugin {
+    Storage,
 }
 
 #[derive(Debug, Subcommand)]

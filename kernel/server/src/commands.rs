@@ -19,7 +19,7 @@ mod user;
 use ballast_services::Hub;
 use tokio::runtime::Runtime;
 
-use crate::cli::{Cli, Command, Config, Options, Plugins};
+use crate::cli::{Cli, Command, Config, Options};
 use crate::exit::Exit;
 use crate::{background, builtins, data_dir, hub, preflight};
 
@@ -29,7 +29,7 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&options),
         Command::Check => check::run(&options),
-        Command::Plugins(Plugins::List) => plugins::list(),
+        Command::Plugins(command) => plugins::run(&options, command),
         Command::Config(Config::Show) => config::show(&options),
         Command::Config(Config::Reference) => config::reference(),
         Command::Schema => schema::run(),
@@ -53,8 +53,8 @@ fn runtime() -> Result<Runtime, Exit> {
 
 /// Opens the hub for one command, beside a serving one or alone, and closes it again.
 fn with_hub(options: &Options, work: impl AsyncFnOnce(&Hub) -> Result<(), Exit>) -> Result<(), Exit> {
-    let registry = builtins::registry();
-    let loaded = preflight::load(options, &registry)?;
+    let mut registry = builtins::registry();
+    let loaded = preflight::load(options, &mut registry)?;
     runtime()?.block_on(async {
         let opened = hub::open(&loaded, &registry, hub::Purpose::Command).await?;
         let outcome = work(&opened.hub).await;
@@ -67,7 +67,7 @@ fn with_hub(options: &Options, work: impl AsyncFnOnce(&Hub) -> Result<(), Exit>)
 /// who was shut out is shut out by then.
 fn with_hub_changing(options: &Options, work: impl AsyncFnOnce(&Hub) -> Result<(), Exit>) -> Result<(), Exit> {
     with_hub(options, work)?;
-    let loaded = preflight::load(options, &builtins::registry())?;
+    let loaded = preflight::load(options, &mut builtins::registry())?;
     if data_dir::is_served(loaded.data_dir()) {
         // The hub asks its database; it cannot be asked whether it has.
         std::thread::sleep(background::NOTICE * 4);

@@ -14,7 +14,7 @@ use ballast_types::Timestamp;
 
 use crate::data_dir;
 use crate::exit::Exit;
-use crate::jobs;
+use crate::{jobs, libraries};
 
 /// A hub whose plugins have started.
 pub struct Opened {
@@ -37,9 +37,13 @@ pub async fn open(loaded: &Loaded, registry: &Registry, purpose: Purpose) -> Res
     Problems::check(loaded.unreadable_secrets())?;
     data_dir::make(loaded.data_dir())?;
     let database = database(loaded, purpose).await?;
-    let plugins = Plugins::open(registry, loaded, &Deps { database: database.clone() }).await?;
+    let plugins = Plugins::open(registry, loaded, &Deps { database: database.clone() }).await;
     let catalog = Catalog::new(database.clone());
     catalog.migrate().await.map_err(Exit::failure)?;
+    if purpose == Purpose::Serve {
+        libraries::record(&catalog, &settings(&loaded.config).node, registry).await?;
+    }
+    let plugins = plugins?;
     let content = content(&loaded.config, database.clone(), &plugins).await?;
     plugins.start().await.map_err(Exit::failure)?;
 

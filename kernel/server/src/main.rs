@@ -13,6 +13,7 @@ mod first_start;
 mod http;
 mod hub;
 mod jobs;
+mod libraries;
 mod logging;
 mod output;
 mod places;

@@ -9,12 +9,13 @@ use crate::exit::Exit;
 use crate::logging;
 
 /// The configuration that the command line, the system's file and the environment make, or every mistake in it that can
-/// be seen by looking at it, the plugins' keys included.
-pub fn load(options: &Options, registry: &Registry) -> Result<Loaded, Exit> {
+/// be seen by looking at it, the plugins' keys included. The libraries that it allows are inspected, and none is opened.
+pub fn load(options: &Options, registry: &mut Registry) -> Result<Loaded, Exit> {
     let (loaded, mut problems) = match options.layers().load() {
         Ok(loaded) => (loaded, Vec::new()),
         Err(mistakes) => (*mistakes.rest, mistakes.problems.0),
     };
+    registry.inspect(&loaded);
     problems.extend(registry.mistakes(&loaded));
     problems.extend(logging::filter(&loaded).err());
     problems.extend(database(&loaded));

@@ -65,7 +65,7 @@ fn token(configured: Option<Secret>) -> Option<Secret> {
 
 impl Remote {
     pub async fn open(options: &Options, wanted: &Wanted) -> Result<Self, Exit> {
-        let loaded = preflight::load(options, &builtins::registry())?;
+        let loaded = preflight::load(options, &mut builtins::registry())?;
         let jobs = loaded.config.jobs.clone();
         let configured = loaded.config.downloader.values().next().map(|instance| instance.config.clone());
         let endpoint = wanted.endpoint.clone().or_else(|| environment("HF_ENDPOINT").filter(|_| configured.is_none()));

@@ -71,8 +71,8 @@ fn plugin(state: InstanceState) -> PluginState {
     PluginState {
         role: state.role.to_owned(),
         instance: state.instance,
-        plugin: state.plugin.to_owned(),
-        version: state.version.to_owned(),
+        plugin: state.plugin,
+        version: state.version,
         required: state.required,
         state: word,
         reason,

@@ -10,7 +10,9 @@ pub mod quota;
 mod random;
 pub mod storage;
 pub mod versioning;
+#[cfg(feature = "xet")]
 mod xet;
 
 pub use random::Random;
+#[cfg(feature = "xet")]
 pub use xet::XetUpload;

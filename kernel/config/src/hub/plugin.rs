@@ -39,6 +39,42 @@ impl fmt::Display for Role {
     }
 }
 
+/// Plugins of others: shared libraries. A library has all the rights of the hub, and is not kept from anything.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PluginsConfig {
+    /// The libraries that the hub opens, and no others. An instance then names the plugin by its id, as it does a
+    /// built-in one; `ballast plugins list` has them all.
+    pub load: Vec<PluginFile>,
+}
+
+/// One library.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PluginFile {
+    /// The library's file, from the root. It, its folder and all above it must belong to root and be writable by nobody
+    /// else.
+    #[schemars(length(min = 1), extend("examples" = ["/usr/lib/ballast/libstorage_folder.so"]))]
+    pub file: String,
+    /// The SHA-256 of the file, in hex; `ballast plugins inspect FILE` prints it. Another file is refused.
+    #[serde(default)]
+    #[schemars(length(min = 64, max = 64))]
+    pub sha256: Option<String>,
+    /// How long the plugin may take to be opened, to make an instance, and to start or stop one, in seconds.
+    #[serde(default = "a_minute")]
+    #[schemars(range(min = 1))]
+    pub start_seconds: u32,
+    /// How long a call may wait for the plugin's answer, or for the next piece of a stream, in seconds. Finishing and
+    /// copying an object may take ten times that.
+    #[serde(default = "a_minute")]
+    #[schemars(range(min = 1))]
+    pub answer_seconds: u32,
+}
+
+fn a_minute() -> u32 {
+    60
+}
+
 /// One instance of a plugin.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -9,8 +9,8 @@ use crate::{builtins, output, preflight};
 /// Checks the configuration. Secrets that cannot be read here are mentioned and no failure: the place where a
 /// configuration is checked need not be the one where it is used.
 pub fn run(options: &Options) -> Result<(), Exit> {
-    let registry = builtins::registry();
-    let loaded = preflight::load(options, &registry)?;
+    let mut registry = builtins::registry();
+    let loaded = preflight::load(options, &mut registry)?;
     let unreadable = super::runtime()?.block_on(preflight::check(&loaded, &registry))?;
     if !unreadable.is_empty() {
         eprintln!("ballast: secrets that cannot be read here, and without which the hub will not start:");

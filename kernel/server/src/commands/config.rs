@@ -6,8 +6,8 @@ use crate::{builtins, output, preflight};
 
 /// Prints every value with where it was written.
 pub fn show(options: &Options) -> Result<(), Exit> {
-    let registry = builtins::registry();
-    let loaded = preflight::load(options, &registry)?;
+    let mut registry = builtins::registry();
+    let loaded = preflight::load(options, &mut registry)?;
     output::print(&ballast_config::show(&loaded, |plugin| registry.schema(plugin).cloned()))
 }
 

@@ -20,8 +20,8 @@ use crate::{builtins, data_dir, declared, http, logging, output, preflight, shut
 
 /// Serves until Ctrl-C or SIGTERM.
 pub fn run(options: &Options) -> Result<(), Exit> {
-    let registry = builtins::registry();
-    let loaded = preflight::load(options, &registry)?;
+    let mut registry = builtins::registry();
+    let loaded = preflight::load(options, &mut registry)?;
     super::runtime()?.block_on(serve(&loaded, &registry))
 }
 

@@ -1,5 +1,6 @@
-//! A plugin that is linked into the binary.
+//! A plugin: linked into the binary, or a library that was inspected.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use ballast_config::{Role, schema_of};
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::library::{Absent, Library};
 use crate::state::Rows;
 
 /// What the hub has for its plugins.
@@ -82,19 +84,63 @@ impl Opened {
 
 type Open = Box<dyn Fn(Value, Slots) -> BoxFuture<'static, Result<Opened>> + Send + Sync>;
 
-/// A plugin that is linked into the binary: what it is called, what its keys are, how it is opened.
-pub struct Builtin {
-    id: &'static str,
-    role: Role,
-    schema: Value,
-    check: fn(&Value) -> std::result::Result<(), (String, String)>,
-    open: Open,
+/// Why there is no instance, and which key says what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// Below the instance: `plugin`, `config`, `config.root`.
+    pub key: String,
+    pub why: String,
 }
 
-impl Builtin {
+impl Refusal {
+    /// The plugin itself is at fault, or is not there.
+    pub(crate) fn plugin(why: impl Into<String>) -> Self {
+        Self { key: "plugin".to_owned(), why: why.into() }
+    }
+
+    /// Its keys are, as a whole or at this path.
+    pub(crate) fn config(path: Option<String>, why: impl Into<String>) -> Self {
+        let path = path.filter(|path| path != ".").map(|path| format!("config.{path}"));
+        Self { key: path.unwrap_or_else(|| "config".to_owned()), why: why.into() }
+    }
+}
+
+/// A plugin: what it is called, what its keys are, how it is opened.
+pub struct Plugin {
+    id: String,
+    version: String,
+    role: Role,
+    schema: Value,
+    source: Source,
+}
+
+enum Source {
+    Builtin {
+        check: fn(&Value) -> std::result::Result<(), (String, String)>,
+        open: Open,
+    },
+    Library(Arc<Library>),
+    /// A line of `plugins.load` that was refused, and why.
+    Refused(String),
+}
+
+impl Plugin {
+    /// A library that was inspected. It carries storage alone: see its manifest.
+    pub(crate) fn library(library: Arc<Library>) -> Self {
+        let manifest = library.manifest();
+        let (id, version, schema) = (manifest.id.clone(), manifest.version.clone(), manifest.config.clone());
+        Self { id, version, role: Role::Storage, schema, source: Source::Library(library) }
+    }
+
+    /// What stands for a library that was refused.
+    pub(crate) fn refused(id: &str, why: String) -> Self {
+        let (id, version, schema) = (id.to_owned(), "unknown".to_owned(), Value::Bool(true));
+        Self { id, version, role: Role::Storage, schema, source: Source::Refused(why) }
+    }
+
     /// Its id: `storage.opendal`.
-    pub fn id(&self) -> &'static str {
-        self.id
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// What it is for.
@@ -102,9 +148,9 @@ impl Builtin {
         self.role
     }
 
-    /// It is as old as the hub.
-    pub fn version(&self) -> &'static str {
-        env!("CARGO_PKG_VERSION")
+    /// A built-in one is as old as the hub.
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     /// The schema of its keys.
@@ -112,13 +158,38 @@ impl Builtin {
         &self.schema
     }
 
-    /// The path below the plugin's keys and the reason where they cannot be read.
-    pub(crate) fn check(&self, config: &Value) -> std::result::Result<(), (String, String)> {
-        (self.check)(config)
+    /// The file that it lies in, unless it is built in.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Library(library) => Some(library.file()),
+            Source::Builtin { .. } | Source::Refused(_) => None,
+        }
     }
 
-    pub(crate) async fn open(&self, config: Value, slots: Slots) -> Result<Opened> {
-        (self.open)(config, slots).await
+    /// The path below the plugin's keys and the reason where they cannot be read, as far as it can be asked without
+    /// running foreign code.
+    pub(crate) fn check(&self, config: &Value) -> std::result::Result<(), (String, String)> {
+        match &self.source {
+            Source::Builtin { check, .. } => check(config),
+            Source::Library(_) | Source::Refused(_) => Ok(()),
+        }
+    }
+
+    /// Makes an instance of this name.
+    pub(crate) async fn open(&self, name: &str, config: Value, deps: &Deps) -> std::result::Result<Opened, Refusal> {
+        match &self.source {
+            Source::Builtin { open, .. } => open(config, deps.slots(format!("{}.{name}", self.role)))
+                .await
+                .map_err(|error| Refusal::config(None, error.context)),
+            Source::Library(library) => library.create(self.role, name, &config).await,
+            Source::Refused(why) => Err(Refusal::plugin(why)),
+        }
+    }
+
+    /// What stands in the place of an instance that is not required, where its role may come of a library.
+    pub(crate) fn absent(&self, why: &str) -> Option<Opened> {
+        let absent = || Opened::Storage(Arc::new(Absent { why: why.to_owned() }));
+        (!matches!(self.source, Source::Builtin { .. })).then(absent)
     }
 }
 
@@ -128,10 +199,10 @@ fn read<C: DeserializeOwned>(config: &Value) -> std::result::Result<C, (String, 
 
 macro_rules! roles {
     ($($name:ident $role:ident $contract:ident: $what:literal;)*) => {
-        impl Builtin {
+        impl Plugin {
             $(
-                #[doc = concat!("A plugin that ", $what, ". `open` does no I/O and answers `Invalid` where its keys make no sense.")]
-                pub fn $name<C, P, F>(id: &'static str, open: impl Fn(C, Slots) -> F + Send + Sync + 'static) -> Self
+                #[doc = concat!("A built-in plugin that ", $what, ". `open` does no I/O and answers `Invalid` where its keys make no sense.")]
+                pub fn $name<C, P, F>(id: &str, open: impl Fn(C, Slots) -> F + Send + Sync + 'static) -> Self
                 where
                     C: DeserializeOwned + JsonSchema + Send + 'static,
                     P: $contract,
@@ -148,7 +219,9 @@ macro_rules! roles {
                         Box::pin(async move { Ok(Opened::$role(Arc::new(opening.await?))) })
                     };
                     let check = |config: &Value| read::<C>(config).map(drop);
-                    Self { id, role: Role::$role, schema: schema_of::<C>(), check, open: Box::new(opened) }
+                    let version = env!("CARGO_PKG_VERSION").to_owned();
+                    let source = Source::Builtin { check, open: Box::new(opened) };
+                    Self { id: id.to_owned(), version, role: Role::$role, schema: schema_of::<C>(), source }
                 }
             )*
         }

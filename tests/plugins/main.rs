@@ -1,0 +1,9 @@
+//! Plugins of others: built in their own workspaces, loaded by the configuration, used by the hub, and broken in every
+//! way that there is.
+#![allow(clippy::unwrap_used)]
+
+mod author;
+mod built;
+mod faults;
+mod hub;
+mod refused;
