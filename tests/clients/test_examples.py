@@ -30,7 +30,8 @@ SAYS = {
 
 def test_every_example_is_run():
     there = {path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.glob("*/*") if path.is_file()}
-    assert there == set(SAYS)
+    # Plugins are built and loaded by tests/plugins.
+    assert {path for path in there if not path.startswith("plugin/")} == set(SAYS)
 
 
 @pytest.mark.parametrize("example", SAYS)

@@ -247,19 +247,27 @@ impl<'a, 'v> Walk<'a, 'v> {
             return Ok(walk);
         };
         let bad = || invalid(OPERATION, "not a cursor of this listing");
-        let (folder, key) = after.split_once("//").ok_or_else(bad)?;
-        let is_below =
-            folder == top || top.is_empty() || folder.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
-        if !is_below {
-            return Err(bad());
-        }
+        let is_below = |folder: &str| {
+            folder == top || top.is_empty() || folder.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'))
+        };
         walk.enter(top.to_owned()).await?;
+        let Some((folder, key)) = after.split_once("//").filter(|(folder, _)| is_below(folder)) else {
+            // Any text is a place: before everything below the folder, or behind it.
+            if after > format!("{top}//").as_str() {
+                walk.open.clear();
+            }
+            return Ok(walk);
+        };
         let begin = if top.is_empty() { 0 } else { (top.len() + 1).min(folder.len()) };
         for (end, name) in parts(&folder[begin..]).filter(|(_, name)| !name.is_empty()) {
             let level = walk.open.last_mut().ok_or_else(bad)?;
             level.entering = true;
             level.at = level.folder.position_behind(&format!("{name}/"));
-            walk.enter(folder[..begin + end].to_owned()).await?;
+            let path = folder[..begin + end].to_owned();
+            if view.folder(&path).await?.is_none() {
+                return Ok(walk);
+            }
+            walk.enter(path).await?;
         }
         let level = walk.open.last_mut().ok_or_else(bad)?;
         level.at = level.folder.position_behind(key);
