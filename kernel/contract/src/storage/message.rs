@@ -1,5 +1,5 @@
 //! What is said about signed URLs over the C tables: one JSON message, one answer. Keys may come to be known, and none
-//! goes; `kernel/loader/tests/golden` holds them.
+//! goes.
 
 use std::time::Duration;
 
