@@ -11,7 +11,7 @@ use russh::keys::HashAlg;
 use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::io::{AsyncWriteExt, DuplexStream};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tracing::Instrument;
 
 use super::Shared;
@@ -253,18 +253,26 @@ async fn serve(
     };
     let Ends { read, write, protocol, from } = ends;
     let (mut output, answered) = answer();
+    let (input, gone) = input(read);
     let work = async move {
-        let done = talk(&granted, &shared.gate, &protocol, from, input(read), &mut output).await;
+        let done = talk(&granted, &shared.gate, &protocol, from, input, &mut output).await;
         ended(done, shared.gate.told, &mut output).await
     };
     let receiver = &write;
-    // Whoever is gone takes nothing more: the answer's queue ends with this, and the work with the queue.
+    // Whoever is gone takes nothing more: the answer's queue ends with this, and the work with the queue. A piece that
+    // waits for room at the client's side is not told.
     let sending = async move {
         let mut answered = answered;
-        while let Some(piece) = answered.recv().await {
-            if receiver.data_bytes(piece).await.is_err() {
-                return;
+        let all = async {
+            while let Some(piece) = answered.recv().await {
+                if receiver.data_bytes(piece).await.is_err() {
+                    return;
+                }
             }
+        };
+        tokio::select! {
+            () = all => {}
+            _ = gone => {}
         }
     };
     let (well, ()) = tokio::join!(work, sending);
@@ -312,9 +320,10 @@ async fn ended(done: crate::Result<()>, told: fn(Failure) -> String, output: &mu
     }
 }
 
-/// What the client sends, as something to read.
-fn input(mut read: ChannelReadHalf) -> Input {
+/// What the client sends, as something to read, and what ends when the client is gone.
+fn input(mut read: ChannelReadHalf) -> (Input, oneshot::Receiver<()>) {
     let (mut to, from): (DuplexStream, DuplexStream) = tokio::io::duplex(WAITING);
+    let (here, gone) = oneshot::channel();
     tokio::spawn(async move {
         while let Some(message) = read.wait().await {
             match message {
@@ -326,6 +335,7 @@ fn input(mut read: ChannelReadHalf) -> Input {
         // What comes afterwards is nobody's to read, and must not fill the window.
         drop(to);
         while read.wait().await.is_some() {}
+        drop(here);
     });
-    Box::pin(from)
+    (Box::pin(from), gone)
 }
