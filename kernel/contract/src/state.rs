@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Page, Result};
 
-/// A value and how often it was written; the first write makes it 1.
+/// A value and how often it was written; the first write makes it 1. A key that is deleted and made anew begins at 1 again:
+/// who compares versions across that keeps the key, and says in its value that it is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versioned {
     pub value: Vec<u8>,
