@@ -73,7 +73,7 @@ impl Session {
             return false;
         };
         let (read, write) = channel.split();
-        let ends = Ends { read, write, protocol, from: self.from };
+        let ends = Ends { read, write, protocol, from: self.from, session: self.known.subscribe() };
         let trace = self.trace(asked);
         let span = tracing::info_span!("ssh", id = %trace.request, %asked);
         let work = trace.follow(work(ends, Arc::clone(&self.shared), caller));
@@ -169,6 +169,8 @@ struct Ends {
     write: ChannelWriteHalf<Msg>,
     protocol: String,
     from: IpAddr,
+    /// Closed with the connection.
+    session: watch::Receiver<bool>,
 }
 
 impl Ends {
@@ -251,7 +253,7 @@ async fn serve(
         Ok(granted) => granted,
         Err(failure) => return Err((ends, failure)),
     };
-    let Ends { read, write, protocol, from } = ends;
+    let Ends { read, write, protocol, from, mut session } = ends;
     let (mut output, answered) = answer();
     let (input, gone) = input(read);
     let work = async move {
@@ -260,7 +262,7 @@ async fn serve(
     };
     let receiver = &write;
     // Whoever is gone takes nothing more: the answer's queue ends with this, and the work with the queue. A piece that
-    // waits for room at the client's side is not told.
+    // waits for room at the client's side is not told; what reads from there is, unless it waits for the work.
     let sending = async move {
         let mut answered = answered;
         let all = async {
@@ -273,6 +275,7 @@ async fn serve(
         tokio::select! {
             () = all => {}
             _ = gone => {}
+            () = async { while session.changed().await.is_ok() {} } => {}
         }
     };
     let (well, ()) = tokio::join!(work, sending);
