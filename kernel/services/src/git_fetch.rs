@@ -201,10 +201,13 @@ impl PackObjects {
             bytes += blob.cost();
             blobs.push(blob);
         }
-        let files = blobs.iter().flat_map(|blob| [Some(&blob.file), blob.base.as_deref()]).flatten();
-        let wanted: Vec<Sha256> = files.filter_map(stored).collect();
-        self.hub.content().locate(&wanted).await?;
-        let mut contents = self.hub.content().read_all(&wanted).await?.into_iter();
+        let mut contents = self.read(&blobs).await;
+        if contents.is_err() && blobs.iter().any(|blob| blob.base.is_some()) {
+            // Perhaps it is only what stood there before that cannot be read.
+            blobs.iter_mut().for_each(|blob| blob.base = None);
+            contents = self.read(&blobs).await;
+        }
+        let mut contents = contents?.into_iter();
         let object = |Blob { oid, file, base }: Blob| {
             let bytes = match stored(&file) {
                 Some(_) => contents.next().unwrap_or_default(),
@@ -214,6 +217,14 @@ impl PackObjects {
             GitBytes { oid, kind: ObjectKind::Blob, base: None, bytes, like }
         };
         Ok(blobs.into_iter().map(object).collect())
+    }
+
+    /// What is stored of these blobs: each one's own bytes, and behind them its base's.
+    async fn read(&self, blobs: &[Blob]) -> Result<Vec<Bytes>> {
+        let files = blobs.iter().flat_map(|blob| [Some(&blob.file), blob.base.as_deref()]).flatten();
+        let wanted: Vec<Sha256> = files.filter_map(stored).collect();
+        self.hub.content().locate(&wanted).await?;
+        Ok(self.hub.content().read_all(&wanted).await?)
     }
 }
 
