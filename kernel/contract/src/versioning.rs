@@ -1,5 +1,6 @@
 //! Versioning: paths, trees, commits and refs of repositories that are known by key alone.
 
+pub mod failure;
 mod git;
 mod upkeep;
 

@@ -20,7 +20,7 @@ use url::Url;
 
 use self::answer::{Answer, innermost, read_whole};
 use crate::config::LakefsConfig;
-use crate::error::internal;
+use ballast_contract::versioning::failure::internal;
 
 const OPERATION: &str = "versioning.lakefs";
 /// The first wait before a request is sent again; each further one is twice as long.

@@ -22,9 +22,9 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::Lakefs;
 use crate::draft::{Copied, Draft, Sealed, Stored};
-use crate::error::{conflict, corrupt, internal, invalid, missing, no_commit, no_repository};
 use crate::folder::{Folder, What};
 use crate::records::{self, Commit, CommitRow, Kept, RefRow, Repository};
+use ballast_contract::versioning::failure::{conflict, corrupt, internal, invalid, missing, no_commit, no_repository};
 
 const OPERATION: &str = "versioning.commit";
 /// How often a commit is done again because the branch moved. Each time, somebody else's commit went through.

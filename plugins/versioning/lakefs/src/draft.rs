@@ -8,8 +8,8 @@ use ballast_contract::Result;
 use ballast_contract::versioning::{Change, Node};
 use ballast_types::{CommitId, GitOid, RepoPath, Sha256};
 
-use crate::error::{internal, invalid, missing};
 use crate::folder::{Folder, Item, Sub, What, join};
+use ballast_contract::versioning::failure::{internal, invalid, missing};
 
 const OPERATION: &str = "versioning.commit";
 /// Stands for the commit that is being made, whose id is not known before its tree is.

@@ -15,7 +15,7 @@ use ballast_types::{CommitId, GitOid, Sha256};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
-use crate::error::{corrupt, internal};
+use ballast_contract::versioning::failure::{corrupt, internal};
 
 const OPERATION: &str = "versioning.folder";
 /// The largest index that is read: some million entries.

@@ -10,8 +10,8 @@ use ballast_types::{CommitId, RepoKey, Sha256};
 
 use crate::Lakefs;
 use crate::difference::differences;
-use crate::error::{invalid, no_commit, no_repository};
 use crate::records::{Commit, Repository};
+use ballast_contract::versioning::failure::{invalid, no_commit, no_repository};
 
 const OPERATION: &str = "versioning.history";
 /// Commits that are counted for a merge; a longer history has no number.

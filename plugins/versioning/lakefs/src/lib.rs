@@ -25,7 +25,6 @@ mod config;
 mod difference;
 mod draft;
 mod engine;
-mod error;
 mod folder;
 mod history;
 mod names;

@@ -12,9 +12,9 @@ use crate::Lakefs;
 use crate::client::{AT_ONCE, Link, Staging};
 use crate::commit::{Ground, Order};
 use crate::draft::Sealed;
-use crate::error::{corrupt, internal};
 use crate::names::{WORK, file_key, folder_key, mirror};
 use crate::records::Repository;
+use ballast_contract::versioning::failure::{corrupt, internal};
 
 const OPERATION: &str = "versioning.publish";
 /// How often a branch is set again because its ref moved meanwhile.

@@ -16,10 +16,10 @@ use moka::sync::Cache;
 use crate::Lakefs;
 use crate::client::Client;
 use crate::draft::Stored;
-use crate::error::{corrupt, invalid, missing};
 use crate::folder::{Folder, Item, Sub, What, join};
 use crate::names::folder_key;
 use crate::records::{Commit, Repository};
+use ballast_contract::versioning::failure::{corrupt, invalid, missing};
 
 const OPERATION: &str = "versioning.read";
 /// Folders that one call reads at the same time.

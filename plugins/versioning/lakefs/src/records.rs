@@ -20,8 +20,8 @@ use ballast_types::{CommitId, GitOid, OperationId, RefName, RepoKey, git};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{corrupt, internal};
 use crate::folder::Sub;
+use ballast_contract::versioning::failure::{corrupt, internal};
 
 const OPERATION: &str = "versioning.records";
 

@@ -8,8 +8,8 @@ use ballast_types::git::{ObjectKind, object_id};
 use ballast_types::{CommitId, RefName, RepoKey, Revision};
 
 use crate::Lakefs;
-use crate::error::{conflict, missing, no_commit, no_repository};
 use crate::records::{self, Kept, RefRow, Tag};
+use ballast_contract::versioning::failure::{conflict, missing, no_commit, no_repository};
 
 const OPERATION: &str = "versioning.refs";
 /// How often a move is done again because somebody else made or deleted a ref.

@@ -8,9 +8,9 @@ use ballast_contract::{Error, ErrorKind, Result};
 use ballast_types::{RefName, RepoKey};
 
 use crate::Lakefs;
-use crate::error::{conflict, corrupt, internal};
 use crate::names::mirror;
 use crate::records::{self, RefRow, Repository};
+use ballast_contract::versioning::failure::{conflict, corrupt, internal};
 
 const OPERATION: &str = "versioning.repository";
 /// Each time, somebody else went a step ahead.

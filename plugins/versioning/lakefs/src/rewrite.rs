@@ -16,9 +16,9 @@ use crate::Lakefs;
 use crate::commit::{Content, Drafted, Ground, Order};
 use crate::difference::differences;
 use crate::draft::{Draft, Stored};
-use crate::error::{invalid, missing};
 use crate::reading::{View, repo_path};
 use crate::records::{Commit, Repository};
+use ballast_contract::versioning::failure::{invalid, missing};
 
 const OPERATION: &str = "versioning.rewrite";
 

@@ -12,12 +12,12 @@ use ballast_types::{CommitId, RepoKey, RepoPath, Timestamp, git};
 
 use crate::Lakefs;
 use crate::client::noted;
-use crate::error::invalid;
 use crate::folder::{Item, What, join};
 use crate::names::{WORK, file_key};
 use crate::publish::made_at;
 use crate::reading::View;
 use crate::records::{Commit, Repository};
+use ballast_contract::versioning::failure::invalid;
 
 const OPERATION: &str = "versioning.upkeep";
 /// No commit takes longer: a hidden branch that is older is not in use.

@@ -2,7 +2,10 @@
 
 use ballast_contract::{Error, ErrorKind};
 use ballast_database as database;
-use ballast_types::{CommitId, RepoKey};
+
+pub use ballast_contract::versioning::failure::{
+    conflict, corrupt, internal, invalid, missing, no_commit, no_repository,
+};
 
 /// A database call of this operation failed.
 pub fn stored(operation: &'static str) -> impl Fn(database::Error) -> Error {
@@ -15,39 +18,4 @@ pub fn stored(operation: &'static str) -> impl Fn(database::Error) -> Error {
         };
         Error::new(kind, operation, context).with_source(error)
     }
-}
-
-/// What was asked for is not there.
-pub fn missing(operation: &'static str, context: impl Into<String>) -> Error {
-    Error::new(ErrorKind::NotFound, operation, context)
-}
-
-/// There is no such repository, or no longer.
-pub fn no_repository(operation: &'static str, repo: RepoKey) -> Error {
-    missing(operation, format!("there is no repository {repo}"))
-}
-
-/// The repository has no such commit.
-pub fn no_commit(operation: &'static str, repo: RepoKey, commit: CommitId) -> Error {
-    missing(operation, format!("repository {repo} has no commit {commit}"))
-}
-
-/// The call itself makes no sense.
-pub fn invalid(operation: &'static str, context: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Invalid, operation, context)
-}
-
-/// Somebody else was faster.
-pub fn conflict(operation: &'static str, context: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Conflict, operation, context)
-}
-
-/// What is stored is not what was stored.
-pub fn corrupt(operation: &'static str, context: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Corrupt, operation, context)
-}
-
-/// A fault of the engine's own.
-pub fn internal(operation: &'static str, context: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Internal, operation, context)
 }

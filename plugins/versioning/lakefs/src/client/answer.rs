@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{Again, OPERATION};
-use crate::error::corrupt;
+use ballast_contract::versioning::failure::corrupt;
 
 /// The longest answer that is read whole, in bytes.
 const LONGEST_ANSWER: usize = 1 << 29;

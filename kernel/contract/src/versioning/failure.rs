@@ -1,7 +1,8 @@
-//! Errors in the contract's words.
+//! What engines say when they fail.
 
-use ballast_contract::{Error, ErrorKind};
 use ballast_types::{CommitId, RepoKey};
+
+use crate::{Error, ErrorKind};
 
 /// What was asked for is not there.
 pub fn missing(operation: &'static str, context: impl Into<String>) -> Error {
