@@ -5,6 +5,7 @@
 //! out of the document, so that a new one cannot be forgotten.
 
 mod world;
+mod xet;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -141,6 +142,7 @@ const CASES: &[Case] = &[
     case("get_xet_reconstruction_v2", "terms", ROWS, Some("/terms"), |w, n| w.reconstruction("v2", n)),
     case("get_xet_reconstruction", "xorbs", ROWS, Some("/terms"), World::reconstruction_of_xorbs),
     case("put_shard_v2", "terms", ROWS, None, |w, n| w.shard(n)),
+    case("put_shard_v2", "files", ROWS, None, |w, n| w.shard_of_files(n)),
     case("list_commits", "history", ROWS, LIST, |w, n| w.wide("GET", &format!("/commits/main?limit={n}"))),
     case("get_commit", "parents", ROWS, None, |w, _| w.wide("GET", "/commit/main")),
     case("list_discussions", "a page", ROWS, Some("/discussions"), |w, n| w.discussions(n)),

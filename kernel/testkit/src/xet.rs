@@ -82,15 +82,15 @@ impl XetUpload {
 
     /// A shard that says of this file what the client does, and nothing of xorbs.
     pub fn shard(&self) -> Vec<u8> {
-        Self::shard_of(&self.file)
+        Self::shard_of([&self.file])
     }
 
     fn start(&self, chunk: usize) -> usize {
         chunk.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 
-    /// The same of any file.
-    pub fn shard_of(file: &ShardFile) -> Vec<u8> {
+    /// The same of any files.
+    pub fn shard_of<'a>(files: impl IntoIterator<Item = &'a ShardFile>) -> Vec<u8> {
         const TAG: &[u8; 32] = b"HFRepoMetaData\0\x55\x69\x67\x45\x6a\x7b\x81\x57\x83\xa5\xbd\xd9\x5c\xcd\xd1\x4a\xa9";
         const WITH_HASHES: u32 = 1 << 31;
         const WITH_SHA256: u32 = 1 << 30;
@@ -103,19 +103,21 @@ impl XetUpload {
             shard.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
         };
         let flag = |there: bool, flag: u32| if there { flag } else { 0 };
-        let flags = flag(!file.term_hashes.is_empty(), WITH_HASHES) | flag(file.sha256.is_some(), WITH_SHA256);
-        row(&file.file.0, [flags, file.terms.len() as u32, 0, 0]);
-        for term in &file.terms {
-            row(&term.xorb.0, [0, term.length, term.chunks.start, term.chunks.end]);
-        }
-        for hash in &file.term_hashes {
-            row(&hash.0, [0; 4]);
-        }
-        if let Some(sha256) = &file.sha256 {
-            // As every hash of the protocol: each group of eight bytes the other way round.
-            let mut turned = sha256.0;
-            turned.chunks_mut(8).for_each(<[u8]>::reverse);
-            row(&turned, [0; 4]);
+        for file in files {
+            let flags = flag(!file.term_hashes.is_empty(), WITH_HASHES) | flag(file.sha256.is_some(), WITH_SHA256);
+            row(&file.file.0, [flags, file.terms.len() as u32, 0, 0]);
+            for term in &file.terms {
+                row(&term.xorb.0, [0, term.length, term.chunks.start, term.chunks.end]);
+            }
+            for hash in &file.term_hashes {
+                row(&hash.0, [0; 4]);
+            }
+            if let Some(sha256) = &file.sha256 {
+                // As every hash of the protocol: each group of eight bytes the other way round.
+                let mut turned = sha256.0;
+                turned.chunks_mut(8).for_each(<[u8]>::reverse);
+                row(&turned, [0; 4]);
+            }
         }
         row(&[0xff; 32], [0; 4]);
         row(&[0xff; 32], [0; 4]);

@@ -2,13 +2,10 @@
 
 use std::sync::Mutex;
 
-use ballast_testkit::XetUpload;
 use ballast_tests::{Client, Deployment, Hub, PartUpload, RemoteHub, Repository, Request, lines, sha256, unique};
-use ballast_xet::shard::ShardFile;
 use serde_json::{Value, json};
 
 use super::{FILES, ROWS};
-use crate::xet::{Session, noise};
 
 /// On which hub, how many discussions, where, and the comments of the first.
 type TalkedAbout = (String, usize, Repository, Vec<String>);
@@ -142,14 +139,6 @@ impl World {
         }
     }
 
-    /// A file of so many terms, whose xorb is sent.
-    pub(super) fn in_terms(&self, terms: usize) -> (Session, XetUpload) {
-        let session = Session::to_write(&self.wide);
-        let chunk = XetUpload::of(&noise(1_000, 40));
-        session.send_xorb(chunk.xorb, &chunk.stored).expect(200);
-        (session, chunk.rearranged(&vec![0..1; terms]))
-    }
-
     /// A repository with so many discussions, asked for all of them.
     pub(super) fn discussions(&self, rows: usize) -> Request {
         let (at, _) = self.talked_about(rows);
@@ -216,34 +205,6 @@ impl World {
             at
         });
         at.client.get(at.api("/discussions/1?diff=1"))
-    }
-
-    pub(super) fn shard(&self, terms: usize) -> Request {
-        let (session, upload) = self.in_terms(terms);
-        session.client.post("/xet/v2/shards").body(upload.shard())
-    }
-
-    /// A file in so many xorbs, all of which are sent.
-    pub(super) fn in_xorbs(&self, xorbs: usize) -> (Session, ShardFile) {
-        let session = Session::to_write(&self.wide);
-        let chunks: Vec<XetUpload> =
-            (0..xorbs).map(|number| XetUpload::of(&noise(500, 1_000 + number as u64))).collect();
-        for chunk in &chunks {
-            session.send_xorb(chunk.xorb, &chunk.stored).expect(200);
-        }
-        (session, XetUpload::joined(&chunks))
-    }
-
-    pub(super) fn reconstruction_of_xorbs(&self, xorbs: usize) -> Request {
-        let (session, file) = self.in_xorbs(xorbs);
-        session.send_shard(&XetUpload::shard_of(&file)).expect(200);
-        session.client.get(format!("/xet/v1/reconstructions/{}", file.file))
-    }
-
-    pub(super) fn reconstruction(&self, version: &str, terms: usize) -> Request {
-        let (session, upload) = self.in_terms(terms);
-        session.send_shard(&upload.shard()).expect(200);
-        session.client.get(format!("/xet/{version}/reconstructions/{}", upload.file.file))
     }
 
     pub(super) fn suffixes(&self, suffixes: usize) -> Request {

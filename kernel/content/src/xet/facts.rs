@@ -48,8 +48,22 @@ impl Content {
     /// The blob that a Xet file is; none where no such file is known. Whether a repository may name it is another
     /// question.
     pub async fn find_xet_file(&self, file: XetHash) -> Result<Option<Blob>> {
-        let found: Result<_, Failure> = read!(self.database(), find_file(file));
-        found.map_err(|failure| failure.during("content.find_xet_file"))
+        Ok(self.find_xet_files(&[file]).await?.remove(&file))
+    }
+
+    /// The same for many files: those that are known.
+    pub(crate) async fn find_xet_files(&self, files: &[XetHash]) -> Result<HashMap<XetHash, Blob>> {
+        let mut found = HashMap::new();
+        for piece in xet_columns(files.iter().copied()).chunks(PIECE) {
+            let piece = piece.to_vec();
+            let rows: Result<Vec<FileColumns>, Failure> = read!(self.database(), list_files(piece));
+            let during = |failure: Failure| failure.during("content.find_xet_files");
+            for (file, sha256, size) in rows.map_err(during)? {
+                let file = xet_hash_of(&file).map_err(during)?;
+                found.insert(file, crate::rows::blob_of((sha256, size, None)).map_err(during)?);
+            }
+        }
+        Ok(found)
     }
 
     /// Whether a xorb of this name is stored.
@@ -94,6 +108,9 @@ impl Content {
 /// A blob, and the Xet file that it is.
 type Named = (Vec<u8>, Vec<u8>);
 
+/// Name, blob, size.
+type FileColumns = (Vec<u8>, Vec<u8>, i64);
+
 /// Name, blob, record.
 type XorbColumns = (Vec<u8>, Vec<u8>, Vec<u8>);
 
@@ -103,10 +120,9 @@ for_both! {
         Ok(query.select((xet_files::sha256, xet_files::file)).load(c).await?)
     }
 
-    pub async fn find_file(c: &mut Connection, file: XetHash) -> Result<Option<Blob>, Failure> {
-        let query = xet_files::table.find(file.0.to_vec()).inner_join(blobs::table);
-        let found: Option<(Vec<u8>, i64)> = query.select((blobs::sha256, blobs::size)).first(c).await.optional()?;
-        found.map(|(sha256, size)| crate::rows::blob_of((sha256, size, None))).transpose()
+    pub async fn list_files(c: &mut Connection, files: Vec<Vec<u8>>) -> Result<Vec<FileColumns>, Failure> {
+        let query = xet_files::table.filter(xet_files::file.eq_any(files)).inner_join(blobs::table);
+        Ok(query.select((xet_files::file, blobs::sha256, blobs::size)).load(c).await?)
     }
 
     pub async fn find_terms(c: &mut Connection, sha256: Sha256) -> Result<Option<Vec<u8>>, Failure> {

@@ -1,9 +1,10 @@
 //! Files of a shard: held against the xorbs that are here, hashed, and made blobs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ballast_database::{for_both, transaction};
-use ballast_types::{ByteRange, LeaseId, Timestamp, XetHash};
+use ballast_types::{ByteRange, LeaseId, Sha256, Timestamp, XetHash};
 use ballast_xet::FileTerms;
 use ballast_xet::shard::{FileCheck, InvalidFile, ShardFile};
 use diesel::prelude::*;
@@ -19,15 +20,45 @@ use crate::{Blob, Content};
 /// Terms that are checked with one look at their xorbs.
 const TERMS: usize = 64;
 
+/// A file of a shard that is right in every respect, and not yet written down.
+#[derive(Clone)]
+pub struct Checked {
+    file: XetHash,
+    blob: Blob,
+    terms: FileTerms,
+    /// The hash of its first chunk; none where it is empty.
+    first: Option<XetHash>,
+}
+
 impl Content {
     /// Makes a file of a shard a blob, and leases it. `Invalid` where its terms are not what is stored, where the client
     /// has not shown that it knows their chunks, or where the bytes have not the SHA-256 that it says. `Conflict` where
     /// the lease has ended. Idempotent.
     pub async fn register_file(&self, lease: LeaseId, file: &ShardFile) -> Result<Blob> {
+        let checked = self.check_file(file, self.find_xet_file(file.file).await?).await?;
+        let blob = checked.blob;
+        self.write_files(lease, vec![checked]).await?;
+        Ok(blob)
+    }
+
+    /// The same for many files, in one transaction: all of them or none.
+    pub async fn register_files(&self, lease: LeaseId, files: &[ShardFile]) -> Result<()> {
+        let names: Vec<XetHash> = files.iter().map(|file| file.file).collect();
+        let known = self.find_xet_files(&names).await?;
+        let mut checked = Vec::with_capacity(files.len());
+        for file in files {
+            checked.push(self.check_file(file, known.get(&file.file).copied()).await?);
+        }
+        // In one order for everybody, so that nobody waits for one who waits for them.
+        checked.sort_unstable_by_key(|file| file.file);
+        self.write_files(lease, checked).await
+    }
+
+    async fn check_file(&self, file: &ShardFile, known: Option<Blob>) -> Result<Checked> {
         let said = file.sha256.ok_or_else(|| refused(format!("file {} comes without its SHA-256", file.file)))?;
         let (terms, first) = self.check_terms(file).await?;
         let size = terms.size();
-        let blob = match self.find_xet_file(file.file).await? {
+        let blob = match known {
             Some(known) => known,
             None => {
                 // The size is that of the terms, and so of the bytes that they decode to.
@@ -40,13 +71,19 @@ impl Content {
             let why = format!("the SHA-256 of file {} is {}, not {said}", file.file, blob.sha256);
             return Err(refused(why));
         }
-        let (name, now) = (file.file, Timestamp::now());
-        let registered: Result<(), Failure> =
-            transaction!(self.database(), register(lease, name, blob, terms.clone(), first, now));
-        registered.map_err(|failure| failure.during("content.register_file"))?;
-        self.inner.xet_hashes.invalidate(&blob.sha256);
-        self.inner.places.invalidate(&blob.sha256);
-        Ok(blob)
+        Ok(Checked { file: file.file, blob, terms, first })
+    }
+
+    async fn write_files(&self, lease: LeaseId, files: Vec<Checked>) -> Result<()> {
+        let digests: Vec<Sha256> = files.iter().map(|file| file.blob.sha256).collect();
+        let now = Timestamp::now();
+        let registered: Result<(), Failure> = transaction!(self.database(), register(lease, files.clone(), now));
+        registered.map_err(|failure| failure.during("content.register_files"))?;
+        for sha256 in digests {
+            self.inner.xet_hashes.invalidate(&sha256);
+            self.inner.places.invalidate(&sha256);
+        }
+        Ok(())
     }
 
     /// The terms, when they are right, and the hash of the first chunk.
@@ -70,18 +107,10 @@ impl Content {
 }
 
 for_both! {
-    pub async fn register(
-        c: &mut Connection,
-        lease: LeaseId,
-        file: XetHash,
-        blob: Blob,
-        terms: FileTerms,
-        first: Option<XetHash>,
-        now: Timestamp,
-    ) -> Result<(), Failure> {
+    pub async fn register(c: &mut Connection, lease: LeaseId, files: Vec<Checked>, now: Timestamp)
+        -> Result<(), Failure> {
         lock_lease!(c, lease);
-        let names = xet_columns(terms.xorbs());
-        let sha256 = blob.sha256.0.to_vec();
+        let names = xet_columns(files.iter().flat_map(|file| file.terms.xorbs()));
         for piece in names.chunks(PIECE) {
             let query = xorbs::table.filter(xorbs::xorb.eq_any(piece)).select(xorbs::sha256);
             let bytes: Vec<Vec<u8>> = query.load(c).await?;
@@ -93,22 +122,33 @@ for_both! {
                 return Err(Failure::Collected);
             }
         }
-        let row = BlobRow { sha256: sha256.clone(), size: column(blob.size), oid: None, sums: None };
-        let insert = diesel::insert_into(blobs::table).values(row).on_conflict(blobs::sha256);
-        insert.do_update().set(blobs::idle_since.eq(None::<i64>)).execute(c).await?;
-        let row = (
-            xet_files::file.eq(file.0.to_vec()),
-            xet_files::sha256.eq(&sha256),
-            xet_files::terms.eq(terms.as_bytes().to_vec()),
+        let by_digest: BTreeMap<Vec<u8>, u64> =
+            files.iter().map(|file| (file.blob.sha256.0.to_vec(), file.blob.size)).collect();
+        let row = |(sha256, size): (&Vec<u8>, &u64)| BlobRow {
+            sha256: sha256.clone(), size: column(*size), oid: None, sums: None
+        };
+        let rows: Vec<BlobRow> = by_digest.iter().map(row).collect();
+        let used = blobs::idle_since.eq(None::<i64>);
+        bulk_insert!(c, blobs::table, rows, on_conflict(blobs::sha256).do_update().set(used))?;
+        let row = |file: &Checked| (
+            xet_files::file.eq(file.file.0.to_vec()),
+            xet_files::sha256.eq(file.blob.sha256.0.to_vec()),
+            xet_files::terms.eq(file.terms.as_bytes().to_vec()),
         );
-        diesel::insert_into(xet_files::table).values(row).on_conflict_do_nothing().execute(c).await?;
-        let uses = names.into_iter().map(|xorb| (xet_uses::file.eq(file.0.to_vec()), xet_uses::xorb.eq(xorb)));
-        bulk_insert!(c, xet_uses::table, uses.collect::<Vec<_>>())?;
-        if let Some((chunk, xorb)) = first.zip(terms.xorbs().next()) {
-            let pair = (xet_chunks::chunk.eq(chunk.0.to_vec()), xet_chunks::xorb.eq(xorb.0.to_vec()));
-            diesel::insert_into(xet_chunks::table).values(pair).on_conflict_do_nothing().execute(c).await?;
-        }
-        bulk_insert!(c, lease_blobs::table, vec![LeaseBlobRow { lease: lease.0, sha256 }])?;
+        bulk_insert!(c, xet_files::table, files.iter().map(row).collect::<Vec<_>>())?;
+        let uses = |file: &Checked| {
+            let name = file.file.0.to_vec();
+            let used = xet_columns(file.terms.xorbs());
+            used.into_iter().map(move |xorb| (xet_uses::file.eq(name.clone()), xet_uses::xorb.eq(xorb)))
+        };
+        bulk_insert!(c, xet_uses::table, files.iter().flat_map(uses).collect::<Vec<_>>())?;
+        let begins = |file: &Checked| {
+            let (chunk, xorb) = file.first.zip(file.terms.xorbs().next())?;
+            Some((xet_chunks::chunk.eq(chunk.0.to_vec()), xet_chunks::xorb.eq(xorb.0.to_vec())))
+        };
+        bulk_insert!(c, xet_chunks::table, files.iter().filter_map(begins).collect::<Vec<_>>())?;
+        let leased = |sha256: &Vec<u8>| LeaseBlobRow { lease: lease.0, sha256: sha256.clone() };
+        bulk_insert!(c, lease_blobs::table, by_digest.keys().map(leased).collect::<Vec<_>>())?;
         Ok(())
     }
 }

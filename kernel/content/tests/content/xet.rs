@@ -143,6 +143,28 @@ in_each_world! {
         is_invalid(world.content.register_file(lease, &with(&|file| file.sha256 = other.file.sha256)).await).await;
     }
 
+    async fn files_of_a_shard_are_registered_all_or_none(world: &World) {
+        let made = XetUpload::of(&pattern(300_000, 1));
+        let lease = world.lease(ALICE).await;
+        send_xorb(&world.content, lease, &made).await.unwrap();
+        let last = u32::try_from(made.chunks.len()).unwrap();
+        let parts: Vec<ShardFile> = (0..last).map(|chunk| made.rearranged(&[chunk..chunk + 1]).file).collect();
+        // The same bytes twice, as a folder may have them.
+        let mut files: Vec<ShardFile> = parts.iter().chain(&parts[..1]).chain([&made.file]).cloned().collect();
+        let digests: Vec<Sha256> = files.iter().map(|file| file.sha256.unwrap()).collect();
+        files.last_mut().unwrap().term_hashes[0].0[0] ^= 1;
+        is_invalid(world.content.register_files(lease, &files).await).await;
+        assert_eq!(world.count("xet_files").await, 0);
+        assert!(world.content.find_known(ALICE, &digests).await.unwrap().iter().all(Option::is_none));
+
+        *files.last_mut().unwrap() = made.file.clone();
+        world.content.register_files(lease, &files).await.unwrap();
+        world.content.register_files(lease, &files).await.unwrap();
+        assert_eq!(world.count("xet_files").await, i64::from(last) + 1);
+        assert!(world.content.find_known(ALICE, &digests).await.unwrap().iter().all(Option::is_some));
+        assert_eq!(world.read(digests[0], ByteRange::whole(parts[0].size())).await.unwrap().len() as u64, parts[0].size());
+    }
+
     async fn to_know_the_names_of_a_file_is_not_to_have_it(world: &World) {
         let made = XetUpload::of(&pattern(300_000, 1));
         let digest = commit(world, ALICE, &made).await;

@@ -10,7 +10,7 @@ use ballast_xet::MAX_XORB;
 use serde::{Deserialize, Serialize};
 
 use super::XetWriter;
-use super::receive::{over, under};
+use super::receive::{over, room, under};
 use crate::{Failure, Result};
 
 /// How long a client has for a xorb.
@@ -56,14 +56,15 @@ impl XetWriter {
         // Whoever asks again has given up what was granted before.
         let before = hub.content().take_promises(self.lease, &[under(xorb)]).await.map_err(over)?;
         hub.quota().release(&before).await?;
-        let promise = self.reserve(under(xorb), length).await?;
+        let room = room(length)?;
+        self.reserve(&[(under(xorb), room)]).await?;
         match hub.content().grant_xorb(self.lease, xorb, length, VALID).await {
             Ok((grant, request)) => {
-                let claims = Claims { xorb, object: grant.object, size: grant.size, promise };
+                let claims = Claims { xorb, object: grant.object, size: grant.size, promise: room.id };
                 Ok(Some(XorbUpload { id: hub.0.tickets.seal(SEAL, &claims), request }))
             }
             Err(error) => {
-                self.take_back(vec![promise]).await?;
+                self.take_back(vec![room.id]).await?;
                 Err(over(error))
             }
         }
