@@ -277,14 +277,14 @@ where
 }
 
 /// Runs a database call on a task of its own, so that dropping the caller cannot cut it.
-pub async fn on_own_task<T, E>(
+pub fn on_own_task<T, E>(
     call: impl Future<Output = std::result::Result<T, E>> + Send + 'static,
-) -> std::result::Result<T, E>
+) -> impl Future<Output = std::result::Result<T, E>> + Send
 where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    result_of(call, |call| tokio::spawn(call)).await
+    result_of(call, |call| tokio::spawn(call))
 }
 
 /// A call of no type of its own. Compiled anew for each call, tokio's part of a task was a third of the functions in
@@ -292,10 +292,13 @@ where
 pub(crate) type Call = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What a call answers that `begin` lets run somewhere else.
-pub(crate) async fn result_of<T, E>(
+///
+/// No `async fn`: its future would have room for the whole call, of 5 to 7 KB, as would that of each of its callers up
+/// to the request, where most never ask a database; and a future is copied whenever it is handed on.
+pub(crate) fn result_of<T, E>(
     call: impl Future<Output = std::result::Result<T, E>> + Send + 'static,
     begin: fn(Call) -> JoinHandle<()>,
-) -> std::result::Result<T, E>
+) -> impl Future<Output = std::result::Result<T, E>> + Send
 where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
@@ -305,10 +308,13 @@ where
         // Nobody waits for it any more, which is what running it somewhere else is for.
         let _ = done.send(call.await);
     };
-    let task = begin(Box::pin(call.in_current_span()));
-    match result.await {
-        Ok(result) => result,
-        Err(_) => Err(ended(task).await.into()),
+    let call: Call = Box::pin(call.in_current_span());
+    async move {
+        let task = begin(call);
+        match result.await {
+            Ok(result) => result,
+            Err(_) => Err(ended(task).await.into()),
+        }
     }
 }
 

@@ -43,7 +43,9 @@ impl SpawnBlocking for WhereItMayBlock {
 }
 
 /// Runs a call of SQLite to its end on one thread of tokio's blocking pool. Dropping the caller does not cut it.
-pub async fn at_a_stretch<T, E>(call: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+pub fn at_a_stretch<T, E>(
+    call: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> impl Future<Output = Result<T, E>> + Send
 where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
@@ -55,7 +57,6 @@ where
             runtime.block_on(call);
         })
     })
-    .await
 }
 
 /// While it lives, this thread may block.
