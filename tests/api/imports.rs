@@ -320,7 +320,7 @@ fn where_there_is_no_room_nothing_is_fetched() {
     let target = start(&hub.admin(), &bert());
     let import = over(&target);
     assert_eq!(import["status"], "failed");
-    assert!(import["error"].as_str().unwrap().contains("room"), "{import}");
+    assert!(import["error"].as_str().unwrap().contains("do not fit"), "{import}");
     assert!(fetched(&remote).iter().all(|name| !name.ends_with(".bin")));
     assert_eq!(files(&target, "main").len(), 1);
 }

@@ -121,8 +121,9 @@ for_both! {
                 let anew = (&row, imports::error.eq(""), imports::progress.eq(""), imports::run.eq(imports::run + 1));
                 diesel::update(fresh.clone()).set((anew, imports::next_at.eq(None::<i64>))).execute(c).await?;
                 if !there.is_same_source(&row) {
-                    let nothing = (imports::source_commit.eq(None::<String>), imports::commit_id.eq(None::<String>));
-                    diesel::update(fresh).set(nothing).execute(c).await?;
+                    let taken = (imports::source_commit.eq(None::<String>), imports::commit_id.eq(None::<String>));
+                    let writing = (imports::operation.eq(None::<i64>), imports::next_source.eq(None::<String>));
+                    diesel::update(fresh).set((taken, writing)).execute(c).await?;
                 }
                 true
             }

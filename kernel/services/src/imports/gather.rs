@@ -1,6 +1,7 @@
 //! Bringing what a repository lacks: found here, or fetched, held against what the remote hub said, and stored.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::PoisonError;
 
 use ballast_catalog::ImportMark;
 use ballast_content::Blob;
@@ -65,6 +66,12 @@ impl TakingOver<'_> {
 
     /// The lease of what arrives: the one of a run that was cut off, as long as it is there.
     async fn lease(&mut self) -> Result<LeaseId> {
+        let lease = self.find_lease().await?;
+        *self.live.lease.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease);
+        Ok(lease)
+    }
+
+    async fn find_lease(&mut self) -> Result<LeaseId> {
         let (content, expires) = (self.hub.content(), self.hub.now().after(self.hub.settings().lease));
         if let Some(lease) = self.lease {
             match content.extend_lease(lease, expires).await {

@@ -1,10 +1,10 @@
 //! Working on imports: taking one, and telling how far it is.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ballast_catalog::{Import, JobStatus};
-use ballast_types::RepoKey;
+use ballast_types::{LeaseId, RepoKey};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -18,11 +18,15 @@ const CLAIM: Duration = Duration::from_secs(15);
 const TELL: Duration = Duration::from_secs(1);
 /// How often is looked for an import whose time has come, or that another node left.
 const LOOK: Duration = Duration::from_secs(2);
+/// How often the end of a lease is moved away, which what has arrived must not see.
+const EXTEND: Duration = Duration::from_secs(600);
 
 /// An import that is worked on here.
 pub(crate) struct Live {
     pub(super) run: i64,
     pub(super) progress: Arc<Progress>,
+    /// Holds what has arrived.
+    pub(super) lease: Mutex<Option<LeaseId>>,
     stop: watch::Sender<bool>,
     ended: watch::Sender<bool>,
 }
@@ -30,7 +34,7 @@ pub(crate) struct Live {
 impl Live {
     fn new(run: i64) -> Self {
         let (stop, ended) = (watch::Sender::new(false), watch::Sender::new(false));
-        Self { run, progress: Arc::default(), stop, ended }
+        Self { run, progress: Arc::default(), lease: Mutex::default(), stop, ended }
     }
 
     /// Asks the run to end.
@@ -151,7 +155,7 @@ async fn run(hub: &Hub, import: Import) -> Option<Failure> {
     };
     let (status, why) = match &failure {
         None => (JobStatus::Completed, String::new()),
-        Some(failure) => (JobStatus::Failed, failure.to_string()),
+        Some(failure) => (JobStatus::Failed, told(failure)),
     };
     match hub.catalog().end_import(&import, status, &why, live.progress.now(), hub.now()).await {
         Ok(true) => tracing::info!(repository = %order.repo, source = order.source, %status, why, "an import is over"),
@@ -164,6 +168,19 @@ async fn run(hub: &Hub, import: Import) -> Option<Failure> {
     failure
 }
 
+/// A failure in words for whoever looks at the import; what went wrong in the hub itself stands in its log.
+fn told(failure: &Failure) -> String {
+    let why = match failure {
+        Failure::NoRoom(_) => "The hub's disk is full: start the import again when there is room",
+        Failure::Unavailable(_) => "The hub could not go on at this moment: start the import again",
+        Failure::Damaged(_) => "What the hub has stored for this is damaged; its log has the cause",
+        Failure::Broken(_) => "Something went wrong in the hub itself; its log has the cause",
+        other => return other.to_string(),
+    };
+    tracing::error!(cause = %failure, "an import came upon a fault of the hub's own");
+    why.to_owned()
+}
+
 async fn take_over(hub: &Hub, import: &Import, live: &Live) -> Result<()> {
     let from = hub.import_source(Some(&import.order.endpoint))?;
     TakingOver::open(hub, import, live).await?.run(from).await
@@ -171,9 +188,16 @@ async fn take_over(hub: &Hub, import: &Import, live: &Live) -> Result<()> {
 
 /// Tells every second how far an import is; ends when it is not this run's any more.
 async fn tell(hub: &Hub, import: &Import, live: &Live) {
-    let mut heard = Instant::now();
+    let (mut heard, mut extended) = (Instant::now(), Instant::now());
     loop {
         tokio::time::sleep(TELL).await;
+        let lease = *live.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lease) = lease.filter(|_| extended.elapsed() > EXTEND) {
+            extended = Instant::now();
+            if let Err(error) = hub.content().extend_lease(lease, hub.now().after(hub.settings().lease)).await {
+                tracing::warn!(%error, repository = %import.order.repo, "what has arrived may be collected before its end");
+            }
+        }
         match hub.catalog().tell_of_import(import, hub.now().after(CLAIM), live.progress.now()).await {
             Ok(true) => heard = Instant::now(),
             Ok(false) => return,
