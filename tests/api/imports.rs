@@ -6,7 +6,9 @@ mod rights;
 
 use std::time::{Duration, Instant};
 
-use ballast_tests::{Client, Deployment, Hub, Manner, REMOTE_COMMIT, RemoteHub, Repository, Rows, lines, unique};
+use ballast_tests::{
+    Client, Deployment, Hub, Manner, Postgres, REMOTE_COMMIT, RemoteHub, Repository, Rows, lines, unique,
+};
 use serde_json::{Value, json};
 
 use crate::jobs::{LARGE, downloading, noise, remote};
@@ -323,6 +325,32 @@ fn where_there_is_no_room_nothing_is_fetched() {
     assert!(import["error"].as_str().unwrap().contains("do not fit"), "{import}");
     assert!(fetched(&remote).iter().all(|name| !name.ends_with(".bin")));
     assert_eq!(files(&target, "main").len(), 1);
+}
+
+#[test]
+fn when_a_node_dies_another_goes_on_with_its_import() {
+    let Some(database) = Postgres::new() else { return };
+    let remote = remote();
+    remote.behave(|asked| if asked.target.contains("Q4") { Manner::Stalls(100_000) } else { Manner::Good });
+    let importing = |node: Deployment| {
+        node.set("downloader.main.plugin", "downloader.huggingface")
+            .set("downloader.main.config.endpoint", &remote.endpoint())
+            .set("downloader.main.config.stall_seconds", "600")
+    };
+    let first = importing(database.deployment()).start();
+    let (target, token) = (start(&first.admin(), &bert()), first.admin_token());
+    wait(&target, |import| import["progress"]["completedFiles"] == 1);
+    let second = importing(database.beside(&first.deployment)).start();
+    let target = target.seen_by(&second.client().with_token(&token));
+    assert_eq!(target.client.get(target.api("/import")).send().ok()["status"], "running");
+    remote.behave(|_| Manner::Good);
+    remote.asked();
+    let kept = first.deployment.clone();
+    first.kill();
+    assert_eq!(over(&target)["status"], "completed");
+    assert_eq!(target.read("model.Q4.bin"), noise(LARGE));
+    assert!(!fetched(&remote).contains(&"model.Q8.bin".to_owned()));
+    drop(kept);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 
 use crate::tables::imports;
-use crate::{Catalog, JobStatus};
+use crate::{Catalog, JobStatus, rows};
 
 use row::{MarkRow, NewRow, Row};
 
@@ -135,6 +135,14 @@ for_both! {
         Ok(imports::table.find(id).select(Row::as_select()).first(c).await.optional()?)
     }
 
+    pub async fn list(c: &mut Connection, owner: Option<i64>, after: i64, limit: i64) -> Result<Vec<Row>> {
+        let mut found = imports::table.filter(imports::repository.gt(after)).into_boxed();
+        if let Some(owner) = owner {
+            found = found.filter(imports::owner.eq(owner));
+        }
+        Ok(found.order(imports::repository).limit(limit).select(Row::as_select()).load(c).await?)
+    }
+
     pub async fn waits(c: &mut Connection, now: i64, from: Vec<String>) -> Result<bool> {
         let first = imports::table.filter(due!(now)).filter(imports::endpoint.eq_any(from));
         Ok(first.limit(1).select(imports::repository).first::<i64>(c).await.optional()?.is_some())
@@ -244,6 +252,18 @@ impl Catalog {
     /// What a repository takes over; none where it never did.
     pub async fn find_import(&self, repo: RepoKey) -> Result<Option<Import>> {
         read!(self.database, find(repo.0))?.map(Import::try_from).transpose()
+    }
+
+    /// What repositories take over, all or those of one owner, by the repositories' keys.
+    pub async fn list_imports(
+        &self,
+        owner: Option<UserKey>,
+        after: Option<RepoKey>,
+        limit: usize,
+    ) -> Result<Vec<Import>> {
+        let (owner, after) = (owner.map(|owner| owner.0), after.map_or(0, |after| after.0));
+        let found = read!(self.database, list(owner, after, rows::limit(limit)))?;
+        found.into_iter().map(Import::try_from).collect()
     }
 
     /// An import from one of these hubs to work on, for whoever asks first: nobody else gets it before `until`. With `only`,

@@ -195,6 +195,7 @@ pub const OPERATIONS: &[(&str, &str)] = &[
     ("get_download_settings", "hub"),
     ("get_job", "hub"),
     ("list_cached", "hub"),
+    ("list_imports", "hub"),
     ("list_jobs", "hub"),
     ("pause_job", "hub"),
     ("plan_download", "hub"),

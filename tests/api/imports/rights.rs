@@ -35,6 +35,24 @@ fn imports_are_for_administrators_and_for_whom_the_operator_names() {
     let hidden = named.post("/api/import").json(&into(&private.id)).send().refused(403, "Forbidden");
     let absent = named.post("/api/import").json(&into("admin/nothing")).send().refused(403, "Forbidden");
     assert_eq!(hidden, absent);
+    // Each sees their own, and an administrator all of them.
+    let mine = import(&hub.admin(), &into("admin/of-my-own")).0;
+    let targets = |client: &ballast_tests::Client, page: &str| {
+        let listed = client.get(format!("/api/import{page}")).send().ok();
+        listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|import| import["target"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(targets(&named, ""), [target.id.clone()]);
+    assert_eq!(targets(&hub.admin(), ""), [target.id.clone(), mine.id.clone()]);
+    let first = hub.admin().get("/api/import?limit=1").send().expect(200);
+    let next = first.next().expect("a second page").to_owned();
+    let rest = hub.admin().get(hub.admin().target(&next)).send().ok();
+    assert_eq!((&rest[0]["target"], rest.as_array().unwrap().len()), (&json!(mine.id), 1));
+    stranger.get("/api/import").send().refused(403, "Forbidden");
     // Nor does a stranger see what is taken over.
     stranger.get(target.api("/import")).send().expect(404);
     hub.client().get(target.api("/import")).send().expect(401);

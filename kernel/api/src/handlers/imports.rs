@@ -1,11 +1,12 @@
 use poem_openapi::OpenApi;
-use poem_openapi::param::Path;
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 
 use super::{Group, kind};
 use crate::call::OwnCall;
 use crate::error::Answer;
 use crate::extract::JsonBody;
+use crate::paged::Paged;
 use crate::wire::{ImportBody, ImportStarted, Kinds, NewImport};
 
 /// Repositories of other hubs, taken over into repositories of this one.
@@ -26,6 +27,23 @@ impl Imports {
             (import, true) => ImportStarted::New(Json(import.into())),
             (import, false) => ImportStarted::Same(Json(import.into())),
         })
+    }
+
+    /// List imports
+    ///
+    /// What the caller lets repositories take over from other hubs; for an administrator, what anybody does.
+    #[oai(path = "/api/import", method = "get", operation_id = "list_imports")]
+    async fn list_imports(
+        &self,
+        call: OwnCall,
+        /// 1 to 1000, by default 100.
+        limit: Query<Option<usize>>,
+        /// From the `Link` header of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Answer<Paged<ImportBody>> {
+        let page = call.hub.importing(&call.caller)?.list(cursor.0.as_deref(), limit.0).await?;
+        let next = call.next(page.next.as_deref());
+        Ok(Paged::new(page.items.into_iter().map(Into::into).collect()).followed_by(next))
     }
 
     /// Get an import

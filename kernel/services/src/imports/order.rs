@@ -1,16 +1,19 @@
 //! Ordering an import, looking at one, and ending it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use ballast_catalog::{ImportWish, NewImport, PutImport};
+use ballast_catalog::{Import, ImportWish, NewImport, PutImport};
+use ballast_contract::Page;
 use ballast_contract::downloader::Source;
-use ballast_types::{CommitId, Name, RefName, RepoKey, RepoKind, RepoPath, Revision, Visibility};
+use ballast_types::{CommitId, Name, RefName, RepoId, RepoKey, RepoKind, RepoPath, Revision, Visibility};
 use serde_json::json;
 
 use super::tree::is_untouched;
 use super::{ImportSource, ImportView, Importing};
 use crate::audit::{By, repository_object};
 use crate::jobs::repo_id;
+use crate::paging::{after, page_size, paged};
 use crate::{Caller, Failure, Hub, NewRepository, Operator, Result, User, Writable};
 
 /// What is to be taken over.
@@ -80,6 +83,31 @@ impl Importing {
         }
         self.hub.imports().waits.notify_one();
         Ok((ImportView { kind: target.kind(), id: target.id().clone(), import }, new))
+    }
+
+    /// What repositories take over from other hubs, as far as the caller ordered it; for an administrator, all of it. By the
+    /// repositories' keys; 100 at a time unless asked, at most 1000.
+    pub async fn list(&self, cursor: Option<&str>, limit: Option<usize>) -> Result<Page<ImportView>> {
+        let known = self.caller.known()?;
+        let owner = (!known.is_administrator()).then_some(known.user.key);
+        let (limit, after) = (page_size(limit, 100, 1000), after(cursor)?.map(RepoKey));
+        let found = self.hub.catalog().list_imports(owner, after, limit + 1).await?;
+        let page = paged(found, limit, |import| import.order.repo.0);
+        let keys: Vec<RepoKey> = page.items.iter().map(|import| import.order.repo).collect();
+        let there = self.hub.catalog().find_owned(&keys).await?;
+        let there = self.hub.visible_among(&self.caller.viewer(), there).await?;
+        let there: HashMap<RepoKey, (RepoKind, RepoId)> = there
+            .into_iter()
+            .map(|(repository, owner)| {
+                let id = RepoId { namespace: owner.name, name: repository.name };
+                (repository.key, (repository.kind, id))
+            })
+            .collect();
+        let view = |import: Import| {
+            let (kind, id) = there.get(&import.order.repo).cloned()?;
+            Some(ImportView { kind, id, import: self.hub.as_it_is(import) })
+        };
+        Ok(Page { items: page.items.into_iter().filter_map(view).collect(), next: page.next })
     }
 
     /// How an import is by now.
@@ -152,10 +180,7 @@ impl Writable {
     pub async fn import(&self) -> Result<ImportView> {
         let found = self.hub.catalog().find_import(self.key()).await?;
         let none = || Failure::NotFound(format!("'{}' takes nothing over from another hub", self.id()));
-        let mut import = found.ok_or_else(none)?;
-        if let Some(live) = self.hub.imports().live(self.key()).filter(|live| live.run == import.run) {
-            import.progress = live.progress.now();
-        }
+        let import = self.hub.as_it_is(found.ok_or_else(none)?);
         Ok(ImportView { kind: self.kind(), id: self.id().clone(), import })
     }
 
@@ -211,6 +236,14 @@ impl Writable {
 }
 
 impl Hub {
+    /// An import with what is known here of one that is worked on here.
+    fn as_it_is(&self, mut import: Import) -> Import {
+        if let Some(live) = self.imports().live(import.order.repo).filter(|live| live.run == import.run) {
+            import.progress = live.progress.now();
+        }
+        import
+    }
+
     /// The repository of an import, with its owner's right to import and to write, as it is now.
     pub(super) async fn import_target(&self, order: &NewImport) -> Result<Writable> {
         let owner = self.on_behalf_of(order.owner).await?;
