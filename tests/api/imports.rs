@@ -208,6 +208,21 @@ fn an_import_goes_on_after_kill_9_and_fetches_no_file_twice() {
     assert_eq!(Rows::of(&hub.deployment).number("SELECT count(*) FROM imports WHERE lease IS NOT NULL"), 0);
 }
 
+#[test]
+fn an_import_that_failed_begins_with_what_is_missing() {
+    let remote = remote();
+    remote.behave(|asked| if asked.target.ends_with("words.txt") { Manner::Status(403, None) } else { Manner::Good });
+    let hub = importing(&remote).start();
+    let target = start(&hub.admin(), &bert());
+    let failed = over(&target);
+    assert!(failed["error"].as_str().unwrap().starts_with("403"), "{failed}");
+    remote.behave(|_| Manner::Good);
+    remote.asked();
+    import(&hub.admin(), &bert());
+    assert!(fetched(&remote).iter().all(|name| !name.ends_with(".bin")), "what had come is there");
+    assert_eq!(target.read("model.Q4.bin"), noise(LARGE));
+}
+
 /// As it is where the process died between a commit and the import's row: all that stands there is the write.
 fn cut_off(hub: &Hub, operation: &str) {
     let written = format!("operation = {operation}, next_source = '{REMOTE_COMMIT}', status = 'queued'");

@@ -309,12 +309,19 @@ async fn fetch_regular(upstream: &Upstream, file: &SourceFile, places: u64) -> R
         bytes.extend_from_slice(&some);
     }
     let bytes = bytes.freeze();
-    let found = object_id(ObjectKind::Blob, &bytes);
+    let (sha256, found) = digests(bytes.clone()).await?;
     if Expected::Git(found) != file.expected {
         return Err(not_as_said(file, &format!("the git blob id of its bytes is {found}, not {}", file.expected)));
     }
     upstream.progress.complete_files(places, (places - 1) * file.size);
-    Ok((Sha256(sha2::Sha256::digest(&bytes).into()), bytes))
+    Ok((sha256, bytes))
+}
+
+/// What a file is called here and by git, worked out where it keeps nobody waiting.
+async fn digests(bytes: Bytes) -> Result<(Sha256, GitOid)> {
+    let work = move || (Sha256(sha2::Sha256::digest(&bytes).into()), object_id(ObjectKind::Blob, &bytes));
+    let cut_off = |error| Error::new(ErrorKind::Internal, "import.check", "a worker broke off").with_source(error);
+    tokio::task::spawn_blocking(work).await.map_err(|error: tokio::task::JoinError| cut_off(error).into())
 }
 
 fn not_as_said(file: &SourceFile, why: &str) -> Failure {
