@@ -1,6 +1,6 @@
 //! Downloads from other hubs: jobs, their cache, and what a remote hub may do to them.
 
-mod faults;
+pub(crate) mod faults;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 use faults::always;
 
-const LARGE: usize = 9 << 20;
+pub(crate) const LARGE: usize = 9 << 20;
 /// How long a job may take here.
 const LIMIT: Duration = Duration::from_secs(60);
 
-fn noise(length: usize) -> Vec<u8> {
+pub(crate) fn noise(length: usize) -> Vec<u8> {
     static NOISE: OnceLock<Vec<u8>> = OnceLock::new();
     let whole = NOISE.get_or_init(|| {
         let random = Random::new(7);
@@ -26,7 +26,7 @@ fn noise(length: usize) -> Vec<u8> {
 }
 
 /// A remote hub with a model.
-fn remote() -> RemoteHub {
+pub(crate) fn remote() -> RemoteHub {
     let remote = RemoteHub::start();
     remote.put(
         "models/acme/bert",
@@ -41,7 +41,7 @@ fn remote() -> RemoteHub {
 }
 
 /// A hub that downloads from it, patient with nothing.
-fn downloading(remote: &RemoteHub) -> Deployment {
+pub(crate) fn downloading(remote: &RemoteHub) -> Deployment {
     Deployment::new()
         .set("downloader.main.plugin", "downloader.huggingface")
         .set("downloader.main.config.endpoint", &remote.endpoint())

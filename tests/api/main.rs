@@ -18,6 +18,7 @@ mod device;
 mod discussions;
 mod document;
 mod gated;
+mod imports;
 mod invitations;
 mod jobs;
 mod large_files;

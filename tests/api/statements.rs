@@ -172,6 +172,7 @@ const CASES: &[Case] = &[
     tree(case("create_commit", "copies", FILES, None, World::copies)),
     tree(case("diff_commit", "texts of new files", FILES, Some("/files"), World::difference)),
     case("list_jobs", "jobs", ROWS, Some("/jobs"), |w, n| w.with_jobs().get(format!("/api/jobs?limit={n}"))),
+    case("list_imports", "imports", ROWS, LIST, |w, n| w.with_imports().get(format!("/api/import?limit={n}"))),
     case("get_job", "files", ROWS, Some("/files"), |w, n| w.client.get(w.job(n))),
     case("plan_download", "files", ROWS, Some("/files"), |w, n| w.client.post("/api/plan").json(&json!({ "repo": format!("acme/files{n}") }))),
     case("start_download", "files", ROWS, Some("/files"), |w, n| w.client.post("/api/download").json(&json!({ "repo": format!("acme/files{n}"), "dryRun": true }))),

@@ -21,8 +21,8 @@ CHECKS = [
     "response_headers_conformance",
     "response_schema_conformance",
 ]
-# Without a remote hub these answer 501, and with one what it says; `tests/api/jobs.rs` plays one.
-DOWNLOADER = r"^/api/(downloader/.*|jobs.*|cache.*|download|plan|settings|analyze.*|ws)$"
+# Without a remote hub these answer 501, and with one what it says; `tests/api/jobs.rs` and `imports.rs` play one.
+DOWNLOADER = r"^/api/(downloader/.*|jobs.*|cache.*|download|plan|settings|analyze.*|ws|import)$"
 # Examples for each operation and the most seconds for all of them.
 SHORT = (8, 120)
 LONG = (300, 3600)

@@ -187,6 +187,7 @@ impl RemoteHub {
             let Some(files) = state.repositories.get(repository) else { return absent() };
             return match rest {
                 _ if rest.starts_with("revision/") => (200, vec![], json!({ "sha": REMOTE_COMMIT }).to_string().into()),
+                _ if rest.starts_with("commits/") => (200, vec![], json!([commit()]).to_string().into()),
                 _ if rest.starts_with("tree/") => self.page(files, path, query),
                 "refs" => (200, vec![], json!({ "branches": [], "tags": [], "converts": [] }).to_string().into()),
                 _ => absent(),
@@ -227,6 +228,12 @@ impl RemoteHub {
         }
         (200, headers, Value::from(lines).to_string().into())
     }
+}
+
+/// The one commit, as a history tells of it.
+fn commit() -> Value {
+    let authors = [json!({ "user": "ada" })];
+    json!({ "id": REMOTE_COMMIT, "title": "All of it", "message": "", "date": "2024-05-01T12:00:00.000Z", "authors": authors })
 }
 
 /// The digest that stands for a file: of a large one the SHA-256, of another git's id.

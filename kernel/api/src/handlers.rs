@@ -15,6 +15,7 @@ mod discussions;
 mod files;
 mod git;
 mod history;
+mod imports;
 mod inventory;
 mod invitations;
 mod jobs;
@@ -52,6 +53,7 @@ pub use discussions::Discussions;
 pub use files::Files;
 pub use git::Git;
 pub use history::History;
+pub use imports::Imports;
 pub use inventory::Inventory;
 pub use invitations::Invitations;
 pub use jobs::Jobs;
@@ -113,6 +115,8 @@ pub enum Group {
     Webhooks,
     /// Downloads from other hubs, into a cache.
     Downloads,
+    /// Repositories of other hubs, taken over.
+    Imports,
     /// Room for bytes.
     Quota,
     /// Who is calling, and what lets them in.

@@ -157,6 +157,7 @@ fn parts() -> Vec<Part> {
                 "/{namespace}/{name}.git/git-receive-pack",
                 "git_model_receive_pack",
             ),
+        Part::new("imports", handlers::Imports),
         Part::new("lfs_locks", handlers::LfsFileLocks),
         Part::new("lfs_files", handlers::LfsFiles),
         Part::new("objects", handlers::Objects),

@@ -11,6 +11,7 @@ mod discussion;
 mod discussion_event;
 mod form;
 mod history;
+mod import;
 mod inventory;
 mod invitation;
 mod job;
@@ -60,6 +61,7 @@ pub use history::{
     CommitDetail, CommitDiff, Merge, MergeResult, MergeStrategy, Merged, Reset, Revert, Reverted, Squashed,
     SuperSquash, WasReset, remake,
 };
+pub use import::{ImportBody, ImportStarted, NewImport};
 pub use inventory::{
     AdminRepository, AdminRepositoryDetails, AdminRepositoryList, AdminRepositoryOrder, AdminRepositoryPatch,
     AdminStorage,

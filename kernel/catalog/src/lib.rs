@@ -27,6 +27,7 @@ mod discussion_event;
 mod download;
 mod event;
 mod identity;
+mod import;
 mod inventory;
 mod invitation;
 mod job;
@@ -77,6 +78,7 @@ pub use discussion::{
 pub use discussion_event::{Act, Change, Comment, DiscussionEvent, Edit, Happening, HappeningKey};
 pub use download::{Daily, Day, Download, Trend, Visitor};
 pub use event::{Event, EventId, EventKind, NewEvent};
+pub use import::{Import, ImportMark, ImportProgress, ImportWish, NewImport, PutImport};
 pub use inventory::InventoryQuery;
 pub use invitation::{Acceptance, Invitation, NewInvitation, Seat, Uses};
 pub use job::{Job, JobFile, JobFileStatus, JobProgress, JobStatus, JobWish};

@@ -408,6 +408,32 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    imports (repository) {
+        repository -> BigInt,
+        owner -> BigInt,
+        endpoint -> Text,
+        source -> Text,
+        revision -> Text,
+        wish -> Text,
+        every -> Nullable<BigInt>,
+        status -> Text,
+        error -> Text,
+        progress -> Text,
+        run -> BigInt,
+        claimed_until -> BigInt,
+        lease -> Nullable<BigInt>,
+        operation -> Nullable<BigInt>,
+        next_source -> Nullable<Text>,
+        source_commit -> Nullable<Text>,
+        commit_id -> Nullable<Text>,
+        created_at -> BigInt,
+        started_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        next_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(webhook_watches -> webhooks (webhook));
 diesel::joinable!(messages -> webhooks (webhook));
 diesel::joinable!(webhooks -> users (owner));

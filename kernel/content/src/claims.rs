@@ -9,11 +9,14 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::failure::Failure;
-use crate::rows::{LeaseBlobRow, PIECE, blob_of, columns};
+use crate::rows::{LeaseBlobRow, PIECE, blob_of, columns, sha256_of};
 use crate::schema::{blobs, holdings, lease_blobs, leases, locations, xet_files, xet_uses, xorbs};
 use crate::{Blob, Content};
 
 type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Holders that are looked up for a piece of a list of blobs, at most.
+const HOLDERS: i64 = 20_000;
 
 impl Content {
     /// Leases those of these blobs that the lease's repository holds or has leased already, and answers them in the
@@ -58,6 +61,20 @@ impl Content {
         self.find_named(repo, digests, true).await
     }
 
+    /// Repositories whose commits name one of these blobs, each with the blob: some of them, where there are very many.
+    pub async fn find_holders(&self, digests: &[Sha256]) -> Result<Vec<(Sha256, RepoKey)>> {
+        let mut found = Vec::new();
+        for piece in columns(digests).chunks(PIECE) {
+            let piece = piece.to_vec();
+            let some: Result<Vec<(Vec<u8>, i64)>, Failure> = read!(self.database(), holders(piece));
+            for (sha256, repo) in some.map_err(|failure| failure.during("content.find"))? {
+                let sha256 = sha256_of(&sha256).map_err(|failure| failure.during("content.find"))?;
+                found.push((sha256, RepoKey(repo)));
+            }
+        }
+        Ok(found)
+    }
+
     async fn find_named(&self, repo: RepoKey, digests: &[Sha256], or_leased: bool) -> Result<Vec<Option<Blob>>> {
         let mut known = HashMap::new();
         for piece in columns(digests).chunks(PIECE) {
@@ -97,6 +114,11 @@ for_both! {
         let held = holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::sha256.eq_any(digests));
         let held = held.filter(holdings::pending.is_null());
         Ok(held.select(holdings::sha256).load(c).await?.into_iter().collect())
+    }
+
+    pub async fn holders(c: &mut Connection, digests: Vec<Vec<u8>>) -> Result<Vec<(Vec<u8>, i64)>, Failure> {
+        let held = holdings::table.filter(holdings::sha256.eq_any(digests)).filter(holdings::pending.is_null());
+        Ok(held.limit(HOLDERS).select((holdings::sha256, holdings::repository)).load(c).await?)
     }
 
     /// Those that are damaged wherever they lie, or in a xorb of theirs.

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use ballast_types::{ByteRange, CommitId, GitOid, RepoKind, RepoPath, Revision, Secret, Sha256};
+use ballast_types::{ByteRange, CommitId, GitOid, RepoKind, RepoPath, Revision, Secret, Sha256, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteStream, Component, Page, Result};
+use crate::{ByteStream, Component, Error, ErrorKind, Page, Result};
 
 /// Where to read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,17 @@ pub struct SourceFile {
     pub is_lfs: bool,
 }
 
+/// One commit of a source, as far as the remote hub tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceCommit {
+    pub id: CommitId,
+    /// Title and rest, as git has them.
+    pub message: String,
+    /// The names of those who made it; perhaps none.
+    pub authors: Vec<String>,
+    pub time: Timestamp,
+}
+
 /// Bytes of one file on their way.
 pub struct Fetched {
     /// Which bytes these are. They cover what was asked for; where the remote hub cannot send a part of a file, they are
@@ -74,6 +85,14 @@ pub trait Downloader: Component {
     /// Bytes of one file of a source whose revision is a commit. `Conflict` where the remote hub has other content for it
     /// than it said before.
     async fn fetch(&self, source: &Source, file: &SourceFile, range: ByteRange) -> Result<Fetched>;
+
+    /// The commits that lead to a source whose revision is a commit, which is the first: newest first, in pages as long as
+    /// the remote hub's.
+    async fn history(&self, source: &Source, after: Option<String>) -> Result<Page<SourceCommit>> {
+        let _ = (source, after);
+        let why = "this downloader does not read histories; import the latest commit alone";
+        Err(Error::new(ErrorKind::Unsupported, "downloader.history", why))
+    }
 
     /// What the repository is, from headers and configs only.
     async fn analyze(&self, source: &Source) -> Result<serde_json::Value>;

@@ -20,7 +20,7 @@ impl Throttle {
     }
 
     /// Waits until so many bytes may be let through.
-    pub(crate) async fn pass(&self, bytes: usize) {
+    pub async fn pass(&self, bytes: usize) {
         let Some(limit) = self.per_second else { return };
         let cost = Duration::from_secs_f64(bytes as f64 / limit as f64);
         let wait = {

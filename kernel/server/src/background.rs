@@ -36,7 +36,7 @@ pub struct Background(Vec<JoinHandle<()>>);
 impl Background {
     /// Recovers now and every minute, forgets failed logins that are long ago, collects garbage now and every hour, and
     /// where it is wanted cuts large files into chunks now and every minute; writes what was counted as often as it is
-    /// told; tells webhooks what happens; works on downloads from other hubs; seals
+    /// told; tells webhooks what happens; works on downloads and imports from other hubs; seals
     /// what is put on record, and forgets what is too old. All are safe to be cut off anywhere.
     pub fn start(hub: &Hub, serving: &Arc<Serving>, database: &Database, count: Duration, webhooks: Webhooks) -> Self {
         let mut loops = vec![
@@ -51,6 +51,7 @@ impl Background {
             tokio::spawn(send(hub.clone(), webhooks.sender, webhooks.look)),
             tokio::spawn(work(hub.clone())),
             tokio::spawn(tell_of_jobs(hub.clone())),
+            tokio::spawn(import(hub.clone())),
             tokio::spawn(seal(hub.clone())),
             tokio::spawn(trim(hub.clone())),
         ];
@@ -172,6 +173,10 @@ async fn send(hub: Hub, sender: Sender, look: Duration) {
 
 async fn work(hub: Hub) {
     hub.work_on_jobs().await;
+}
+
+async fn import(hub: Hub) {
+    hub.work_on_imports().await;
 }
 
 async fn tell_of_jobs(hub: Hub) {

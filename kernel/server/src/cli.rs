@@ -81,6 +81,13 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Take a repository of another hub over into one of this hub
+    ///
+    /// Into the data of the configured hub, whether it runs or not. Files keep their ids; what the hub has already is not
+    /// fetched, and what was cut off goes on. Ends with 3 where the repository is not there, 4 where it may not be had, 5
+    /// where the other hub does not answer, 6 where there is no room, and 7 where what came is not what was said, or the
+    /// branch holds what no import brought there.
+    Import(Import),
     /// Say what a download would fetch
     Plan {
         #[command(flatten)]
@@ -128,6 +135,50 @@ pub struct Wanted {
     /// The hub [default: the configured one, or $HF_ENDPOINT, or https://huggingface.co]
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
+}
+
+/// A repository of another hub that is to be one of this hub.
+#[derive(Args, Clone, Debug)]
+pub struct Import {
+    /// owner/name on the other hub
+    #[arg(value_name = "REPO")]
+    pub repo: String,
+    /// namespace/name here, which is made where it is not there [default: the same name in the user's own namespace]
+    #[arg(value_name = "TARGET")]
+    pub target: Option<String>,
+    /// In whose name: an administrator, or a user whom jobs.users names
+    #[arg(long = "as", value_name = "USER", default_value = "admin")]
+    pub user: String,
+    /// A branch, a tag or a commit
+    #[arg(long, default_value = "main")]
+    pub revision: String,
+    /// It is a dataset, and no model
+    #[arg(long, conflicts_with = "space")]
+    pub dataset: bool,
+    /// It is a space, and no model
+    #[arg(long)]
+    pub space: bool,
+    /// The branch that it goes to
+    #[arg(long, default_value = "main")]
+    pub branch: String,
+    /// Each commit becomes one, and not only the latest state
+    #[arg(long)]
+    pub history: bool,
+    /// A repository that is made for it is public, and not private
+    #[arg(long)]
+    pub public: bool,
+    /// Replace what somebody else put on the branch
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Let the serving hub bring it up to date every so many seconds, where it reads that hub too
+    #[arg(long, value_name = "SECONDS")]
+    pub every: Option<u64>,
+    /// The other hub [default: the first that is configured, or $HF_ENDPOINT, or https://huggingface.co]
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// Events as lines of JSON instead of a progress bar
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Where a download goes, and how fast.

@@ -8,6 +8,7 @@ mod completions;
 mod config;
 mod download;
 mod gc;
+mod import;
 mod openapi;
 mod plugins;
 mod schema;
@@ -40,6 +41,7 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
         Command::Gc(command) => gc::run(&options, command),
         Command::Audit(command) => audit::run(&options, command),
         Command::Download { wanted, speed, json } => download::run(&options, &wanted, &speed, json),
+        Command::Import(wanted) => import::run(&options, &wanted),
         Command::Plan { wanted, json } => download::plan(&options, &wanted, json),
         Command::Analyze { wanted, json } => analyze::run(&options, &wanted, json),
         Command::Cache(command) => cache::run(command),

@@ -14,6 +14,7 @@ use ballast_types::Timestamp;
 
 use crate::data_dir;
 use crate::exit::Exit;
+use crate::remote::Elsewhere;
 use crate::{jobs, libraries};
 
 /// A hub whose plugins have started.
@@ -34,6 +35,16 @@ pub enum Purpose {
 
 /// Opens and starts everything that the configuration names, and migrates what is older than this program.
 pub async fn open(loaded: &Loaded, registry: &Registry, purpose: Purpose) -> Result<Opened, Exit> {
+    open_reading(loaded, registry, purpose, None).await
+}
+
+/// The same, reading another hub than the configuration says.
+pub async fn open_reading(
+    loaded: &Loaded,
+    registry: &Registry,
+    purpose: Purpose,
+    elsewhere: Option<Elsewhere>,
+) -> Result<Opened, Exit> {
     Problems::check(loaded.unreadable_secrets())?;
     data_dir::make(loaded.data_dir())?;
     let database = database(loaded, purpose).await?;
@@ -54,7 +65,7 @@ pub async fn open(loaded: &Loaded, registry: &Registry, purpose: Purpose) -> Res
         auth: plugins.auth.iter().map(|auth| (auth.name.clone(), auth.instance.clone())).collect(),
         quota: plugins.quota.instance.clone(),
         mail: mail(loaded)?,
-        jobs: jobs::parts(loaded, &plugins)?,
+        jobs: jobs::parts(loaded, &plugins, elsewhere)?,
         settings: settings(&loaded.config),
         clock: Arc::new(Timestamp::now),
     };

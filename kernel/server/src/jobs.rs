@@ -5,14 +5,23 @@ use std::sync::Arc;
 
 use ballast_config::{JobsConfig, Loaded, Problem};
 use ballast_loader::Plugins;
-use ballast_services::{Cache, JobAccess, JobParts, JobSettings, Throttle, Verify};
+use ballast_services::{Cache, ImportSource, JobAccess, JobParts, JobSettings, Throttle, Verify};
 
-/// None where no other hub is read.
-pub fn parts(loaded: &Loaded, plugins: &Plugins) -> Result<Option<JobParts>, Problem> {
-    let Some(downloader) = plugins.downloaders.first() else { return Ok(None) };
+use crate::remote::Elsewhere;
+
+/// None where no other hub is read. A command may read one that is not in the configuration, and then none else.
+pub fn parts(loaded: &Loaded, plugins: &Plugins, elsewhere: Option<Elsewhere>) -> Result<Option<JobParts>, Problem> {
     let config = &loaded.config.jobs;
+    let sources = match elsewhere {
+        Some(Elsewhere(downloader)) => {
+            vec![ImportSource { name: downloader.endpoint(), downloader, takes_job_token: false }]
+        }
+        None => sources(plugins),
+    };
+    let Some(first) = sources.first() else { return Ok(None) };
     Ok(Some(JobParts {
-        downloader: Arc::clone(&downloader.instance),
+        downloader: Arc::clone(&first.downloader),
+        sources,
         cache: Cache::new(folder(loaded)?.join("hub")),
         access: access(loaded, config)?,
         settings: JobSettings {
@@ -31,6 +40,15 @@ pub fn parts(loaded: &Loaded, plugins: &Plugins) -> Result<Option<JobParts>, Pro
         throttle: Arc::new(Throttle::new(config.bytes_per_second)),
         flush: config.flush,
     }))
+}
+
+/// Every hub that is configured; what is set for downloads is shown to the first alone.
+fn sources(plugins: &Plugins) -> Vec<ImportSource> {
+    let source = |(at, found): (usize, &ballast_loader::Named<dyn ballast_contract::downloader::Downloader>)| {
+        let (name, downloader) = (found.name.clone(), Arc::clone(&found.instance));
+        ImportSource { name, downloader, takes_job_token: at == 0 }
+    };
+    plugins.downloaders.iter().enumerate().map(source).collect()
 }
 
 /// The folder around the cache, as whoever looks at it from elsewhere would write it.

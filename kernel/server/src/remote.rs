@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ballast_config::{Loaded, SecretSource};
 use ballast_contract::ErrorKind;
 use ballast_contract::downloader::{Downloader, Source};
 use ballast_downloader_huggingface::HuggingFaceConfig;
@@ -63,15 +64,54 @@ fn token(configured: Option<Secret>) -> Option<Secret> {
     environment("HF_TOKEN").map(Secret::new).or(configured).or_else(|| kept().map(Secret::new))
 }
 
+/// The hub that is configured first, or the one that somebody names.
+fn config(loaded: &Loaded, endpoint: Option<&str>) -> Result<HuggingFaceConfig, Exit> {
+    let configured = loaded.config.downloader.iter().next();
+    let endpoint = endpoint.map(str::to_owned);
+    let endpoint = endpoint.or_else(|| environment("HF_ENDPOINT").filter(|_| configured.is_none()));
+    let mut config = HuggingFaceConfig::default();
+    if let Some((name, instance)) = configured {
+        let mut keys = instance.config.clone();
+        // A secret may be written as where it is to be found.
+        let token: Option<SecretSource> =
+            keys.remove("token").map(serde_json::from_value).transpose().map_err(Exit::failure)?;
+        config = serde_json::from_value(keys.into()).map_err(Exit::failure)?;
+        let key = format!("downloader.{name}.config.token");
+        config.token = token.map(|token| loaded.secret(&key, &token)).transpose()?;
+    }
+    if let Some(endpoint) = endpoint.filter(|endpoint| *endpoint != config.endpoint) {
+        // What the configured hub is shown is for that one alone.
+        (config.endpoint, config.token) = (endpoint, None);
+    }
+    Ok(config)
+}
+
+/// A hub that a command reads instead of the configured ones.
+pub struct Elsewhere(pub Arc<dyn Downloader>);
+
+impl Elsewhere {
+    /// The hub at this address, or the usual one; none where the configuration has it.
+    pub async fn open(loaded: &Loaded, endpoint: Option<&str>) -> Result<Option<Self>, Exit> {
+        let mut config = config(loaded, endpoint)?;
+        let is_this = |instance: &ballast_config::PluginConfig| {
+            let usual = HuggingFaceConfig::default().endpoint;
+            instance.config.get("endpoint").map_or(usual, |url| url.as_str().unwrap_or_default().to_owned())
+                == config.endpoint
+        };
+        if loaded.config.downloader.values().any(is_this) {
+            return Ok(None);
+        }
+        config.token = token(None);
+        let opened = ballast_downloader_huggingface::open(config).await;
+        Ok(Some(Self(Arc::new(opened.map_err(|error| Exit::misuse(error.context))?))))
+    }
+}
+
 impl Remote {
     pub async fn open(options: &Options, wanted: &Wanted) -> Result<Self, Exit> {
         let loaded = preflight::load(options, &mut builtins::registry())?;
         let jobs = loaded.config.jobs.clone();
-        let configured = loaded.config.downloader.values().next().map(|instance| instance.config.clone());
-        let endpoint = wanted.endpoint.clone().or_else(|| environment("HF_ENDPOINT").filter(|_| configured.is_none()));
-        let config = configured.map(|keys| serde_json::from_value(keys.into())).transpose().map_err(Exit::failure)?;
-        let mut config: HuggingFaceConfig = config.unwrap_or_default();
-        config.endpoint = endpoint.unwrap_or(config.endpoint);
+        let config = config(&loaded, wanted.endpoint.as_deref())?;
         let configured = jobs.token.as_ref().map(|token| loaded.secret("jobs.token", token)).transpose()?;
         let (repo, filters) = wanted.repo.split_once(':').unwrap_or((&wanted.repo, ""));
         let id = repo_id(repo).map_err(|why| Exit::misuse(format!("{repo}: {why}")))?;

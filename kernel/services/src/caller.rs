@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ballast_catalog::User;
 use ballast_contract::ErrorKind;
-use ballast_contract::auth::{Credential, CredentialInfo, Identity, Role};
-use ballast_types::{Name, RepoKey, Secret, Signature};
+use ballast_contract::auth::{Credential, CredentialInfo, CredentialKind, Identity, Role};
+use ballast_types::{Name, RepoKey, Secret, Signature, UserKey};
 use serde::{Deserialize, Serialize};
 
 use crate::{Failure, Hub, Result};
@@ -168,6 +168,19 @@ impl Hub {
         }
         let Identity { subject, credential, .. } = identity;
         Ok(Caller { known: Some(Known { user, instance: instance.to_owned(), subject, credential }) })
+    }
+
+    /// A user whose work is done without them, by what they may do now. `Forbidden` where the account is disabled.
+    pub(crate) async fn on_behalf_of(&self, user: UserKey) -> Result<Caller> {
+        let user = self.catalog().get_user(user).await?;
+        if !user.active {
+            return Err(Failure::Forbidden(format!("The account '{}' is disabled", user.name)));
+        }
+        let (id, name) = ("work".to_owned(), "work on behalf of".to_owned());
+        let credential =
+            CredentialInfo { kind: CredentialKind::Session, id, name, role: Role::Admin, repositories: None };
+        let (instance, subject) = (String::new(), user.key.to_string());
+        Ok(Caller { known: Some(Known { user: Arc::new(user), instance, subject, credential }) })
     }
 
     /// The caller of before, of whom only the credential's name is at hand: who shows a signed statement that was made

@@ -11,6 +11,7 @@ use ballast_contract::versioning::{GitObjects, Rewriting, Versioning};
 use ballast_types::Timestamp;
 
 use crate::downloads::Downloads;
+use crate::imports::Imports;
 use crate::jobs::{JobParts, Jobs};
 use crate::mail::Mail;
 use crate::small_files::SmallFiles;
@@ -122,6 +123,7 @@ pub(crate) struct Inner {
     pub small_files: SmallFiles,
     pub downloads: Downloads,
     pub jobs: Jobs,
+    pub imports: Imports,
 }
 
 /// The hub. Cheap to clone; nothing here is a right: handles are.
@@ -134,7 +136,8 @@ impl Hub {
         let tickets = TicketOffice::new(parts.catalog.secret("tickets").await?);
         let downloads = Downloads::new(parts.catalog.secret("visitors").await?);
         let jobs = Jobs::new(parts.jobs.take());
-        Ok(Self(Arc::new(Inner { parts, tickets, small_files: SmallFiles::new(), downloads, jobs })))
+        let (small_files, imports) = (SmallFiles::new(), Imports::default());
+        Ok(Self(Arc::new(Inner { parts, tickets, small_files, downloads, jobs, imports })))
     }
 
     /// What the operator chose.

@@ -23,11 +23,12 @@ use subtle::ConstantTimeEq;
 use tokio::sync::{Notify, broadcast};
 
 use crate::audit::By;
-use crate::{Caller, Failure, Hub, Result};
+use crate::{Caller, Failure, Hub, ImportSource, Result};
 
 pub use analyze::Analysis;
 pub use cached::CachedDetails;
 pub use order::{JobFileView, JobView};
+pub(crate) use request::repo_id;
 pub use request::{JobRequest, Planned, PlannedFile};
 pub use settings::{JobSettings, JobSettingsPatch, Verify};
 pub use watch::{JobNews, JobWatch};
@@ -47,6 +48,8 @@ pub enum JobAccess {
 /// What downloads are made with.
 pub struct JobParts {
     pub downloader: Arc<dyn Downloader>,
+    /// The hubs that repositories may be imported from; the first is that one.
+    pub sources: Vec<ImportSource>,
     /// Where they go.
     pub cache: Cache,
     pub access: JobAccess,
@@ -112,7 +115,7 @@ impl Hub {
     }
 
     /// `Unsupported` where the hub reads no other.
-    fn job_parts(&self) -> Result<&JobParts> {
+    pub(crate) fn job_parts(&self) -> Result<&JobParts> {
         let none = "This hub downloads from no other hub; its operator would configure [downloader.main]";
         self.jobs().parts.as_ref().ok_or_else(|| Failure::Unsupported(none.to_owned()))
     }

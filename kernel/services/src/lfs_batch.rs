@@ -134,8 +134,24 @@ impl Proposing {
 
     /// One lease for all of them, one reservation for each: a commit that names some of them ends just theirs.
     pub(crate) async fn make_room(&self, wanted: &HashMap<Sha256, u64>, expires: Timestamp) -> Result<LeaseId> {
+        let lease = self.hub.content().create_lease(self.key(), expires).await?;
+        match self.make_room_under(lease, wanted, expires).await {
+            Ok(()) => Ok(lease),
+            Err(failure) => {
+                self.hub.content().drop_lease(lease).await?;
+                Err(failure)
+            }
+        }
+    }
+
+    /// The same under a lease that is there, which keeps no promise where there is no room.
+    pub(crate) async fn make_room_under(
+        &self,
+        lease: LeaseId,
+        wanted: &HashMap<Sha256, u64>,
+        expires: Timestamp,
+    ) -> Result<()> {
         let hub = &self.hub;
-        let lease = hub.content().create_lease(self.key(), expires).await?;
         let mut reservations = Vec::with_capacity(wanted.len());
         for bytes in wanted.values() {
             reservations.push(Reservation { id: ReservationId(random_key()?), bytes: *bytes });
@@ -146,10 +162,11 @@ impl Proposing {
             hub.quota().reserve(self.key(), &reservations, expires).await
         };
         if let Err(error) = reserved.await {
-            hub.content().drop_lease(lease).await?;
+            let forgotten: Vec<_> = promised.iter().map(|(_, id)| *id).collect();
+            hub.content().forget_promises(lease, &forgotten).await?;
             return Err(error.into());
         }
-        Ok(lease)
+        Ok(())
     }
 
     /// Ends a lease that nobody was told of: what was promised under it would be missing until its end.

@@ -33,6 +33,7 @@ mod git_fetch;
 mod git_push;
 mod grant;
 mod hub;
+mod imports;
 mod index_card;
 mod invitations;
 mod jobs;
@@ -97,8 +98,9 @@ pub use administration::{
 pub use audit::Trace;
 pub use ballast_catalog::{
     AuditContent, AuditFilter, AuditOutcome, AuditRecord, Avatar, Census, Comment, Daily, Day, Discussion,
-    DiscussionEvent, DiscussionPage, DiscussionStatus, Happening, HappeningKey, Job, JobFileStatus, JobProgress,
-    JobStatus, JobWish, LfsLock, NamespaceKind, OrgRole, Organization, Profile, ProfilePatch, Totals, User, Uses,
+    DiscussionEvent, DiscussionPage, DiscussionStatus, Happening, HappeningKey, Import, ImportProgress, ImportWish,
+    Job, JobFileStatus, JobProgress, JobStatus, JobWish, LfsLock, NamespaceKind, OrgRole, Organization, Profile,
+    ProfilePatch, Totals, User, Uses,
 };
 pub use ballast_content::{
     BlobStory, Checks, Delivery, Depth, HolderStory, LeaseStory, ObjectStory, Rebuilding, Share, XetStats,
@@ -127,6 +129,7 @@ pub use git_fetch::{GitBytes, GitRefs, PackObjects};
 pub use git_push::{PushCommands, PushReport, Quarantine};
 pub use grant::{Administering, Committing, Destination, Downloadable, Proposing, Readable, Writable};
 pub use hub::{Clock, Deduplication, Hub, LfsSettings, Parts, Registration, Settings};
+pub use imports::{ImportRequest, ImportSource, ImportView, Importing};
 pub use invitations::{InvitationAbout, InvitationRequest, Invited};
 pub use jobs::{
     Analysis, CachedDetails, Downloading, JobAccess, JobFileView, JobNews, JobParts, JobRequest, JobSettings,

@@ -18,7 +18,7 @@ fn fault(manner: impl FnMut(&Asked) -> Manner + Send + 'static) -> (Hub, RemoteH
 }
 
 /// The first requests for large files, and good manners after them.
-fn at_first(manner: Manner, mut times: usize) -> impl FnMut(&Asked) -> Manner + Send + 'static {
+pub fn at_first(manner: Manner, mut times: usize) -> impl FnMut(&Asked) -> Manner + Send + 'static {
     move |asked| {
         if times == 0 || !asked.target.contains(".bin") {
             return Manner::Good;

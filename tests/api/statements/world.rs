@@ -71,6 +71,19 @@ impl World {
         &self.client
     }
 
+    /// Imports that are over.
+    pub(super) fn with_imports(&self) -> &Client {
+        let there = || self.client.get("/api/import?limit=1000").send().ok().as_array().unwrap().clone();
+        for number in there().len()..ROWS {
+            let new = json!({ "repo": "acme/files5", "target": format!("taken-over-{number}") });
+            self.client.post("/api/import").json(&new).send().expect(202);
+        }
+        while there().iter().any(|import| import["endedAt"].is_null()) {
+            std::thread::yield_now();
+        }
+        &self.client
+    }
+
     /// Where a job of so many files is told of.
     pub(super) fn job(&self, files: usize) -> String {
         let jobs = self.with_jobs().get("/api/jobs").send().ok();

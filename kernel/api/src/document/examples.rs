@@ -16,6 +16,7 @@ const FILES: &[(&str, &str)] = &[
     ("commits", include_str!("../../examples/commits.json")),
     ("discussions", include_str!("../../examples/discussions.json")),
     ("git", include_str!("../../examples/git.json")),
+    ("imports", include_str!("../../examples/imports.json")),
     ("history", include_str!("../../examples/history.json")),
     ("jobs", include_str!("../../examples/jobs.json")),
     ("lfs", include_str!("../../examples/lfs.json")),

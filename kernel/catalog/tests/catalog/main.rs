@@ -7,6 +7,7 @@ mod audit;
 mod device_logins;
 mod discussions;
 mod downloads;
+mod imports;
 mod invitations;
 mod jobs;
 mod links;

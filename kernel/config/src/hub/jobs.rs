@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::SecretSource;
 
 /// Downloads from other hubs: by the first instance of `[downloader]`, into a cache of this node as Hugging Face's own
-/// programs keep it. What may be set while the hub runs (`POST /api/settings`) stands over what is written here.
+/// programs keep it. What may be set while the hub runs (`POST /api/settings`) stands over what is written here. Imports into
+/// repositories of this hub (`POST /api/import`) come from any instance of `[downloader]`, and go by the same keys.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct JobsConfig {
@@ -14,7 +15,7 @@ pub struct JobsConfig {
     /// their own names. Without it: `huggingface` in the data folder.
     #[schemars(extend("examples" = ["/srv/huggingface"]))]
     pub folder: Option<String>,
-    /// Who may order downloads.
+    /// Who may order downloads. Imports take an account; where downloads are for who knows a password, an administrator's.
     pub access: JobAccess,
     /// With `accounts`: users who may, besides the hub's administrators.
     pub users: Vec<String>,
@@ -24,7 +25,7 @@ pub struct JobsConfig {
     /// With `password`: the password; a text, `{ env = … }` or `{ file = … }`.
     #[schemars(extend("examples" = ["secret"]))]
     pub auth_pass: Option<SecretSource>,
-    /// The token that is shown to the remote hub, and to no other host; a text, `{ env = … }` or `{ file = … }`.
+    /// The token that is shown to the first instance's hub, and to no other host; a text, `{ env = … }` or `{ file = … }`.
     #[schemars(extend("examples" = ["hf_xxxxx"]))]
     pub token: Option<SecretSource>,
     /// Connections for one file, and small files that are fetched side by side.
@@ -41,7 +42,7 @@ pub struct JobsConfig {
     /// How often in a row a file's bytes are asked for again.
     #[schemars(range(max = 100))]
     pub retries: u32,
-    /// Jobs that each node works on at the same time.
+    /// Downloads that each node works on at the same time, and as many imports.
     #[schemars(range(min = 1, max = 64))]
     pub at_once: u32,
     /// Bytes a second that each node fetches at most. Without it: as many as come.

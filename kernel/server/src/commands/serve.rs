@@ -64,10 +64,13 @@ async fn serve(loaded: &Loaded, registry: &Registry) -> Result<(), Exit> {
             serving.drain();
         };
         http::serve(listener, ballast_api::endpoint(hub.clone(), options), server, asked).await;
-        let jobs = hub.jobs_here();
+        let (jobs, imports) = (hub.jobs_here(), hub.imports_here());
         drop(background);
         if let Err(error) = hub.leave_jobs(jobs).await {
             tracing::warn!(%error, "downloads wait until other nodes notice that this one is gone");
+        }
+        if let Err(error) = hub.leave_imports(imports).await {
+            tracing::warn!(%error, "imports wait until other nodes notice that this one is gone");
         }
         if let Err(error) = hub.write_downloads().await {
             tracing::warn!(%error, "the last downloads were not counted");

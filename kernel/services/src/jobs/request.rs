@@ -80,7 +80,7 @@ fn patterns<'a>(name: &str, given: impl Iterator<Item = &'a str>) -> Result<Vec<
 }
 
 /// A repository's id on a remote hub.
-pub(super) fn repo_id(text: &str) -> Result<RepoId> {
+pub(crate) fn repo_id(text: &str) -> Result<RepoId> {
     let wrong = || Failure::RepoFormat { repo: text.chars().take(200).collect() };
     let (namespace, name) = text.split_once('/').ok_or_else(wrong)?;
     let id = RepoId { namespace: namespace.parse().map_err(|_| wrong())?, name: name.parse().map_err(|_| wrong())? };

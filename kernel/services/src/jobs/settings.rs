@@ -111,7 +111,7 @@ impl Hub {
     }
 
     /// What downloads go by now.
-    pub(super) async fn job_settings(&self) -> Result<JobSettings> {
+    pub(crate) async fn job_settings(&self) -> Result<JobSettings> {
         let (usual, set) = (self.job_parts()?.settings.clone(), self.set_for_jobs().await?);
         Ok(JobSettings {
             token: set.token.or(usual.token).filter(|token| !token.expose().is_empty()),

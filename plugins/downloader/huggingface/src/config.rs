@@ -1,7 +1,8 @@
 //! What an operator writes.
 
 use ballast_contract::{Error, ErrorKind, Result};
-use schemars::JsonSchema;
+use ballast_types::Secret;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -12,6 +13,10 @@ pub struct HuggingFaceConfig {
     /// Where the remote hub is.
     #[schemars(extend("format" = "http-url"))]
     pub endpoint: String,
+    /// The token that is shown to the remote hub, and to no other host, where whoever reads it brings none: `jobs.token` is
+    /// brought to the first instance alone.
+    #[schemars(schema_with = "secret")]
+    pub token: Option<Secret>,
     /// Whether redirects of the remote hub may lead to this machine and to private networks. Its own address may be
     /// there in any case.
     pub allow_private: bool,
@@ -37,6 +42,7 @@ impl Default for HuggingFaceConfig {
     fn default() -> Self {
         Self {
             endpoint: "https://huggingface.co".to_owned(),
+            token: None,
             allow_private: false,
             connections: 32,
             retries: 5,
@@ -45,6 +51,10 @@ impl Default for HuggingFaceConfig {
             stall_seconds: 30,
         }
     }
+}
+
+fn secret(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"], "writeOnly": true, "minLength": 1 })
 }
 
 impl HuggingFaceConfig {

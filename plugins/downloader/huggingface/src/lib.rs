@@ -14,7 +14,7 @@ mod remote;
 mod survey;
 
 use async_trait::async_trait;
-use ballast_contract::downloader::{Downloader, Fetched, Source, SourceFile};
+use ballast_contract::downloader::{Downloader, Fetched, Source, SourceCommit, SourceFile};
 use ballast_contract::{Component, Error, ErrorKind, Page, Result};
 use ballast_types::{ByteRange, CommitId, Revision};
 
@@ -52,6 +52,10 @@ impl Downloader for HuggingFace {
 
     async fn fetch(&self, source: &Source, file: &SourceFile, range: ByteRange) -> Result<Fetched> {
         self.remote.fetch(&self.places, source, file, range).await
+    }
+
+    async fn history(&self, source: &Source, after: Option<String>) -> Result<Page<SourceCommit>> {
+        self.remote.commits(source, after).await
     }
 
     async fn analyze(&self, source: &Source) -> Result<serde_json::Value> {

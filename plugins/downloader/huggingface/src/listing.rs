@@ -1,12 +1,13 @@
-//! What a revision means, and which files it has.
+//! What a revision means, which files it has, and which commits lead to it.
 
 use std::str::FromStr;
 
-use ballast_contract::downloader::{Expected, Source, SourceFile};
+use ballast_contract::downloader::{Expected, Source, SourceCommit, SourceFile};
 use ballast_contract::{Error, ErrorKind, Page, Result};
-use ballast_types::{CommitId, GitOid, RepoPath, Sha256};
+use ballast_types::{CommitId, GitOid, RepoPath, Sha256, Timestamp};
 use reqwest::header::{HeaderMap, LINK};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::remote::Remote;
@@ -34,6 +35,24 @@ struct Large {
     size: Option<u64>,
 }
 
+/// A commit of a history.
+#[derive(Deserialize)]
+struct Made {
+    id: String,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    authors: Vec<Author>,
+    date: String,
+}
+
+#[derive(Deserialize)]
+struct Author {
+    user: Option<String>,
+}
+
 impl Remote {
     /// The commit that a source's revision means now.
     pub(crate) async fn commit(&self, source: &Source) -> Result<CommitId> {
@@ -48,18 +67,51 @@ impl Remote {
 
     /// A page of the files of a source whose revision is a commit.
     pub(crate) async fn page(&self, source: &Source, after: Option<String>) -> Result<Page<SourceFile>> {
+        let rest = format!("/tree/{}?recursive=true&expand=false", source.revision.as_str());
+        let (lines, next): (Vec<Line>, _) = self.lines(source, &rest, after).await?;
+        let files = lines.into_iter().filter(|line| line.r#type == "file").map(file).collect::<Result<_>>()?;
+        Ok(Page { items: files, next })
+    }
+
+    /// A page of the commits that lead to a source whose revision is a commit.
+    pub(crate) async fn commits(&self, source: &Source, after: Option<String>) -> Result<Page<SourceCommit>> {
+        let rest = format!("/commits/{}?limit=100", source.revision.as_str());
+        let (lines, next): (Vec<Made>, _) = self.lines(source, &rest, after).await?;
+        Ok(Page { items: lines.into_iter().map(commit).collect::<Result<_>>()?, next })
+    }
+
+    /// A page of something that is listed, and where it goes on.
+    async fn lines<T: DeserializeOwned>(
+        &self,
+        source: &Source,
+        rest: &str,
+        after: Option<String>,
+    ) -> Result<(Vec<T>, Option<String>)> {
         let url = match after {
             Some(next) => Url::parse(&next).map_err(|error| odd(format!("the next page: {error}")))?,
-            None => self.api(source, &format!("/tree/{}?recursive=true&expand=false", source.revision.as_str()))?,
+            None => self.api(source, rest)?,
         };
         // The token is for the remote hub, and so is a listing.
         if !self.reach.is_home(&url) {
             return Err(odd("the next page of a listing is said to be on another host".to_owned()));
         }
-        let (lines, headers): (Vec<Line>, _) = self.json(&url, source.token.as_ref()).await?;
-        let files = lines.into_iter().filter(|line| line.r#type == "file").map(file).collect::<Result<_>>()?;
-        Ok(Page { items: files, next: next_page(&headers, &url)? })
+        let (lines, headers): (Vec<T>, _) = self.json(&url, source.token.as_ref()).await?;
+        Ok((lines, next_page(&headers, &url)?))
     }
+}
+
+fn commit(made: Made) -> Result<SourceCommit> {
+    let wrong = |what: &str| odd(format!("the remote hub lists a commit whose {what} cannot be read"));
+    let message = match made.message.trim() {
+        "" => format!("{}\n", made.title.trim()),
+        rest => format!("{}\n\n{rest}\n", made.title.trim()),
+    };
+    Ok(SourceCommit {
+        id: made.id.parse().map_err(|_| wrong("id"))?,
+        message,
+        authors: made.authors.into_iter().filter_map(|author| author.user).collect(),
+        time: made.date.parse::<Timestamp>().map_err(|_| wrong("date"))?,
+    })
 }
 
 fn odd(why: String) -> Error {
@@ -124,6 +176,23 @@ mod tests {
         );
         assert_eq!(next("</p>; rel=\"prev\""), None);
         assert_eq!(next("<unfinished"), None);
+    }
+
+    #[test]
+    fn a_commit_is_read_with_whoever_made_it() {
+        let made = |json: serde_json::Value| commit(serde_json::from_value(json).unwrap());
+        let id = "c".repeat(40);
+        let told = made(serde_json::json!({
+            "id": id, "title": "Add weights", "message": "All of them.", "date": "2024-05-01T12:00:00.000Z",
+            "authors": [{"user": "ada"}, {"avatar": "x"}, {"user": "max"}],
+        }))
+        .unwrap();
+        assert_eq!((told.message.as_str(), told.time), ("Add weights\n\nAll of them.\n", Timestamp(1_714_564_800_000)));
+        assert_eq!((told.id.to_string(), told.authors), (id.clone(), vec!["ada".to_owned(), "max".to_owned()]));
+        let bare = made(serde_json::json!({ "id": id, "title": "x", "date": "2024-05-01T12:00:00Z" })).unwrap();
+        assert_eq!((bare.message.as_str(), bare.authors.len()), ("x\n", 0));
+        assert!(made(serde_json::json!({ "id": "../x", "date": "2024-05-01T12:00:00Z" })).is_err());
+        assert!(made(serde_json::json!({ "id": id, "date": "yesterday" })).is_err());
     }
 
     fn read(json: serde_json::Value) -> Result<SourceFile> {

@@ -29,6 +29,8 @@ pub(crate) struct Remote {
     pub(crate) endpoint: Url,
     pub(crate) reach: Reach,
     pub(crate) gate: Arc<Gate>,
+    /// Shown where whoever reads brings none.
+    token: Option<Secret>,
     retries: u32,
     patience: Duration,
     stall: Duration,
@@ -55,6 +57,7 @@ impl Remote {
             reach: Reach::new(config, &endpoint)?,
             endpoint,
             gate: Gate::new(config.connections),
+            token: config.token.clone(),
             retries: config.retries,
             patience: Duration::from_secs(config.patience_seconds.into()),
             stall: Duration::from_secs(config.stall_seconds.into()),
@@ -81,6 +84,7 @@ impl Remote {
 
     /// Asks until there is an answer that says something, or no hope of one.
     pub(crate) async fn get(&self, url: &Url, token: Option<&Secret>, headers: &HeaderMap) -> Result<Answered> {
+        let token = token.or(self.token.as_ref());
         self.try_again(|| async {
             let permit = self.gate.enter().await;
             let answer = self.reach.get(url, token, headers).await.map_err(later)?;
