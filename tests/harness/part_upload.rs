@@ -75,8 +75,13 @@ impl PartUpload {
 
     /// A request that ends it with this list of parts.
     pub fn completing(&self, parts: &[Value]) -> Request {
+        self.completing_at(&self.client, parts)
+    }
+
+    /// The same to another hub.
+    pub fn completing_at(&self, hub: &Client, parts: &[Value]) -> Request {
         let body = json!({ "oid": self.oid, "parts": parts });
-        self.client.post(self.target(&self.action["href"])).json(&body)
+        hub.anonymous().post(self.target(&self.action["href"])).json(&body)
     }
 }
 

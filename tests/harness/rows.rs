@@ -117,6 +117,11 @@ impl Postgres {
         deployment.set("storage.main.config.root", &bytes.display().to_string())
     }
 
+    /// What a configuration says to use it.
+    pub fn url(&self) -> &str {
+        &self.scratch.url
+    }
+
     pub fn rows(&self) -> Rows {
         Rows::open(&self.scratch.url)
     }

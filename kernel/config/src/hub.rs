@@ -36,7 +36,8 @@ pub struct HubConfig {
     pub server: ServerConfig,
     /// Where the hub keeps its rows.
     pub database: DatabaseConfig,
-    /// Stores of bytes. The one named `main` (or the only one) takes what is uploaded.
+    /// Stores of bytes. The one named `main` (or the only one) takes what is uploaded, unless `uploads.storage` names
+    /// another.
     /// With no section at all: `[storage.main]` with plugin `storage.opendal` in the folder `storage` of the data
     /// folder.
     pub storage: BTreeMap<String, PluginConfig>,
@@ -57,7 +58,7 @@ pub struct HubConfig {
     pub xet: XetConfig,
     pub git: GitConfig,
     pub ssh: SshConfig,
-    /// How long unfinished uploads live.
+    /// Where uploads go, and how long unfinished ones live.
     pub uploads: UploadsConfig,
     /// Who may have an account.
     pub accounts: AccountsConfig,

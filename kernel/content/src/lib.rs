@@ -39,6 +39,7 @@ mod stats;
 mod sums;
 mod survey;
 mod sweep;
+mod transfer;
 mod xet;
 
 use std::collections::{BTreeMap, HashSet};
@@ -66,6 +67,7 @@ pub use small::SmallBatch;
 pub use stats::{Share, StorageStats, XetStats};
 pub use survey::{Counted, Depth, Pack, Standing};
 pub use sweep::Swept;
+pub use transfer::{Kept, ToTransfer, Transferred};
 pub use xet::{ChunkHolder, Rebuilding, ReceivedXorb, Reconstruction, XorbGrant};
 
 /// Immutable bytes that are stored and verified.
@@ -181,8 +183,7 @@ impl Content {
 
     /// Brings this room's tables up to date.
     pub async fn migrate(&self) -> Result<()> {
-        let done = self.inner.database.migrate(migrations!()).await;
-        done.map_err(|error| failure::Failure::from(error).during("content.migrate"))
+        migrate(&self.inner.database).await
     }
 
     fn database(&self) -> &Database {
@@ -206,6 +207,12 @@ impl Content {
             Error::new(ErrorKind::Unavailable, "content.storage", context)
         })
     }
+}
+
+/// Brings this room's tables up to date, without a storage.
+pub async fn migrate(database: &Database) -> Result<()> {
+    let done = database.migrate(migrations!()).await;
+    done.map_err(|error| failure::Failure::from(error).during("content.migrate"))
 }
 
 /// A new key: positive, and not to be guessed.

@@ -172,7 +172,9 @@ impl Content {
     /// else is thrown away again. Without an object, all blobs must be stored already: `Unavailable` where one was
     /// collected. What was found damaged is whole from here on.
     pub(crate) async fn keep(&self, lease: LeaseId, object: Option<&Object>, arrived: Vec<Arrived>) -> Result<()> {
-        let (id, storage) = (object.map(|object| object.id), self.inner.default_store.clone());
+        // Where the default has changed since an upload began, its bytes lie where they were to go then.
+        let storage = object.map_or_else(|| self.inner.default_store.clone(), |object| object.storage.clone());
+        let id = object.map(|object| object.id);
         arrived.iter().for_each(|arrived| self.inner.places.invalidate(&arrived.blob.sha256));
         let kept: Result<bool, Failure> = transaction!(self.database(), keep(lease, storage, id, arrived));
         match (kept, object) {

@@ -28,7 +28,7 @@ use crate::{Content, unblocked};
 type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The largest pack that is read at once, in bytes; of a larger one, each blob is read by itself.
-const AT_ONCE: u64 = 64 << 20;
+pub(crate) const AT_ONCE: u64 = 64 << 20;
 
 /// An object with the blobs in it.
 #[derive(Clone, Debug)]
@@ -36,10 +36,10 @@ pub struct Pack {
     pub(crate) id: i64,
     pub(crate) storage: String,
     pub(crate) key: String,
-    packed: bool,
+    pub(crate) packed: bool,
     /// 0 where it is not known.
-    size: u64,
-    blobs: Vec<Located>,
+    pub(crate) size: u64,
+    pub(crate) blobs: Vec<Located>,
 }
 
 /// How a digest that a repository's history names stands.
@@ -87,7 +87,7 @@ impl Pack {
         self.blobs.len()
     }
 
-    fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.blobs.iter().map(|blob| blob.range().end).max().unwrap_or_default()
     }
 }
@@ -186,6 +186,26 @@ impl Content {
         };
         let blobs = pack.blobs.clone();
         unblocked("content.survey", move || blobs.into_iter().map(|blob| cut(blob, bytes.as_ref())).collect()).await
+    }
+
+    /// A small blob with its bytes, hashed.
+    pub(crate) async fn read_blob(&self, located: Located) -> Result<(Located, Bytes, Verdict)> {
+        let (store, key) = (self.store(&located.storage)?, key_of(&located.key)?);
+        let bytes = match store.read(&key, located.range()).await {
+            Ok(stream) => stream.try_collect::<Vec<Bytes>>().await,
+            Err(error) => Err(error),
+        };
+        let bytes = match bytes {
+            Ok(bytes) => Bytes::from(bytes.concat()),
+            Err(error) if error.is(ErrorKind::NotFound) => return Ok((located, Bytes::new(), Verdict::Missing)),
+            Err(error) if error.is(ErrorKind::Invalid) => {
+                return Ok((located, Bytes::new(), Verdict::Damaged(error.to_string())));
+            }
+            Err(error) => return Err(error),
+        };
+        let alone = Located { start: 0, ..located.clone() };
+        let (_, bytes, verdict) = unblocked("content.survey", move || cut(alone, Some(&bytes))).await?;
+        Ok((located, bytes, verdict))
     }
 
     /// How these digests, which a repository's history names, stand, in order.

@@ -1,4 +1,5 @@
-//! Pools, transactions and migrations for SQLite and PostgreSQL. No tables: those belong to the rooms that own facts.
+//! Pools, transactions and migrations for SQLite and PostgreSQL. No tables: those belong to the rooms that own
+//! facts. A database is also [copied](Database::copy_to) here, whatever tables it has.
 //!
 //! Repository code is written once, inside [`for_both!`], and compiled for both databases; [`read!`], [`write!`] and
 //! [`transaction!`] run it on the one that the URL named. Two rules make that safe:
@@ -9,6 +10,7 @@
 //! * **Every read-modify-write is one statement, a version check or a row lock**: PostgreSQL at READ COMMITTED loses
 //!   what SQLite's single writer serialises.
 
+mod copy;
 mod error;
 mod macros;
 mod migrate;
@@ -18,6 +20,7 @@ mod statements;
 mod stretch;
 pub mod testing;
 
+pub use copy::{Checksum, CopiedTable, CopyError, CopyProgress, CopyStep, CopyWatcher};
 pub use error::{Error, Result};
 pub use migrate::Migrations;
 pub use pool::{Connections, Database, Options, Postgres, Sqlite};

@@ -10,7 +10,7 @@ use ballast_contract::quota::Quota;
 use ballast_contract::storage::Storage;
 use ballast_contract::versioning::Versioning;
 use ballast_contract::{Component, Error, ErrorKind, Result, State};
-use ballast_database::Database;
+use ballast_database::{Database, Migrations};
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -111,6 +111,7 @@ pub struct Plugin {
     version: String,
     role: Role,
     schema: Value,
+    tables: Option<fn() -> Migrations>,
     source: Source,
 }
 
@@ -129,13 +130,24 @@ impl Plugin {
     pub(crate) fn library(library: Arc<Library>) -> Self {
         let manifest = library.manifest();
         let (id, version, schema) = (manifest.id.clone(), manifest.version.clone(), manifest.config.clone());
-        Self { id, version, role: Role::Storage, schema, source: Source::Library(library) }
+        Self { id, version, role: Role::Storage, schema, tables: None, source: Source::Library(library) }
     }
 
     /// What stands for a library that was refused.
     pub(crate) fn refused(id: &str, why: String) -> Self {
         let (id, version, schema) = (id.to_owned(), "unknown".to_owned(), Value::Bool(true));
-        Self { id, version, role: Role::Storage, schema, source: Source::Refused(why) }
+        Self { id, version, role: Role::Storage, schema, tables: None, source: Source::Refused(why) }
+    }
+
+    /// The same plugin, which has tables of its own: an instance brings them up to date when it starts, and so does
+    /// whoever copies a database.
+    pub fn with_tables(self, migrations: fn() -> Migrations) -> Self {
+        Self { tables: Some(migrations), ..self }
+    }
+
+    /// Its tables, where it has some.
+    pub(crate) fn tables(&self) -> Option<Migrations> {
+        self.tables.map(|migrations| migrations())
     }
 
     /// Its id: `storage.opendal`.
@@ -221,7 +233,7 @@ macro_rules! roles {
                     let check = |config: &Value| read::<C>(config).map(drop);
                     let version = env!("CARGO_PKG_VERSION").to_owned();
                     let source = Source::Builtin { check, open: Box::new(opened) };
-                    Self { id: id.to_owned(), version, role: Role::$role, schema: schema_of::<C>(), source }
+                    Self { id: id.to_owned(), version, role: Role::$role, schema: schema_of::<C>(), tables: None, source }
                 }
             )*
         }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ballast_config::{Loaded, PluginConfig, Problem, Role, Tree, conform, nearest, read_secrets};
+use ballast_database::{self as database, Database};
 use serde_json::Value;
 
-use crate::Plugin;
 use crate::library::{Library, LibraryReport};
+use crate::{Plugin, state};
 
 /// The plugins that a configuration may name.
 pub struct Registry {
@@ -96,6 +97,15 @@ impl Registry {
         Role::ALL.into_iter().flat_map(|role| self.of_role(role))
     }
 
+    /// Brings the tables of all plugins up to date, those of plugins that the configuration does not name as well: what
+    /// an instance of before left there is not lost by a copy.
+    pub async fn migrate(&self, database: &Database) -> database::Result<()> {
+        for migrations in self.plugins.iter().filter_map(Plugin::tables) {
+            database.migrate(migrations).await?;
+        }
+        database.migrate(state::migrations()).await
+    }
+
     /// The schema of a plugin's keys, where the plugin is known.
     pub fn schema(&self, id: &str) -> Option<&Value> {
         self.plugins.iter().find(|plugin| plugin.id() == id).map(Plugin::schema)
@@ -166,18 +176,31 @@ impl Registry {
     }
 }
 
-/// The instance that a role with several is asked by default: the only one, or the one named `main`. `Ok(None)` where
-/// a role has none and needs none.
+/// The instance that a role with several is asked by default: of storages the one that `uploads.storage` names, else the
+/// only one, or the one named `main`. `Ok(None)` where a role has none and needs none.
 pub(crate) fn choose(loaded: &Loaded, role: Role) -> Result<Option<&str>, Problem> {
     let names: Vec<_> = loaded.config.instances(role).keys().map(String::as_str).collect();
     let wrong = |what: String| Err(Problem::new(role.as_str(), loaded.origins.of_key(role.as_str()), what));
+    if let (Role::Storage, Some(wanted)) = (role, &loaded.config.uploads.storage) {
+        return match names.iter().find(|name| *name == wanted) {
+            Some(name) => Ok(Some(name)),
+            None => {
+                let (key, names) = ("uploads.storage", names.join(", "));
+                let what = format!("there is no storage instance '{}'; configured are: {names}", wanted.escape_debug());
+                Err(Problem::new(key, loaded.origins.of_key(key), what))
+            }
+        };
+    }
     match (role, names.as_slice()) {
         (Role::Downloader, names) => Ok(names.first().copied()),
         (_, []) => wrong("the hub needs an instance".to_owned()),
         (Role::Auth, [first, ..]) | (_, [first]) => Ok(Some(first)),
         (Role::Storage, names) if names.contains(&"main") => Ok(Some("main")),
         (Role::Storage, names) => {
-            wrong(format!("several instances ({}), and none is named main: which takes uploads?", names.join(", ")))
+            let names = names.join(", ");
+            wrong(format!(
+                "several instances ({names}), and none is named main: uploads.storage says which takes uploads"
+            ))
         }
         (_, names) => wrong(format!("one instance serves the hub, and here are several: {}", names.join(", "))),
     }

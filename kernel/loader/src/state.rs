@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ballast_contract::{Error, ErrorKind, Page, Result, State, Versioned, WriteIf};
 use ballast_database as database;
-use ballast_database::{Database, for_both, read, transaction};
+use ballast_database::{Database, Migrations, for_both, read, transaction};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use tokio::sync::OnceCell;
@@ -30,6 +30,11 @@ pub(crate) struct Rows {
     owner: String,
     /// The table is made when it is first needed: most hubs have no plugin that asks for it.
     migrated: OnceCell<()>,
+}
+
+/// The table.
+pub(crate) fn migrations() -> Migrations {
+    ballast_database::migrations!()
 }
 
 /// The space of an instance (`versioning.main`), for whoever opens a plugin by itself.
@@ -133,7 +138,7 @@ impl Rows {
     }
 
     async fn ready(&self) -> Result<&Database> {
-        let migrate = async || self.database.migrate(ballast_database::migrations!()).await.map_err(failed);
+        let migrate = async || self.database.migrate(migrations()).await.map_err(failed);
         self.migrated.get_or_try_init(migrate).await?;
         Ok(&self.database)
     }

@@ -7,11 +7,14 @@ use ballast_loader::{Plugin, Registry};
 pub fn registry() -> Registry {
     Registry::new(vec![
         Plugin::storage("storage.opendal", |config, _| ballast_storage_opendal::open(config)),
-        Plugin::versioning("versioning.native", |config, deps| ballast_versioning_native::open(config, deps.database)),
+        Plugin::versioning("versioning.native", |config, deps| ballast_versioning_native::open(config, deps.database))
+            .with_tables(ballast_versioning_native::migrations),
         Plugin::versioning("versioning.lakefs", |config, deps| ballast_versioning_lakefs::open(config, deps.state)),
-        Plugin::auth("auth.local", |config, deps| ballast_auth_local::open(config, deps.database)),
+        Plugin::auth("auth.local", |config, deps| ballast_auth_local::open(config, deps.database))
+            .with_tables(ballast_auth_local::migrations),
         Plugin::downloader("downloader.huggingface", |config, _| ballast_downloader_huggingface::open(config)),
-        Plugin::quota("quota.ledger", |config, deps| ballast_quota_ledger::open(config, deps.database)),
+        Plugin::quota("quota.ledger", |config, deps| ballast_quota_ledger::open(config, deps.database))
+            .with_tables(ballast_quota_ledger::migrations),
     ])
 }
 

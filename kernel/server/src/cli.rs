@@ -58,6 +58,9 @@ pub enum Command {
     /// Tokens
     #[command(subcommand)]
     Token(Token),
+    /// The hub's rows
+    #[command(subcommand)]
+    Database(Database),
     /// What is stored
     #[command(subcommand)]
     Storage(Storage),
@@ -369,6 +372,39 @@ pub enum Token {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum Database {
+    /// Copy all rows into another database, which is empty: from SQLite to PostgreSQL, or back
+    ///
+    /// The hub must not serve meanwhile: what it writes after the beginning is not in the copy. The copy is read again
+    /// and compared before it counts; where anything is in the way, the target stays empty. Ends with code 1 then.
+    Copy {
+        #[command(flatten)]
+        to: CopyTarget,
+        /// Copy although a hub serves: what is written from now on is not in the copy. For a rehearsal
+        #[arg(long)]
+        while_serving: bool,
+        /// One JSON document per table, and one with the sums at the end
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// The database that is to have the copy.
+#[derive(Args, Clone, Debug)]
+#[group(required = true, multiple = false)]
+pub struct CopyTarget {
+    /// postgres://USER@HOST/NAME or sqlite:///PATH; others on this machine can see it while the command runs
+    #[arg(long = "to", value_name = "URL")]
+    pub url: Option<String>,
+    /// The environment variable that holds the URL
+    #[arg(long = "to-env", value_name = "NAME")]
+    pub env: Option<String>,
+    /// The file that holds the URL
+    #[arg(long = "to-file", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
 pub enum Storage {
     /// Go over all that is stored, beside a serving hub or alone: is it there, and is it what was stored?
     ///
@@ -382,6 +418,28 @@ pub enum Storage {
         json: bool,
         /// How many objects are read side by side
         #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+        side_by_side: u8,
+    },
+    /// Copy what lies in one storage into another, while the hub serves
+    ///
+    /// Both are named in the configuration of every node. What was cut off goes on where it was when it is called again.
+    /// When it is done, write storage = "…" into [uploads], start every node with it, and call it again with --leave.
+    /// Ends with code 1 where something could not be copied.
+    Migrate {
+        /// The storage that has the bytes, as the configuration calls it
+        #[arg(long, value_name = "NAME")]
+        from: String,
+        /// The storage that is to have them
+        #[arg(long, value_name = "NAME")]
+        to: String,
+        /// Afterwards take away from the old one what lies whole in the new one; the next collection frees it
+        #[arg(long)]
+        leave: bool,
+        /// One JSON document per blob that could not be copied, and one with the sums at the end
+        #[arg(long)]
+        json: bool,
+        /// How many objects are copied side by side
+        #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
         side_by_side: u8,
     },
     /// Cut the large files that came whole into chunks, so that they deduplicate; also while the hub serves

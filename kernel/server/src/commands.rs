@@ -6,6 +6,7 @@ mod cache;
 mod check;
 mod completions;
 mod config;
+mod database;
 mod download;
 mod gc;
 mod import;
@@ -37,6 +38,7 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
         Command::Openapi => openapi::run(),
         Command::User(command) => user::run(&options, command),
         Command::Token(command) => token::run(&options, command),
+        Command::Database(command) => database::run(&options, command),
         Command::Storage(command) => storage::run(&options, command),
         Command::Gc(command) => gc::run(&options, command),
         Command::Audit(command) => audit::run(&options, command),

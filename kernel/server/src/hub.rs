@@ -78,7 +78,15 @@ pub async fn open_reading(
     }
 }
 
-async fn database(loaded: &Loaded, purpose: Purpose) -> Result<Database, Exit> {
+/// Brings every table up to date that any part of the program has, whatever the configuration makes of it.
+pub async fn migrate(database: &Database, registry: &Registry) -> Result<(), Exit> {
+    Catalog::new(database.clone()).migrate().await.map_err(Exit::failure)?;
+    ballast_content::migrate(database).await.map_err(Exit::failure)?;
+    registry.migrate(database).await.map_err(Exit::failure)
+}
+
+/// The configured database.
+pub async fn database(loaded: &Loaded, purpose: Purpose) -> Result<Database, Exit> {
     let config = &loaded.config.database;
     let options = Options {
         connections: config.connections,
@@ -91,7 +99,7 @@ async fn database(loaded: &Loaded, purpose: Purpose) -> Result<Database, Exit> {
 }
 
 /// Says which database does not open and what helps, where that tells no password.
-fn unopened(url: &str, error: &ballast_database::Error) -> Exit {
+pub fn unopened(url: &str, error: &ballast_database::Error) -> Exit {
     match url.starts_with("postgres") {
         true => Exit::failure(error),
         false => Exit::failure(format!("{url}: {error}; see that its folder is writable and its disk has room")),

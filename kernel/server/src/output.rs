@@ -2,6 +2,8 @@
 
 use std::io::{ErrorKind, Write};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
 use crate::exit::Exit;
 
 /// Writes a text to standard output. A reader that has gone (`| head`) is no failure.
@@ -23,6 +25,12 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };
     rows.iter().map(line).collect()
+}
+
+/// A line of progress on standard error; nothing where that is no terminal.
+pub fn progress(template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style)
 }
 
 /// Bytes, to be read by people: `1.5 GiB`.

@@ -145,6 +145,11 @@ impl Hub {
         &self.0.parts.settings
     }
 
+    /// The storage instance that new bytes go to.
+    pub fn uploads_to(&self) -> &str {
+        self.0.parts.content.default_storage()
+    }
+
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.0.parts.catalog
     }

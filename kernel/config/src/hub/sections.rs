@@ -161,10 +161,14 @@ const SUFFIXES: [&str; 32] = [
     ".mp4", ".avi", ".mkv", ".mov", ".wav", ".mp3", ".flac", ".tiff", ".tif",
 ];
 
-/// How long unfinished uploads live.
+/// Where uploads go, and how long unfinished ones live.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct UploadsConfig {
+    /// The storage instance that takes what is uploaded. Without it: the only one, or the one named `main`. What lies in
+    /// others is read from there; `ballast storage migrate` moves it.
+    #[schemars(extend("examples" = ["s3"]))]
+    pub storage: Option<String>,
     /// How long uploaded bytes wait for the commit that names them, in hours.
     #[schemars(range(min = 1))]
     pub lease_hours: u32,
@@ -179,7 +183,7 @@ pub struct UploadsConfig {
 
 impl Default for UploadsConfig {
     fn default() -> Self {
-        Self { lease_hours: 72, operation_minutes: 60, grace_hours: 96 }
+        Self { storage: None, lease_hours: 72, operation_minutes: 60, grace_hours: 96 }
     }
 }
 

@@ -72,7 +72,7 @@ for_both! {
         let held = exists(holdings::table.filter(holdings::sha256.eq(locations::sha256)));
         let is_xorb = exists(xorbs::table.filter(xorbs::sha256.eq(locations::sha256)));
         let uncut = own.filter(held).filter(not(is_xorb)).order(locations::sha256).limit(PIECE as i64);
-        Ok(uncut.select(locations::sha256).load(c).await?)
+        Ok(uncut.select(locations::sha256).distinct().load(c).await?)
     }
 
     pub async fn set_aside(c: &mut Connection, sha256: Sha256, now: Timestamp) -> Result<(), Failure> {

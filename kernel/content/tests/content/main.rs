@@ -16,4 +16,5 @@ mod plan;
 mod receive;
 mod small;
 mod sweep;
+mod transfer;
 mod xet;

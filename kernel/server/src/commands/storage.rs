@@ -1,9 +1,11 @@
 //! `ballast storage …`
 
+mod migrate;
+
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use ballast_services::{Depth, Finding, Holding, Progress, Severity, Stats, VerifyOptions, XetStats};
+use ballast_services::{Depth, Finding, Holding, MigrateOptions, Progress, Severity, Stats, VerifyOptions, XetStats};
 use serde_json::json;
 
 use super::with_hub;
@@ -15,6 +17,10 @@ use crate::{output, shutdown};
 pub fn run(options: &Options, command: Storage) -> Result<(), Exit> {
     match command {
         Storage::Verify { quick, json, side_by_side } => verify(options, quick, json, side_by_side),
+        Storage::Migrate { from, to, leave, json, side_by_side } => {
+            let migrate = MigrateOptions { from, to, leave, side_by_side: side_by_side.into() };
+            migrate::run(options, migrate, json)
+        }
         Storage::Chunk => chunk(options),
         Storage::Stats { json } => stats(options, json),
     }

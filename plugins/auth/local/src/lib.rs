@@ -24,7 +24,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ballast_contract::auth::{Auth, Credential, Credentials, Identity};
 use ballast_contract::{Component, Error, ErrorKind, Health, Result};
-use ballast_database::{self as database, Database, Error as DatabaseError, Recent, for_both, read, write};
+use ballast_database::{self as database, Database, Error as DatabaseError, Migrations, Recent, for_both, read, write};
 use ballast_types::Timestamp;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -65,6 +65,11 @@ pub async fn open(config: LocalConfig, database: Database) -> Result<Local> {
     })
 }
 
+/// Its tables.
+pub fn migrations() -> Migrations {
+    ballast_database::migrations!()
+}
+
 impl Local {
     fn digester(&self) -> Result<&Digester> {
         let missing = || Error::new(ErrorKind::Unavailable, "auth.digest", "auth.local is not started");
@@ -96,7 +101,7 @@ impl Component for Local {
     /// Migrates, and reads the key of the digests or makes one.
     async fn start(&self) -> Result<()> {
         let failed = during("auth.start");
-        self.database.migrate(ballast_database::migrations!()).await.map_err(&failed)?;
+        self.database.migrate(migrations()).await.map_err(&failed)?;
         let new = random::<KEY_BYTES>()?.to_vec();
         let secret = write!(self.database, secret(new)).map_err(&failed)?;
         let corrupt = |_| failed(DatabaseError::corrupt("local_secret.secret has another length"));

@@ -12,7 +12,7 @@ mod rows;
 use async_trait::async_trait;
 use ballast_contract::quota::{Account, Held, Limit, Quota, Reservation, Scope, Usage};
 use ballast_contract::{Component, Health, Result};
-use ballast_database::Database;
+use ballast_database::{Database, Migrations};
 use ballast_types::{RepoKey, ReservationId, Timestamp};
 
 use books::Books;
@@ -33,10 +33,15 @@ pub async fn open(config: LedgerConfig, database: Database) -> Result<Ledger> {
     Ok(Ledger { books: Books::new(database, config) })
 }
 
+/// Its tables.
+pub fn migrations() -> Migrations {
+    ballast_database::migrations!()
+}
+
 #[async_trait]
 impl Component for Ledger {
     async fn start(&self) -> Result<()> {
-        let migrated = self.books.database.migrate(ballast_database::migrations!()).await;
+        let migrated = self.books.database.migrate(migrations()).await;
         migrated.map_err(|error| during("quota.start")(error.into()))
     }
 

@@ -42,7 +42,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ballast_contract::{Component, Error, ErrorKind, Health, Result};
-use ballast_database::{Database, Recent};
+use ballast_database::{Database, Migrations, Recent};
 use ballast_types::{CommitId, RepoKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -100,6 +100,11 @@ pub async fn open(config: NativeConfig, database: Database) -> Result<Native> {
     })
 }
 
+/// Its tables.
+pub fn migrations() -> Migrations {
+    ballast_database::migrations!()
+}
+
 impl Native {
     /// What reading and writing nodes has cost so far.
     pub fn counts(&self) -> Counts {
@@ -134,7 +139,7 @@ pub fn check_node(bytes: &[u8]) -> Result<()> {
 #[async_trait]
 impl Component for Native {
     async fn start(&self) -> Result<()> {
-        self.database.migrate(ballast_database::migrations!()).await.map_err(stored(OPERATION))?;
+        self.database.migrate(migrations()).await.map_err(stored(OPERATION))?;
         let mut proposed = [0; 32];
         getrandom::fill(&mut proposed)
             .map_err(|error| internal(OPERATION, format!("the operating system gave no random bytes: {error}")))?;

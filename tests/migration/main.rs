@@ -1,0 +1,7 @@
+//! From one database, storage or engine to another, with everything that is there.
+#![allow(clippy::unwrap_used)]
+
+mod database;
+mod steps;
+mod storage;
+mod world;
