@@ -72,16 +72,14 @@ fn numbers_that_were_given_away_before_a_copy_are_given_to_nobody_after_it() {
     let hub = deployment.start();
     hub.model();
     let last = hub.model();
-    let (name, kind) = (last.id.split('/').nth(1).unwrap().to_owned(), "model");
-    let gone = serde_json::json!({ "name": last.id, "type": kind });
+    let gone = serde_json::json!({ "name": last.id, "type": "model" });
     hub.admin().request("DELETE", "/api/repos/delete").json(&gone).send().expect(200);
     hub.stop();
     let given =
         ballast_tests::Rows::of(&deployment).number("SELECT seq FROM sqlite_sequence WHERE name = 'repositories'");
     deployment.run(["database", "copy", "--to", target.url()]).ok();
     let hub = deployment.clone().set("database.url", target.url()).start();
-    let next = hub.model();
-    assert_ne!(next.id, name);
+    hub.model();
     let newest = target.rows().number("SELECT MAX(id) FROM repositories");
     assert!(newest > given, "{newest} follows {given}");
 }

@@ -107,11 +107,26 @@ fn one_instance_of_each_role_is_the_one_that_is_asked() {
     let problems = Problems(registry().mistakes(&layers.load().unwrap())).to_string();
     let place = folder.path().join("hub.toml").display().to_string();
     for expected in [
-        "storage (in PLACE): several instances (a, b), and none is named main: which takes uploads?",
+        "storage (in PLACE): several instances (a, b), and none is named main: uploads.storage says which takes uploads",
         "quota (in PLACE): one instance serves the hub, and here are several: a, b",
     ] {
         assert!(problems.contains(&expected.replace("PLACE", &place)), "{problems}");
     }
+}
+
+#[test]
+fn of_several_storages_the_one_that_is_named_takes_uploads() {
+    let several = "[storage.a]\nplugin = 's'\n[storage.b]\nplugin = 's'\n";
+    let mistakes = |storage: &str| {
+        let (_folder, layers) = layers(&format!("{several}[uploads]\nstorage = '{storage}'"));
+        Problems(registry().mistakes(&layers.load().unwrap())).to_string()
+    };
+    assert!(!mistakes("b").contains("takes uploads"), "{}", mistakes("b"));
+    let told = mistakes("c");
+    assert!(
+        told.contains("uploads.storage") && told.contains("no storage instance 'c'; configured are: a, b"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn summary(hub: &Hub, options: &MigrateOptions, migrated: &Migrated, took: Durat
     if *leave {
         text += &format!("{left} blobs were taken away from '{from}'; ");
         text += &match (kept.holding, kept.unfinished, kept.deleting) {
-            (0, 0, 0) => format!("it holds nothing any more, and can be taken out of the configuration\n"),
+            (0, 0, 0) => "it holds nothing any more, and can be taken out of the configuration\n".to_owned(),
             (0, 0, deleting) => format!(
                 "`ballast gc run` deletes its last {deleting} objects, and then it can be taken out of the configuration\n"
             ),
