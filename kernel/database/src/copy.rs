@@ -111,8 +111,7 @@ impl Database {
         match self.connections() {
             Connections::Sqlite { read, .. } => {
                 let pool = read.clone();
-                on_own_task(async move { Ok(connect(&pool).await?.spawn_blocking(|c| sqlite::find_rows(c)).await?) })
-                    .await
+                on_own_task(async move { Ok(connect(&pool).await?.spawn_blocking(sqlite::find_rows).await?) }).await
             }
             Connections::Postgres(pool) => {
                 let pool = pool.clone();
