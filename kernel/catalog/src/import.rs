@@ -119,7 +119,7 @@ for_both! {
             Some(there) => {
                 let fresh = imports::table.find(id);
                 let anew = (&row, imports::error.eq(""), imports::progress.eq(""), imports::run.eq(imports::run + 1));
-                diesel::update(fresh.clone()).set((anew, imports::next_at.eq(None::<i64>))).execute(c).await?;
+                diesel::update(fresh).set((anew, imports::next_at.eq(None::<i64>))).execute(c).await?;
                 if !there.is_same_source(&row) {
                     let taken = (imports::source_commit.eq(None::<String>), imports::commit_id.eq(None::<String>));
                     let writing = (imports::operation.eq(None::<i64>), imports::next_source.eq(None::<String>));
@@ -222,7 +222,7 @@ for_both! {
     /// Ends it for good, which ends the work of whoever is at it.
     pub async fn stop(c: &mut Connection, id: i64, now: i64) -> Result<Option<Row>> {
         let one = imports::table.find(id);
-        let running = diesel::update(one.clone().filter(imports::status.eq_any(UNDER_WAY)));
+        let running = diesel::update(one.filter(imports::status.eq_any(UNDER_WAY)));
         running.set((imports::status.eq("cancelled"), imports::ended_at.eq(now))).execute(c).await?;
         let next = (
             imports::every.eq(None::<i64>),
@@ -230,7 +230,7 @@ for_both! {
             imports::lease.eq(None::<i64>),
             imports::run.eq(imports::run + 1),
         );
-        let before = one.clone().select(Row::as_select()).first(c).await.optional()?;
+        let before = one.select(Row::as_select()).first(c).await.optional()?;
         diesel::update(one).set(next).execute(c).await?;
         Ok(before)
     }

@@ -46,7 +46,7 @@ fn imports_are_for_administrators_and_for_whom_the_operator_names() {
             .map(|import| import["target"].as_str().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
-    assert_eq!(targets(&named, ""), [target.id.clone()]);
+    assert_eq!(targets(&named, ""), std::slice::from_ref(&target.id));
     assert_eq!(targets(&hub.admin(), ""), [target.id.clone(), mine.id.clone()]);
     let first = hub.admin().get("/api/import?limit=1").send().expect(200);
     let next = first.next().expect("a second page").to_owned();

@@ -148,7 +148,7 @@ in_each_world! {
         let lease = world.lease(ALICE).await;
         send_xorb(&world.content, lease, &made).await.unwrap();
         let last = u32::try_from(made.chunks.len()).unwrap();
-        let parts: Vec<ShardFile> = (0..last).map(|chunk| made.rearranged(&[chunk..chunk + 1]).file).collect();
+        let parts: Vec<ShardFile> = (0..last).map(|chunk| made.rearranged(std::slice::from_ref(&(chunk..chunk + 1))).file).collect();
         // The same bytes twice, as a folder may have them.
         let mut files: Vec<ShardFile> = parts.iter().chain(&parts[..1]).chain([&made.file]).cloned().collect();
         let digests: Vec<Sha256> = files.iter().map(|file| file.sha256.unwrap()).collect();
