@@ -86,9 +86,18 @@ fn what_the_files_say_later_takes_effect() {
 }
 
 #[test]
-fn with_a_declared_user_there_is_an_administrator_all_the_same() {
-    let hub = example().start();
-    assert_eq!(hub.admin().get("/api/whoami-v2").send().ok()["auth"]["accessToken"]["role"], "admin");
+fn an_administrator_is_made_unless_one_is_declared_who_can_sign_in() {
+    let declared = example();
+    let hub = declared.start();
+    assert!(!declared.data().join("admin-token").exists() && !hub.log().contains("admin-token"), "{}", hub.log());
+    assert!(!declared.run(["user", "list"]).ok().contains("Administrator"));
+    hub.stop();
+
+    let no_way_in = EXAMPLE.replace("password =", "# password =");
+    for other in [EXAMPLE.replace("admin = true", "admin = false"), no_way_in] {
+        let hub = example().config(&other).start();
+        assert_eq!(hub.admin().get("/api/whoami-v2").send().ok()["auth"]["accessToken"]["role"], "admin");
+    }
 }
 
 #[test]

@@ -8,20 +8,23 @@ use poem::http::HeaderMap;
 pub struct BaseUrl(String);
 
 impl BaseUrl {
-    /// The configured one, or else what the request itself says: the forwarded host and scheme of a proxy, the
-    /// `Host` header of anybody else.
-    pub fn of(public_url: Option<&str>, headers: &HeaderMap, authority: Option<&str>) -> Self {
-        if let Some(configured) = public_url {
-            return Self(configured.trim_end_matches('/').to_owned());
-        }
+    /// The configured one, without a slash at its end.
+    pub fn configured(url: &str) -> Self {
+        Self(url.trim_end_matches('/').to_owned())
+    }
+
+    /// What the request itself says: the forwarded host and scheme where it comes from a proxy, else its `Host` header,
+    /// or the authority of its target.
+    pub fn asked(headers: &HeaderMap, authority: Option<&str>, by_proxy: bool) -> Self {
         let first = |name: &str| {
             let value = headers.get(name)?.to_str().ok()?;
             value.split(',').next().map(str::trim).filter(|value| !value.is_empty())
         };
-        let host = first("x-forwarded-host").or_else(|| first("host")).or(authority);
+        let forwarded = |name: &str| first(name).filter(|_| by_proxy);
+        let host = forwarded("x-forwarded-host").or_else(|| first("host")).or(authority);
         let host = host.filter(|host| is_host(host)).unwrap_or("localhost");
-        let scheme = first("x-forwarded-proto").filter(|scheme| matches!(*scheme, "http" | "https")).unwrap_or("http");
-        Self(format!("{scheme}://{host}"))
+        let scheme = forwarded("x-forwarded-proto").filter(|scheme| matches!(*scheme, "http" | "https"));
+        Self(format!("{}://{host}", scheme.unwrap_or("http")))
     }
 
     /// The URL as text.
@@ -62,27 +65,29 @@ mod tests {
     }
 
     #[test]
-    fn the_configured_url_wins_and_then_a_proxy_and_then_the_host() {
+    fn what_a_proxy_says_goes_before_the_host_and_nobody_else_is_believed() {
         let request =
             headers(&[("host", "inner:1"), ("x-forwarded-host", "hub.example"), ("x-forwarded-proto", "https")]);
-        assert_eq!(BaseUrl::of(Some("https://h/"), &request, None).as_str(), "https://h");
-        assert_eq!(BaseUrl::of(None, &request, None).as_str(), "https://hub.example");
-        assert_eq!(BaseUrl::of(None, &headers(&[("host", "127.0.0.1:8080")]), None).as_str(), "http://127.0.0.1:8080");
-        assert_eq!(BaseUrl::of(None, &headers(&[]), Some("[::1]:9")).as_str(), "http://[::1]:9");
+        assert_eq!(BaseUrl::configured("https://h/").as_str(), "https://h");
+        assert_eq!(BaseUrl::asked(&request, None, true).as_str(), "https://hub.example");
+        assert_eq!(BaseUrl::asked(&request, None, false).as_str(), "http://inner:1");
+        let host = headers(&[("host", "127.0.0.1:8080")]);
+        assert_eq!(BaseUrl::asked(&host, None, true).as_str(), "http://127.0.0.1:8080");
+        assert_eq!(BaseUrl::asked(&headers(&[]), Some("[::1]:9"), false).as_str(), "http://[::1]:9");
     }
 
     #[test]
     fn a_host_that_is_none_does_not_reach_an_answer() {
         for host in ["a\"><script>", "a b", "a/../b", "x?y"] {
-            assert_eq!(BaseUrl::of(None, &headers(&[("host", host)]), None).as_str(), "http://localhost");
+            assert_eq!(BaseUrl::asked(&headers(&[("host", host)]), None, true).as_str(), "http://localhost");
         }
         let odd = headers(&[("host", "h"), ("x-forwarded-proto", "javascript")]);
-        assert_eq!(BaseUrl::of(None, &odd, None).as_str(), "http://h");
+        assert_eq!(BaseUrl::asked(&odd, None, true).as_str(), "http://h");
     }
 
     #[test]
     fn the_next_page_is_an_absolute_url_that_keeps_the_question() {
-        let base = BaseUrl::of(Some("http://h"), &HeaderMap::new(), None);
+        let base = BaseUrl::configured("http://h");
         assert_eq!(
             next_link(&base, "/api/models", Some("search=a&search=b&cursor=old&limit=2"), "n/1 ü"),
             "<http://h/api/models?search=a&search=b&limit=2&cursor=n%2F1%20%C3%BC>; rel=\"next\""

@@ -134,8 +134,13 @@ pub(crate) fn shared(request: &Request) -> Result<&Arc<Shared>, Failure> {
 }
 
 pub(crate) fn base_url(request: &Request, options: &ApiOptions) -> BaseUrl {
-    let authority = request.original_uri().authority().map(|authority| authority.as_str());
-    BaseUrl::of(options.public_url.as_deref(), request.headers(), authority)
+    match &options.public_url {
+        Some(url) => BaseUrl::configured(url),
+        None => {
+            let authority = request.original_uri().authority().map(|authority| authority.as_str());
+            BaseUrl::asked(request.headers(), authority, peer::is_proxy(request))
+        }
+    }
 }
 
 const TOKEN: &str = "token";

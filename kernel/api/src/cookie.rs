@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     fn base(url: &str) -> BaseUrl {
-        BaseUrl::of(Some(url), &HeaderMap::new(), None)
+        BaseUrl::configured(url)
     }
 
     #[test]

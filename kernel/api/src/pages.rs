@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_break_out_of_the_page() {
-        let base = BaseUrl::of(Some("http://h"), &poem::http::HeaderMap::new(), None);
+        let base = BaseUrl::configured("http://h");
         let body = home("<script>alert(1)</script>", &base, Some("<b>"), true).0.into_body();
         let page = futures::executor::block_on(body.into_string()).unwrap();
         assert!(!page.contains("<script>") && page.contains("&lt;script&gt;") && page.contains("&lt;b&gt;"));

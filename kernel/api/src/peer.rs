@@ -6,11 +6,20 @@ use poem::http::HeaderMap;
 use poem::{Addr, Request};
 
 /// The address that failed logins and downloads are counted for: that of the connection, or behind a proxy the one that the proxy
-/// saw. A proxy is whoever connects from this machine or a private network; what it appended is the last entry of
-/// `X-Forwarded-For`, and everything before that is the client's own story.
+/// saw. What a proxy appended is the last entry of `X-Forwarded-For`, and everything before that is the client's own story.
 pub fn of(request: &Request) -> Option<IpAddr> {
     let Addr::SocketAddr(connected) = &request.remote_addr().0 else { return None };
     Some(client(connected.ip(), request.headers()))
+}
+
+/// Whether what a request says about where it was before is believed: a proxy is whoever connects from this machine or
+/// a private network.
+pub fn is_proxy(request: &Request) -> bool {
+    match &request.remote_addr().0 {
+        Addr::SocketAddr(connected) => is_near(&connected.ip().to_canonical()),
+        // No network at all.
+        _ => true,
+    }
 }
 
 fn client(connected: IpAddr, headers: &HeaderMap) -> IpAddr {

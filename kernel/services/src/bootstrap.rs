@@ -17,6 +17,15 @@ pub struct Bootstrap {
     pub organizations: Vec<DeclaredOrganization>,
 }
 
+impl Bootstrap {
+    /// Whether somebody of these can administer the hub, so that its first start has nobody to make.
+    pub fn has_administrator(&self) -> bool {
+        let may_enter =
+            |user: &DeclaredUser| user.password.is_some() || user.tokens.iter().any(|token| token.role == Role::Admin);
+        self.users.iter().any(|user| user.administrator && may_enter(user))
+    }
+}
+
 /// A user that is to be there.
 #[derive(Clone, Debug)]
 pub struct DeclaredUser {

@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     fn links() -> Links {
-        let base = BaseUrl::of(Some("http://h"), &poem::http::HeaderMap::new(), None);
+        let base = BaseUrl::configured("http://h");
         Links { base, pass: None, xet: None }
     }
 

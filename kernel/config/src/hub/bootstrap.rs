@@ -34,7 +34,8 @@ pub struct BootstrapUser {
     /// The password: a text, `{ env = … }` or `{ file = … }`. Without it the user signs in by token only.
     #[serde(default)]
     pub password: Option<SecretSource>,
-    /// Whether the user administers the hub.
+    /// Whether the user administers the hub. Where such a user has a password or a token of role `admin`, the first start
+    /// makes no administrator of its own.
     #[serde(default)]
     pub admin: bool,
     /// Tokens with values that are known beforehand.

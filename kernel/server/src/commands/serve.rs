@@ -39,7 +39,9 @@ async fn serve(loaded: &Loaded, registry: &Registry) -> Result<(), Exit> {
     let Opened { hub, plugins, database } = hub::open(loaded, registry, Purpose::Serve).await?;
     let plugins = Arc::new(plugins);
     let served = async {
-        if let Some(first) = first_start::make(&hub.operator(), loaded.data_dir()).await? {
+        if !bootstrap.has_administrator()
+            && let Some(first) = first_start::make(&hub.operator(), loaded.data_dir()).await?
+        {
             output::print(&welcome(&first, &endpoint(server, address)))?;
         }
         hub.operator().apply(&bootstrap).await.map_err(Exit::failure)?;
