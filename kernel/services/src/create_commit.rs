@@ -59,9 +59,11 @@ pub struct CommitOutcome {
     pub created: bool,
 }
 
-/// Small files are packed when this many bytes have come together, which bounds what a commit holds in memory.
+/// Small files are packed when this many bytes have come together, which bounds what a commit holds in memory; or this
+/// many files, whose rows are written together. Their digests lie anywhere in the database's trees, so that a few
+/// hundred rows touch about as many pages as many thousands do.
 const PACK_BYTES: usize = 8 << 20;
-const PACK_FILES: usize = 4096;
+const PACK_FILES: usize = 32_768;
 
 /// Large files are looked up this many at a time.
 const CLAIMS: usize = 500;
