@@ -50,6 +50,7 @@ mod statements;
 mod tags;
 mod trees;
 mod uploads;
+mod versions;
 mod visibility;
 mod webhooks;
 mod xet;

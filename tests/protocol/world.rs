@@ -54,6 +54,7 @@ fn settings() -> Settings {
             threshold: 5_000_000,
             suffixes: vec![".bin".to_owned()],
             keep_versions: 5,
+            auto_prune: false,
             multipart_threshold: 100_000_000,
             part_size: 50_000_000,
         },

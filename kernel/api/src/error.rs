@@ -130,7 +130,9 @@ impl From<Failure> for ApiError {
             error.more.headers.push((header::RETRY_AFTER, HeaderValue::from(seconds)));
         }
         match failure {
-            Failure::EntryNotFound { commit, .. } | Failure::Purged { commit, .. } => error.more.commit = Some(commit),
+            Failure::EntryNotFound { commit, .. } | Failure::Purged { commit, .. } | Failure::Pruned { commit, .. } => {
+                error.more.commit = Some(commit);
+            }
             Failure::MergeConflict { paths, .. } => error = error.with("conflicts", json!(paths)),
             Failure::RepoFormat { .. } => error = error.with("details", json!("Expected owner/name")),
             Failure::Remote(cause) => tracing::info!(%cause, "a remote hub did not do what it was asked"),
@@ -170,6 +172,7 @@ fn status_and_code(failure: &Failure) -> (StatusCode, &'static str) {
         RevisionNotFound { .. } | RefNotFound { .. } => (StatusCode::NOT_FOUND, "RevisionNotFound"),
         // Purged, too: at any other status clients speak of a lost connection.
         EntryNotFound { .. } | PathMissing(_) | Purged { .. } => (StatusCode::NOT_FOUND, "EntryNotFound"),
+        Pruned { .. } => (StatusCode::GONE, "EntryPruned"),
         BranchMoved => (StatusCode::PRECONDITION_FAILED, "BranchMoved"),
         MergeConflict { .. } => (StatusCode::CONFLICT, "MergeConflict"),
         RefExists { .. } => (StatusCode::CONFLICT, "RefExists"),
@@ -335,6 +338,7 @@ mod tests {
             (Failure::EntryNotFound { path: "p".to_owned(), commit }, 404, "EntryNotFound"),
             (Failure::PathMissing(String::from("x")), 404, "EntryNotFound"),
             (Failure::Purged { path: "p".to_owned(), commit }, 404, "EntryNotFound"),
+            (Failure::Pruned { path: "p".to_owned(), commit }, 410, "EntryPruned"),
             (Failure::BranchMoved, 412, "BranchMoved"),
             (Failure::MergeConflict { what: "w".to_owned(), paths: vec![] }, 409, "MergeConflict"),
             (Failure::RefExists { name: name() }, 409, "RefExists"),

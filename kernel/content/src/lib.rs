@@ -40,6 +40,7 @@ mod sums;
 mod survey;
 mod sweep;
 mod transfer;
+mod versions;
 mod xet;
 
 use std::collections::{BTreeMap, HashSet};
@@ -62,12 +63,13 @@ pub use holdings::Settlement;
 pub use multipart::{NewUpload, Upload, UploadId};
 pub use orphans::Orphan;
 pub use prune::Pruned;
-pub use purge::{Large, Purge};
+pub use purge::{Large, LetGo, Purge};
 pub use small::SmallBatch;
 pub use stats::{Share, StorageStats, XetStats};
 pub use survey::{Counted, Depth, Pack, Standing};
 pub use sweep::Swept;
 pub use transfer::{Kept, ToTransfer, Transferred};
+pub use versions::{Version, Versions};
 pub use xet::{ChunkHolder, Rebuilding, ReceivedXorb, Reconstruction, XorbGrant};
 
 /// Immutable bytes that are stored and verified.

@@ -1,12 +1,13 @@
 //! Large files that a repository holds, and their deletion for good.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use ballast_contract::Error;
 use ballast_database::{for_both, read, transaction};
 use ballast_types::{RepoKey, Sha256, Timestamp};
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
+use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 
 use crate::failure::Failure;
@@ -26,6 +27,15 @@ pub struct Large {
     pub path: String,
     /// When a commit last named it.
     pub since: Timestamp,
+}
+
+/// Why a repository does not hold a large file any more that its history names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LetGo {
+    /// Somebody deleted it for good.
+    Purged,
+    /// Newer versions of its path are kept.
+    Pruned,
 }
 
 /// What became of a purge.
@@ -59,12 +69,12 @@ impl Content {
         }
     }
 
-    /// Which of these digests were purged from a repository, and are not held by it again.
-    pub async fn purged_among(&self, repo: RepoKey, digests: &[Sha256]) -> Result<HashSet<Sha256>> {
-        let mut found = HashSet::new();
+    /// Which of these digests a repository has let go of, and does not hold again.
+    pub async fn let_go_among(&self, repo: RepoKey, digests: &[Sha256]) -> Result<HashMap<Sha256, LetGo>> {
+        let mut found = HashMap::new();
         for piece in columns(digests).chunks(PIECE) {
             let piece = piece.to_vec();
-            let some: Result<Vec<Sha256>, Failure> = read!(self.database(), purged_among(repo.0, piece));
+            let some: Result<Vec<(Sha256, LetGo)>, Failure> = read!(self.database(), let_go_among(repo.0, piece));
             found.extend(some.map_err(|failure| failure.during("content.purged"))?);
         }
         Ok(found)
@@ -124,22 +134,27 @@ for_both! {
             let unheld = blobs::table.filter(blobs::sha256.eq_any(piece));
             diesel::update(unheld).set(blobs::idle_since.eq(now.0)).execute(c).await?;
         }
-        let row = |sha256| PurgedRow { repository, sha256, at: now.0 };
+        let row = |sha256| PurgedRow { repository, sha256, at: now.0, pruned: false };
         let rows: Vec<_> = gone.into_iter().map(row).collect();
-        bulk_insert!(c, purged::table, rows)?;
+        bulk_insert!(c, purged::table, rows, on_conflict((purged::repository, purged::sha256)).do_update().set((
+            purged::at.eq(excluded(purged::at)),
+            purged::pruned.eq(excluded(purged::pruned)),
+        )))?;
         move_held!(c, repository, level, -bytes);
         Ok(None)
     }
 
-    pub async fn purged_among(
+    pub async fn let_go_among(
         c: &mut Connection,
         repository: i64,
         digests: Vec<Vec<u8>>,
-    ) -> Result<Vec<Sha256>, Failure> {
+    ) -> Result<Vec<(Sha256, LetGo)>, Failure> {
         let again = holdings::table.filter(holdings::repository.eq(repository))
             .filter(holdings::sha256.eq(purged::sha256)).filter(holdings::pending.is_null());
         let found = purged::table.filter(purged::repository.eq(repository)).filter(purged::sha256.eq_any(&digests));
-        let found: Vec<Vec<u8>> = found.filter(not(exists(again))).select(purged::sha256).load(c).await?;
-        found.iter().map(|sha256| sha256_of(sha256)).collect()
+        let found = found.filter(not(exists(again))).select((purged::sha256, purged::pruned));
+        let found: Vec<(Vec<u8>, bool)> = found.load(c).await?;
+        let why = |pruned| if pruned { LetGo::Pruned } else { LetGo::Purged };
+        found.into_iter().map(|(sha256, pruned)| Ok((sha256_of(&sha256)?, why(pruned)))).collect()
     }
 }

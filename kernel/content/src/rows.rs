@@ -82,6 +82,7 @@ pub(crate) struct PurgedRow {
     pub(crate) repository: i64,
     pub(crate) sha256: Vec<u8>,
     pub(crate) at: i64,
+    pub(crate) pruned: bool,
 }
 
 #[derive(Insertable, Clone)]

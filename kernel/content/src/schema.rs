@@ -7,7 +7,7 @@ diesel::table! { leases (id) { id -> BigInt, repository -> BigInt, expires -> Bi
 diesel::table! { lease_blobs (lease, sha256) { lease -> BigInt, sha256 -> Binary, } }
 diesel::table! { lease_reservations (lease, reservation) { lease -> BigInt, sha256 -> Binary, reservation -> BigInt, } }
 diesel::table! { holdings (repository, sha256) { repository -> BigInt, sha256 -> Binary, pending -> Nullable<BigInt>, since -> BigInt, path -> Nullable<Text>, } }
-diesel::table! { purged (repository, sha256) { repository -> BigInt, sha256 -> Binary, at -> BigInt, } }
+diesel::table! { purged (repository, sha256) { repository -> BigInt, sha256 -> Binary, at -> BigInt, pruned -> Bool, } }
 diesel::table! { also_pending (lease, sha256) { lease -> BigInt, repository -> BigInt, sha256 -> Binary, } }
 diesel::table! { kept_promises (lease, reservation) { lease -> BigInt, repository -> BigInt, reservation -> BigInt, } }
 diesel::table! { held (repository) { repository -> BigInt, bytes -> BigInt, revision -> BigInt, } }

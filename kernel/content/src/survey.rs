@@ -221,8 +221,8 @@ impl Content {
         let missing = digests.iter().filter(|sha256| standing.get(sha256.0.as_slice()) != Some(&Standing::Kept));
         let missing: Vec<Sha256> = missing.copied().collect();
         if !missing.is_empty() {
-            let purged = self.purged_among(repo, &missing).await?;
-            standing.extend(purged.into_iter().map(|sha256| (sha256.0.to_vec(), Standing::Purged)));
+            let purged = self.let_go_among(repo, &missing).await?;
+            standing.extend(purged.into_keys().map(|sha256| (sha256.0.to_vec(), Standing::Purged)));
         }
         let of = |sha256: &Sha256| standing.get(sha256.0.as_slice()).copied().unwrap_or(Standing::Absent);
         Ok(digests.iter().map(of).collect())

@@ -58,6 +58,9 @@ impl Background {
         if hub.settings().chunk_uploads {
             loops.push(tokio::spawn(cut(hub.clone())));
         }
+        if hub.settings().lfs.auto_prune {
+            loops.push(tokio::spawn(prune(hub.clone())));
+        }
         Self(loops)
     }
 }
@@ -177,6 +180,10 @@ async fn work(hub: Hub) {
 
 async fn import(hub: Hub) {
     hub.work_on_imports().await;
+}
+
+async fn prune(hub: Hub) {
+    hub.work_on_pruning().await;
 }
 
 async fn tell_of_jobs(hub: Hub) {

@@ -123,6 +123,7 @@ fn settings(config: &HubConfig) -> Settings {
             threshold: lfs.threshold,
             suffixes: lfs.suffixes.iter().map(|suffix| suffix.to_lowercase()).collect(),
             keep_versions: lfs.keep_versions,
+            auto_prune: lfs.auto_prune,
             multipart_threshold: lfs.multipart_threshold,
             part_size: lfs.part_size,
         },

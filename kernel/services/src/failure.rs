@@ -34,6 +34,12 @@ pub enum Failure {
         "'{path}' was permanently deleted from this repository, whose history still names it: upload it again to restore it"
     )]
     Purged { path: String, commit: CommitId },
+    /// The history names this file, of whose path newer versions are kept.
+    #[error(
+        "This version of '{path}' is not kept any more: this repository keeps the newest ones and what its branches and \
+         tags have; upload it again to restore it"
+    )]
+    Pruned { path: String, commit: CommitId },
     /// A commit is to delete or copy what is not there.
     #[error("A file with this name doesn't exist: {0}")]
     PathMissing(String),

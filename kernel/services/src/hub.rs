@@ -14,6 +14,7 @@ use crate::downloads::Downloads;
 use crate::imports::Imports;
 use crate::jobs::{JobParts, Jobs};
 use crate::mail::Mail;
+use crate::prune_versions::Pruning;
 use crate::small_files::SmallFiles;
 use crate::ticket::TicketOffice;
 use crate::{Failure, Result, WebhookSettings};
@@ -27,6 +28,8 @@ pub struct LfsSettings {
     pub suffixes: Vec<String>,
     /// Versions of a path that pruning keeps, where it is switched on.
     pub keep_versions: u32,
+    /// Whether older versions are pruned after each commit.
+    pub auto_prune: bool,
     /// Above this size, in bytes, an upload goes in parts where the client can.
     pub multipart_threshold: u64,
     /// In bytes.
@@ -124,6 +127,7 @@ pub(crate) struct Inner {
     pub downloads: Downloads,
     pub jobs: Jobs,
     pub imports: Imports,
+    pub pruning: Pruning,
 }
 
 /// The hub. Cheap to clone; nothing here is a right: handles are.
@@ -136,8 +140,8 @@ impl Hub {
         let tickets = TicketOffice::new(parts.catalog.secret("tickets").await?);
         let downloads = Downloads::new(parts.catalog.secret("visitors").await?);
         let jobs = Jobs::new(parts.jobs.take());
-        let (small_files, imports) = (SmallFiles::new(), Imports::default());
-        Ok(Self(Arc::new(Inner { parts, tickets, small_files, downloads, jobs, imports })))
+        let (small_files, imports, pruning) = (SmallFiles::new(), Imports::default(), Pruning::new());
+        Ok(Self(Arc::new(Inner { parts, tickets, small_files, downloads, jobs, imports, pruning })))
     }
 
     /// What the operator chose.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use ballast_content::{Blob, DirectUpload, NewUpload, UploadId};
+use ballast_content::{Blob, DirectUpload, LetGo, NewUpload, UploadId};
 use ballast_contract::ErrorKind;
 use ballast_contract::quota::Reservation;
 use ballast_contract::storage::SignedRequest;
@@ -59,6 +59,8 @@ pub enum LfsDownload {
     },
     /// This repository does not have it.
     Absent,
+    /// It had it, and keeps newer versions.
+    Pruned,
 }
 
 /// The most objects that are answered at once. Clients ask for 100 (git-lfs) or 256 (`huggingface_hub`).
@@ -311,6 +313,12 @@ impl Downloadable {
         let signed = self.hub.content().redirect_all(&held_digests, REDIRECT_VALID).await?;
         let signed = held_digests.into_iter().zip(signed).filter_map(|(sha256, signed)| Some((sha256, signed?)));
         let signed: HashMap<Sha256, SignedRequest> = signed.collect();
+        let absent: Vec<Sha256> =
+            digests.iter().zip(&held).filter(|(_, blob)| blob.is_none()).map(|(sha256, _)| *sha256).collect();
+        let let_go = match self.repository.purged && !absent.is_empty() {
+            true => self.hub.content().let_go_among(self.key(), &absent).await?,
+            false => HashMap::new(),
+        };
         let answer = |(sha256, blob): (Sha256, Option<ballast_content::Blob>)| match (blob, signed.get(&sha256)) {
             (Some(blob), Some(SignedRequest { url, expires, .. })) => {
                 LfsDownload::Elsewhere { url: url.clone(), size: blob.size, expires: *expires }
@@ -320,6 +328,7 @@ impl Downloadable {
                 let ticket = Ticket { purpose, repo: self.key(), sha256, size: blob.size, expires };
                 LfsDownload::Available { ticket: self.hub.0.tickets.issue(&ticket), size: blob.size, expires }
             }
+            (None, _) if let_go.get(&sha256) == Some(&LetGo::Pruned) => LfsDownload::Pruned,
             (None, _) => LfsDownload::Absent,
         };
         Ok(digests.into_iter().zip(held).map(answer).collect())

@@ -64,6 +64,7 @@ mod plan_collection;
 mod preupload;
 mod profile;
 mod propose_commit;
+mod prune_versions;
 mod quotas;
 mod random;
 mod read_tree;

@@ -110,6 +110,7 @@ impl Hub {
         let event = self.committed(operation, commit, refs).await?;
         self.catalog().close_operation(operation.id, Some(event)).await?;
         self.content().drop_lease(operation.lease).await?;
+        self.prune_after(operation.repo, commit);
         Ok(())
     }
 
@@ -200,7 +201,7 @@ impl Write {
     /// Whether a commit that changes nothing brings bytes back that were deleted for good: then it holds them.
     async fn restores(&self, large: &[Sha256]) -> Result<bool> {
         let repo = self.operation.repo;
-        let restored = !large.is_empty() && !self.hub.content().purged_among(repo, large).await?.is_empty();
+        let restored = !large.is_empty() && !self.hub.content().let_go_among(repo, large).await?.is_empty();
         if restored {
             self.hub.engine().conclude(repo, self.operation.id).await?;
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ballast_content::Delivery;
+use ballast_content::{Delivery, LetGo};
 use ballast_contract::ErrorKind;
 use ballast_contract::storage::ResponseHeaders;
 use ballast_contract::versioning::FileRef;
@@ -47,9 +47,11 @@ impl Downloadable {
         let file = found.first().copied().flatten().and_then(|node| node.file().copied());
         let file = file.ok_or_else(|| Failure::entry_not_found(&path, commit))?;
         if self.repository.purged && file.is_lfs() {
-            let purged = self.hub.content().purged_among(self.key(), &[file.sha256()]).await?;
-            if !purged.is_empty() {
-                return Err(Failure::Purged { path: path.to_string(), commit });
+            let gone = self.hub.content().let_go_among(self.key(), &[file.sha256()]).await?;
+            match (gone.get(&file.sha256()), path.to_string()) {
+                (Some(LetGo::Purged), path) => return Err(Failure::Purged { path, commit }),
+                (Some(LetGo::Pruned), path) => return Err(Failure::Pruned { path, commit }),
+                (None, _) => {}
             }
         }
         Ok(ResolvedFile { hub: self.hub.clone(), commit, path, file })

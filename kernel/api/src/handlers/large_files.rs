@@ -209,6 +209,10 @@ impl Links {
             LfsDownload::Absent => {
                 return refused(oid, object.size, 404, "This repository has no such object".to_owned());
             }
+            LfsDownload::Pruned => {
+                let why = "This version is not kept any more: this repository keeps the newest ones of each file";
+                return refused(oid, object.size, 410, why.to_owned());
+            }
             LfsDownload::Available { ticket, size, expires } => (self.object(object, "", &ticket), size, expires),
             LfsDownload::Elsewhere { url, size, expires } => (url, size, expires),
         };

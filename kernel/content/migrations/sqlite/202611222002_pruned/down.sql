@@ -1,0 +1,1 @@
+ALTER TABLE purged DROP COLUMN pruned;
