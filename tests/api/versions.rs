@@ -131,7 +131,7 @@ fn a_repository_may_keep_more_than_the_hub_does_and_verifying_finds_nothing_miss
     let other = add(&repository, "other.bin", 0);
     assert_eq!(held(&repository, 4).iter().filter(|oid| **oid == other.0).count(), 1);
     hub.stop();
-    deployment.run(["gc", "run"]).ok();
+    deployment.run(["gc", "run", "--grace", "0s", "--shorten-grace"]).ok();
     deployment.run(["storage", "verify"]).ok();
 }
 
