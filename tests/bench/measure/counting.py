@@ -2,16 +2,21 @@
 
 import socket
 import threading
+import time
 
 
 class Counter:
-    """Listens on `url` and passes everything on to a port. Ends with its `with` block."""
+    """Listens on `url` and passes everything on to a port; what comes back `delay` seconds later. Ends with its `with`
+    block."""
 
-    def __init__(self, port: int):
+    def __init__(self, port: int, delay: float = 0):
         self._port = port
+        self._delay = delay
         self._lock = threading.Lock()
         self.up = 0
         self.down = 0
+        # When the last byte came back, by `time.perf_counter`.
+        self.last = 0.0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
@@ -40,6 +45,10 @@ class Counter:
             while length := source.recv_into(piece):
                 with self._lock:
                     setattr(self, way, getattr(self, way) + length)
+                    if way == "down":
+                        self.last = time.perf_counter()
+                if way == "down" and self._delay:
+                    time.sleep(self._delay)
                 sink.sendall(piece[:length])
             sink.shutdown(socket.SHUT_WR)
         except OSError:
