@@ -14,6 +14,7 @@ use crate::downloads::Downloads;
 use crate::imports::Imports;
 use crate::jobs::{JobParts, Jobs};
 use crate::mail::Mail;
+use crate::mirror::{MirrorParts, Mirrors};
 use crate::small_files::SmallFiles;
 use crate::ticket::TicketOffice;
 use crate::{Failure, Result, WebhookSettings};
@@ -109,6 +110,8 @@ pub struct Parts {
     pub mail: Mail,
     /// None where the hub reads no other.
     pub jobs: Option<JobParts>,
+    /// None where nothing is mirrored.
+    pub mirror: Option<MirrorParts>,
     pub settings: Settings,
     /// The present; a test brings its own.
     pub clock: Clock,
@@ -124,6 +127,7 @@ pub(crate) struct Inner {
     pub downloads: Downloads,
     pub jobs: Jobs,
     pub imports: Imports,
+    pub mirrors: Mirrors,
 }
 
 /// The hub. Cheap to clone; nothing here is a right: handles are.
@@ -137,7 +141,8 @@ impl Hub {
         let downloads = Downloads::new(parts.catalog.secret("visitors").await?);
         let jobs = Jobs::new(parts.jobs.take());
         let (small_files, imports) = (SmallFiles::new(), Imports::default());
-        Ok(Self(Arc::new(Inner { parts, tickets, small_files, downloads, jobs, imports })))
+        let mirrors = Mirrors::new(parts.mirror.take());
+        Ok(Self(Arc::new(Inner { parts, tickets, small_files, downloads, jobs, imports, mirrors })))
     }
 
     /// What the operator chose.
