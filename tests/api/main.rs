@@ -23,6 +23,7 @@ mod invitations;
 mod jobs;
 mod large_files;
 mod mail;
+mod mirror;
 mod moving;
 mod names;
 mod organizations;

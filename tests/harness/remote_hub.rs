@@ -186,7 +186,7 @@ impl RemoteHub {
         if let Some((repository, rest)) = path.strip_prefix("/api/").and_then(split_repository) {
             let Some(files) = state.repositories.get(repository) else { return absent() };
             return match rest {
-                _ if rest.starts_with("revision/") => (200, vec![], json!({ "sha": REMOTE_COMMIT }).to_string().into()),
+                _ if rest.starts_with("revision/") => (200, vec![], about().to_string().into()),
                 _ if rest.starts_with("commits/") => (200, vec![], json!([commit()]).to_string().into()),
                 _ if rest.starts_with("tree/") => self.page(files, path, query),
                 "refs" => (200, vec![], json!({ "branches": [], "tags": [], "converts": [] }).to_string().into()),
@@ -228,6 +228,15 @@ impl RemoteHub {
         }
         (200, headers, Value::from(lines).to_string().into())
     }
+}
+
+/// What the hub says of every repository: it is for everybody, and under a licence.
+fn about() -> Value {
+    json!({
+        "sha": REMOTE_COMMIT, "private": false, "gated": false, "disabled": false, "downloads": 7, "likes": 3,
+        "createdAt": "2024-04-01T12:00:00.000Z", "lastModified": "2024-05-01T12:00:00.000Z",
+        "tags": ["license:mit"], "cardData": { "license": "mit" }, "pipeline_tag": "text-generation",
+    })
 }
 
 /// The one commit, as a history tells of it.

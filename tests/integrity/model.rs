@@ -6,11 +6,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use ballast_services::{
-    CommitHeader, CommitOperation, Delivery, Depth, Failure, Finding, LfsObject, LfsUpload, NewRepository, TreeOptions,
-    VerifyOptions, What, Writable,
+    CommitHeader, CommitOperation, Delivery, Depth, Failure, Finding, LfsObject, LfsUpload, NewRepository, TreeNode,
+    TreeOptions, VerifyOptions, What, Writable,
 };
 use ballast_testkit::polled;
-use ballast_types::{ByteRange, CommitId, RepoKind, Revision, Sha256};
+use ballast_types::git::{ObjectKind, object_id};
+use ballast_types::{ByteRange, CommitId, RepoKind, Revision};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -238,15 +239,19 @@ impl<'a> Model<'a> {
 
     /// Paths and contents of a revision; what every repository begins with counts as no content.
     async fn tree_of(&self, repo: usize, revision: &Revision) -> Tree {
-        let numbers: BTreeMap<Sha256, usize> =
-            (0..crate::schedule::CONTENTS).map(|number| (sha256(&content(number)), number)).collect();
+        let names = |number: usize| {
+            let bytes = content(number);
+            [sha256(&bytes).to_string(), object_id(ObjectKind::Blob, &bytes).to_string()].map(|name| (name, number))
+        };
+        let numbers: BTreeMap<String, usize> = (0..crate::schedule::CONTENTS).flat_map(names).collect();
         let caller = self.world.caller().await;
         let repository =
             self.world.hub.readable(&caller, RepoKind::Model, "alice", &repository_name(repo)).await.unwrap();
         let options = TreeOptions { recursive: true, ..TreeOptions::default() };
         let page = repository.tree(revision, None, options).await.unwrap();
         let entries = page.entries.into_iter().filter(|entry| entry.path.as_str() != ".gitattributes");
-        entries.map(|entry| (entry.path.to_string(), numbers[&entry.node.file().unwrap().sha256()])).collect()
+        let name = |node: &TreeNode| node.large().map_or_else(|| node.oid().to_string(), |sha256| sha256.to_string());
+        entries.map(|entry| (entry.path.to_string(), numbers[&name(&entry.node)])).collect()
     }
 
     /// Everybody who was cut off is gone for good; then nothing is lost, nothing dangles, nothing is damaged.

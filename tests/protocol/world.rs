@@ -110,6 +110,7 @@ async fn node(database: &Database, storage: &Arc<dyn Storage>, kind: Kind, ahead
         quota: ledger(database).await,
         mail: Mail::log("hub@localhost").unwrap(),
         jobs: None,
+        mirror: None,
         settings: settings(),
         clock: Arc::new(move || Timestamp(Timestamp::now().0 + ahead.load(Ordering::SeqCst))),
     }

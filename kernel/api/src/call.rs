@@ -4,17 +4,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ballast_contract::auth::Credential;
-use ballast_services::{Caller, Failure, Hub, Origin};
-use ballast_types::Secret;
+use ballast_services::{Caller, Failure, Fetching, Hub, NamespaceKind, Origin, Reading, SourceProfile, Wish};
+use ballast_types::{RepoKind, Revision, Secret};
 use poem::http::{HeaderValue, Uri, header};
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use crate::base_url::{BaseUrl, next_link};
-use crate::error::ApiError;
+use crate::error::{Answer, ApiError};
+use crate::extract::Flag;
 use crate::limits::{self, Limiter};
 use crate::news::Seats;
+use crate::sourced::Sourced;
 use crate::{ApiOptions, cookie, credential, peer};
 
 /// What all requests share.
@@ -37,6 +39,7 @@ pub struct Call<const REQUIRED: bool> {
     uri: Uri,
     address: Option<IpAddr>,
     agent: Option<HeaderValue>,
+    sourced: Sourced,
 }
 
 /// A call that anybody may make, as far as the thing itself is public.
@@ -82,7 +85,57 @@ impl<const REQUIRED: bool> Call<REQUIRED> {
             uri: request.original_uri().clone(),
             address,
             agent: request.headers().get(header::USER_AGENT).cloned(),
+            sourced: Sourced::of(request),
         })
+    }
+
+    /// The right to read a repository, of this hub or, unless `fallback` is false, of one that is mirrored; the answer
+    /// says of which.
+    pub async fn reading(
+        &self,
+        kind: impl Into<RepoKind>,
+        (namespace, name): (&str, &str),
+        revision: Option<&Revision>,
+        fallback: Option<Flag>,
+    ) -> Answer<Reading> {
+        let fallback = fallback.is_none_or(|flag| flag.0);
+        let wish = Wish { kind: kind.into(), namespace, name, revision, fallback };
+        let reading = self.hub.reading(&self.caller, wish).await?;
+        self.sourced.tell(reading.provenance());
+        Ok(reading)
+    }
+
+    /// The same for a repository's files.
+    pub async fn fetching(
+        &self,
+        kind: impl Into<RepoKind>,
+        (namespace, name): (&str, &str),
+        revision: &Revision,
+        fallback: Option<Flag>,
+    ) -> Answer<Fetching> {
+        let fallback = fallback.is_none_or(|flag| flag.0);
+        let wish = Wish { kind: kind.into(), namespace, name, revision: Some(revision), fallback };
+        let fetching = self.hub.fetching(&self.caller, wish).await?;
+        self.sourced.tell(fetching.provenance());
+        Ok(fetching)
+    }
+
+    /// What a hub that is mirrored says of a name that is none here, with its address; the failure itself where none says
+    /// anything, or `fallback` is false.
+    pub async fn known_elsewhere(
+        &self,
+        failure: Failure,
+        name: &str,
+        kind: Option<NamespaceKind>,
+        fallback: Option<Flag>,
+    ) -> Answer<(SourceProfile, String)> {
+        if fallback.is_some_and(|flag| !flag.0) {
+            return Err(failure.into());
+        }
+        let (profile, provenance) = self.hub.known_elsewhere(failure, name, kind).await?;
+        let source = provenance.source.clone();
+        self.sourced.tell(Some(provenance));
+        Ok((profile, source))
     }
 
     /// Where the request comes from.

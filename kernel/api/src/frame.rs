@@ -21,6 +21,7 @@ use crate::cors;
 use crate::declined;
 use crate::error::{ApiError, Moved};
 use crate::limits::{self, Counted};
+use crate::sourced::Sourced;
 use crate::{address, peer, request_id};
 
 /// Wraps the routes.
@@ -73,6 +74,8 @@ impl<E: Endpoint> Frame<E> {
         request.set_data(self.shared.clone());
         let counted = Counted::default();
         request.set_data(counted.clone());
+        let sourced = Sourced::default();
+        request.set_data(sourced.clone());
         // Who shows a credential is counted when it is known whose it is.
         let room = match asked.anonymous {
             true => limits::count(self.shared.limiter.as_ref(), &request, None),
@@ -86,6 +89,7 @@ impl<E: Endpoint> Frame<E> {
             response.headers_mut().insert(header::LOCATION, location);
         }
         counted.write(&mut response);
+        sourced.write(&mut response);
         cors::allow(&mut response, origins, origin.as_ref());
         response
     }

@@ -36,6 +36,7 @@ mod received;
 mod request_id;
 mod served;
 mod shard_progress;
+mod sourced;
 mod status;
 #[cfg(test)]
 mod tests;

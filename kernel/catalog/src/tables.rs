@@ -434,6 +434,46 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    mirrors (id) {
+        id -> BigInt,
+        endpoint -> Text,
+        kind -> Text,
+        namespace -> Text,
+        name -> Text,
+        lease -> BigInt,
+        kept_until -> BigInt,
+        refs -> Nullable<Text>,
+        refs_checked_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    mirror_commits (mirror, commit_id) {
+        mirror -> BigInt,
+        commit_id -> Text,
+        listing -> Binary,
+    }
+}
+
+diesel::table! {
+    mirror_revisions (mirror, revision) {
+        mirror -> BigInt,
+        revision -> Text,
+        commit_id -> Text,
+        about -> Text,
+        checked_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    mirror_files (mirror, digest) {
+        mirror -> BigInt,
+        digest -> Text,
+        sha256 -> Binary,
+    }
+}
+
 diesel::joinable!(webhook_watches -> webhooks (webhook));
 diesel::joinable!(messages -> webhooks (webhook));
 diesel::joinable!(webhooks -> users (owner));
@@ -504,6 +544,7 @@ diesel::joinable!(access_requests -> users (user_id));
 diesel::joinable!(likes -> repositories (repository));
 diesel::allow_tables_to_appear_in_same_query!(webhooks, webhook_watches);
 diesel::allow_tables_to_appear_in_same_query!(webhooks, messages);
+diesel::allow_tables_to_appear_in_same_query!(mirror_revisions, mirror_commits);
 diesel::allow_tables_to_appear_in_same_query!(namespaces, discussions);
 diesel::allow_tables_to_appear_in_same_query!(namespaces, discussion_events);
 diesel::allow_tables_to_appear_in_same_query!(

@@ -3,6 +3,7 @@
 mod bootstrap;
 mod git;
 mod jobs;
+mod mirror;
 mod plugin;
 mod sections;
 
@@ -17,6 +18,7 @@ pub use bootstrap::{
 };
 pub use git::{GitConfig, SshConfig};
 pub use jobs::{JobAccess, JobVerify, JobsConfig};
+pub use mirror::{MirrorConfig, MirrorSourceConfig};
 pub use plugin::{PluginConfig, PluginFile, PluginsConfig, Role};
 pub use sections::{
     AccountsConfig, AuditConfig, DatabaseConfig, Deduplication, LfsConfig, LogConfig, LogFormat, MailConfig,
@@ -70,6 +72,7 @@ pub struct HubConfig {
     pub mail: MailConfig,
     /// Downloads from other hubs.
     pub jobs: JobsConfig,
+    pub mirror: MirrorConfig,
     /// How many requests there may be.
     pub rate_limits: RateLimitsConfig,
     /// What is counted.

@@ -25,9 +25,9 @@ pub use conform::{Tree, conform};
 pub use hub::{
     AccountsConfig, AuditConfig, BootstrapConfig, BootstrapMember, BootstrapOrganization, BootstrapToken,
     BootstrapUser, DatabaseConfig, Deduplication, GitConfig, HubConfig, JobAccess, JobVerify, JobsConfig, LfsConfig,
-    LogConfig, LogFormat, MailConfig, MailTransport, MemberRole, PluginConfig, PluginFile, PluginsConfig,
-    RateLimitsConfig, Registration, Role, ServerConfig, StatisticsConfig, TokenRole, UploadsConfig, WebhooksConfig,
-    XetConfig,
+    LogConfig, LogFormat, MailConfig, MailTransport, MemberRole, MirrorConfig, MirrorSourceConfig, PluginConfig,
+    PluginFile, PluginsConfig, RateLimitsConfig, Registration, Role, ServerConfig, StatisticsConfig, TokenRole,
+    UploadsConfig, WebhooksConfig, XetConfig,
 };
 pub use load::{Layers, Loaded, Mistakes, SYSTEM_FILE};
 pub use origin::{Origin, Origins};

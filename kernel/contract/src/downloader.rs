@@ -3,8 +3,11 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use ballast_types::{ByteRange, CommitId, GitOid, RepoKind, RepoPath, Revision, Secret, Sha256, Timestamp};
+use ballast_types::{
+    ByteRange, CommitId, GitOid, Name, RefName, RepoKind, RepoPath, Revision, Secret, Sha256, Timestamp,
+};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{ByteStream, Component, Error, ErrorKind, Page, Result};
 
@@ -58,6 +61,63 @@ pub struct SourceCommit {
     pub time: Timestamp,
 }
 
+/// Who may have a repository's files at the remote hub, as it says itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceAccess {
+    Everybody,
+    /// Those who were given access there.
+    Gated,
+    /// Those whom it belongs to there.
+    Private,
+    /// Nobody at the moment: the remote hub has disabled it.
+    Nobody,
+    /// It does not say.
+    Unsaid,
+}
+
+/// What a remote hub tells of a repository at a revision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceInfo {
+    /// What the revision means now.
+    pub commit: CommitId,
+    pub access: SourceAccess,
+    /// In the words of its card and of its tags, in lower case.
+    pub licenses: Vec<String>,
+    pub created_at: Option<Timestamp>,
+    pub modified_at: Option<Timestamp>,
+    pub downloads: u64,
+    pub likes: u64,
+    pub tags: Vec<String>,
+    /// The metadata at the top of its README.
+    pub card: Map<String, Value>,
+    pub pipeline_tag: Option<String>,
+    pub library_name: Option<String>,
+    /// Of a space.
+    pub sdk: Option<String>,
+}
+
+/// A branch, a tag or a conversion of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRef {
+    pub name: RefName,
+    pub commit: CommitId,
+}
+
+/// What a remote hub tells of a user or an organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceProfile {
+    /// As the remote hub writes it.
+    pub name: String,
+    pub is_organization: bool,
+    pub full_name: Option<String>,
+    /// What they say of themselves.
+    pub about: Option<String>,
+    /// Of an organisation, where it is told.
+    pub members: Option<u64>,
+    pub created_at: Option<Timestamp>,
+}
+
 /// Bytes of one file on their way.
 pub struct Fetched {
     /// Which bytes these are. They cover what was asked for; where the remote hub cannot send a part of a file, they are
@@ -92,6 +152,25 @@ pub trait Downloader: Component {
         let _ = (source, after);
         let why = "this downloader does not read histories; import the latest commit alone";
         Err(Error::new(ErrorKind::Unsupported, "downloader.history", why))
+    }
+
+    /// What the remote hub tells of a source at its revision.
+    async fn describe(&self, source: &Source) -> Result<SourceInfo> {
+        let _ = source;
+        let why = "this downloader does not tell who may read a repository, so nothing is mirrored through it";
+        Err(Error::new(ErrorKind::Unsupported, "downloader.describe", why))
+    }
+
+    /// The branches, tags and conversions of a source, whatever its revision.
+    async fn refs(&self, source: &Source) -> Result<Vec<SourceRef>> {
+        let _ = source;
+        Err(Error::new(ErrorKind::Unsupported, "downloader.refs", "this downloader does not list branches"))
+    }
+
+    /// What the remote hub tells of a user or an organisation.
+    async fn profile(&self, name: &Name) -> Result<SourceProfile> {
+        let _ = name;
+        Err(Error::new(ErrorKind::Unsupported, "downloader.profile", "this downloader tells of repositories alone"))
     }
 
     /// What the repository is, from headers and configs only.

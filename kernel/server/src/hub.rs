@@ -15,7 +15,7 @@ use ballast_types::Timestamp;
 use crate::data_dir;
 use crate::exit::Exit;
 use crate::remote::Elsewhere;
-use crate::{jobs, libraries};
+use crate::{jobs, libraries, mirror};
 
 /// A hub whose plugins have started.
 pub struct Opened {
@@ -66,6 +66,7 @@ pub async fn open_reading(
         quota: plugins.quota.instance.clone(),
         mail: mail(loaded)?,
         jobs: jobs::parts(loaded, &plugins, elsewhere)?,
+        mirror: mirror::parts(loaded, &plugins)?,
         settings: settings(&loaded.config),
         clock: Arc::new(Timestamp::now),
     };

@@ -15,6 +15,7 @@ mod hub;
 mod jobs;
 mod libraries;
 mod logging;
+mod mirror;
 mod output;
 mod places;
 mod preflight;

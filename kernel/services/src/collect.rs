@@ -55,6 +55,10 @@ impl Hub {
             }
             after = Some(last);
         }
+        // Before their leases: a mirror whose lease is gone would say of what is gone that it is there.
+        for lease in self.catalog().forget_mirrors(self.now()).await? {
+            self.content().drop_lease(lease).await?;
+        }
         collected.content = self.content().sweep_after(self.now(), grace).await?;
         self.quota().release(&collected.content.reservations).await?;
         collected.engine = self.sweep_engine(grace, false).await?;

@@ -208,7 +208,14 @@ impl Hub {
     ) -> Result<(Readable, Right)> {
         let written = format!("{namespace}/{name}");
         let absent = || Failure::RepositoryNotFound { kind, id: written.clone(), anonymous: caller.is_anonymous() };
-        let found = self.catalog().find_repository(kind, namespace, name).await?.ok_or_else(absent)?;
+        let Some(found) = self.catalog().find_repository(kind, namespace, name).await? else {
+            // Who may not even ask hears nothing of it.
+            let mirror = match right > Right::Read && !caller.is_anonymous() {
+                true => self.mirror_of(kind, namespace, name).await?,
+                false => None,
+            };
+            return Err(mirror.map_or_else(absent, |from| Failure::Forbidden(of_a_mirror(&written, &from))));
+        };
         let repository = found.repository;
 
         let known = caller.for_repository(repository.key);
@@ -307,6 +314,13 @@ fn question(user: Option<UserKey>, repository: &Repository, right: Right) -> Que
         visibility: repository.visibility,
         right,
     }
+}
+
+fn of_a_mirror(id: &str, from: &str) -> String {
+    format!(
+        "'{id}' is mirrored from {from} and cannot be changed here: change it there, or make a repository of your own and \
+         import it"
+    )
 }
 
 fn refusal(right: Right, id: &RepoId) -> String {

@@ -14,6 +14,7 @@ use crate::downloads::Downloads;
 use crate::imports::Imports;
 use crate::jobs::{JobParts, Jobs};
 use crate::mail::Mail;
+use crate::mirror::{MirrorParts, Mirrors};
 use crate::prune_versions::Pruning;
 use crate::small_files::SmallFiles;
 use crate::ticket::TicketOffice;
@@ -112,6 +113,8 @@ pub struct Parts {
     pub mail: Mail,
     /// None where the hub reads no other.
     pub jobs: Option<JobParts>,
+    /// None where nothing is mirrored.
+    pub mirror: Option<MirrorParts>,
     pub settings: Settings,
     /// The present; a test brings its own.
     pub clock: Clock,
@@ -128,6 +131,7 @@ pub(crate) struct Inner {
     pub jobs: Jobs,
     pub imports: Imports,
     pub pruning: Pruning,
+    pub mirrors: Mirrors,
 }
 
 /// The hub. Cheap to clone; nothing here is a right: handles are.
@@ -141,7 +145,9 @@ impl Hub {
         let downloads = Downloads::new(parts.catalog.secret("visitors").await?);
         let jobs = Jobs::new(parts.jobs.take());
         let (small_files, imports, pruning) = (SmallFiles::new(), Imports::default(), Pruning::new());
-        Ok(Self(Arc::new(Inner { parts, tickets, small_files, downloads, jobs, imports, pruning })))
+        let mirrors = Mirrors::new(parts.mirror.take());
+        let inner = Inner { parts, tickets, small_files, downloads, jobs, imports, pruning, mirrors };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// What the operator chose.

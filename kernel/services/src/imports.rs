@@ -25,6 +25,7 @@ use crate::jobs::JobAccess;
 use crate::{Caller, Failure, Hub, Result};
 
 pub use order::ImportRequest;
+pub(crate) use stream::{Blame, Upstream};
 pub(crate) use work::Live;
 
 /// A hub that imports may come from.

@@ -125,7 +125,17 @@ impl crate::Hub {
     /// What people call a repository.
     pub(crate) async fn name_of(&self, repo: RepoKey) -> Result<String> {
         let repository = match self.catalog().get_repository(repo).await {
-            Err(ballast_catalog::Error::NotFound) => return Ok(format!("repository {repo} (deleted)")),
+            Err(ballast_catalog::Error::NotFound) => {
+                return Ok(match self.catalog().name_mirror(repo).await? {
+                    Some(mirror) => {
+                        format!(
+                            "{} {}/{} of {} (mirrored)",
+                            mirror.kind, mirror.namespace, mirror.name, mirror.endpoint
+                        )
+                    }
+                    None => format!("repository {repo} (deleted)"),
+                });
+            }
             found => found?,
         };
         let namespaces = self.catalog().find_namespaces(&[repository.namespace]).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ballast_contract::ErrorKind;
 use ballast_contract::versioning::{CommitInfo, Entry, FileRef, ListRequest, Node};
-use ballast_types::{CommitId, RepoPath, Revision, Sha256, XetHash};
+use ballast_types::{CommitId, GitOid, RepoPath, Revision, Sha256, XetHash};
 
 use crate::paging::page_size;
 use crate::{Failure, Readable, Result};
@@ -20,11 +20,30 @@ pub struct TreeOptions {
     pub limit: Option<usize>,
 }
 
+/// What stands at a path of a listing. A symbolic link is a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TreeNode {
+    Directory {
+        oid: GitOid,
+    },
+    File {
+        /// What git's tree holds: of a large file its pointer's id.
+        oid: GitOid,
+        /// In bytes; of a symbolic link none.
+        size: u64,
+        /// The digest of a large file.
+        large: Option<Sha256>,
+    },
+    Submodule {
+        oid: GitOid,
+    },
+}
+
 /// One path of a listing.
 #[derive(Clone, Debug)]
 pub struct TreeEntry {
     pub path: RepoPath,
-    pub node: Node,
+    pub node: TreeNode,
     /// In bytes. Of a folder, 0 unless the listing was expanded.
     pub size: u64,
     /// Of a large file that lies in xorbs.
@@ -41,14 +60,14 @@ pub struct TreePage {
     pub next: Option<String>,
 }
 
-const PAGE: usize = 1000;
-const EXPANDED_PAGE: usize = 50;
+pub(crate) const PAGE: usize = 1000;
+pub(crate) const EXPANDED_PAGE: usize = 50;
 
 /// The most paths that can be asked for at once.
-const MAX_PATHS: usize = 1000;
+pub(crate) const MAX_PATHS: usize = 1000;
 
 /// The most files that an answer holds in one piece.
-const MAX_SIBLINGS: usize = 100_000;
+pub(crate) const MAX_SIBLINGS: usize = 100_000;
 
 impl Readable {
     /// A page of a folder; none is the root. The page is pinned to the commit it names: ask for the next one there.
@@ -96,14 +115,14 @@ impl Readable {
     }
 
     /// Every file of a commit; none where there are more than an answer can hold, and the pages of `tree` are the way.
-    pub async fn siblings(&self, commit: CommitId) -> Result<Option<Vec<Entry>>> {
+    pub async fn siblings(&self, commit: CommitId) -> Result<Option<Vec<(RepoPath, TreeNode)>>> {
         let (mut files, mut after) = (vec![], None);
         loop {
             let request =
                 ListRequest { repo: self.key(), at: commit, folder: None, recursive: true, after, limit: PAGE };
-            let mut page = self.hub.engine().list(&request).await?;
-            page.items.retain(|entry| !is_folder(entry));
-            files.append(&mut page.items);
+            let page = self.hub.engine().list(&request).await?;
+            let kept = page.items.into_iter().filter(|entry| !is_folder(entry));
+            files.extend(kept.map(|entry| (entry.path, TreeNode::from(entry.node))));
             after = page.next;
             match after {
                 _ if files.len() > MAX_SIBLINGS => return Ok(None),
@@ -154,15 +173,57 @@ impl Readable {
     }
 }
 
+impl TreeNode {
+    /// What git's tree holds.
+    pub fn oid(&self) -> GitOid {
+        match self {
+            Self::Directory { oid } | Self::File { oid, .. } | Self::Submodule { oid } => *oid,
+        }
+    }
+
+    /// In bytes; of what is no file, none.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::File { size, .. } => *size,
+            Self::Directory { .. } | Self::Submodule { .. } => 0,
+        }
+    }
+
+    /// The digest of a large file.
+    pub fn large(&self) -> Option<Sha256> {
+        match self {
+            Self::File { large, .. } => *large,
+            Self::Directory { .. } | Self::Submodule { .. } => None,
+        }
+    }
+}
+
+impl From<Node> for TreeNode {
+    fn from(node: Node) -> Self {
+        let oid = node.oid();
+        let file = node.file();
+        match node {
+            Node::Directory { .. } => Self::Directory { oid },
+            Node::Submodule { .. } => Self::Submodule { oid },
+            Node::File { .. } | Node::Symlink { .. } => Self::File {
+                oid,
+                size: file.map_or(0, FileRef::size),
+                large: file.filter(|file| file.is_lfs()).map(|file| file.sha256()),
+            },
+        }
+    }
+}
+
 impl TreeEntry {
     fn plain(Entry { path, node }: Entry) -> Self {
-        Self { path, size: node.file().map_or(0, FileRef::size), xet: None, last_commit: None, node }
+        let node = TreeNode::from(node);
+        Self { path, size: node.size(), xet: None, last_commit: None, node }
     }
 }
 
 /// The digest of a large file.
 fn large(entry: &TreeEntry) -> Option<Sha256> {
-    entry.node.file().filter(|file| file.is_lfs()).map(|file| file.sha256())
+    entry.node.large()
 }
 
 fn is_folder(entry: &Entry) -> bool {

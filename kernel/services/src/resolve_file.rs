@@ -4,19 +4,28 @@ use std::time::Duration;
 
 use ballast_content::{Delivery, LetGo};
 use ballast_contract::ErrorKind;
+use ballast_contract::downloader::SourceFile;
 use ballast_contract::storage::ResponseHeaders;
-use ballast_contract::versioning::FileRef;
-use ballast_types::{ByteRange, CommitId, RepoPath, Revision, XetHash, git};
+use ballast_contract::versioning::{FileRef, Node};
+use ballast_types::{ByteRange, CommitId, GitOid, RepoPath, Revision, Sha256, XetHash, git};
 
-use crate::{Downloadable, Failure, Hub, Readable, Result};
+use crate::mirror::mirrored_node;
+use crate::read_tree::TreeNode;
+use crate::{Downloadable, Failure, Hub, Mirrored, Readable, Result};
 
 /// A file that was found and may be read.
 pub struct ResolvedFile {
-    hub: Hub,
     /// The revision, resolved.
     pub commit: CommitId,
     pub path: RepoPath,
-    pub file: FileRef,
+    bytes: Bytes,
+}
+
+/// Where a file's bytes are.
+enum Bytes {
+    Held(Hub, FileRef),
+    /// At another hub, unless they have arrived.
+    Mirrored(Box<Mirrored>, SourceFile),
 }
 
 /// How long a signed URL of the storage is good for: as long as a slow download may take to begin.
@@ -54,56 +63,86 @@ impl Downloadable {
                 (None, _) => {}
             }
         }
-        Ok(ResolvedFile { hub: self.hub.clone(), commit, path, file })
+        Ok(ResolvedFile { commit, path, bytes: Bytes::Held(self.hub.clone(), file) })
     }
 }
 
 impl ResolvedFile {
-    /// The digest that names these bytes on the wire: SHA-256 for LFS, git's blob id otherwise. Without quotes.
-    pub fn etag(&self) -> String {
-        match self.file {
-            FileRef::Regular { oid, .. } => oid.to_string(),
-            FileRef::Lfs { sha256, .. } => sha256.to_string(),
+    pub(crate) fn mirrored(mirrored: Mirrored, file: SourceFile) -> Self {
+        let (commit, path) = (mirrored.commit(), file.path.clone());
+        Self { commit, path, bytes: Bytes::Mirrored(Box::new(mirrored), file) }
+    }
+
+    fn node(&self) -> TreeNode {
+        match &self.bytes {
+            Bytes::Held(_, file) => TreeNode::from(Node::File { file: *file, executable: false }),
+            Bytes::Mirrored(_, file) => mirrored_node(file),
         }
     }
 
-    /// What names the file in Xet; none where it does not lie in xorbs.
+    fn sha256(&self) -> Option<Sha256> {
+        self.node().large()
+    }
+
+    /// What git's tree holds: of a large file its pointer's id.
+    pub fn oid(&self) -> GitOid {
+        self.node().oid()
+    }
+
+    /// The digest that names these bytes on the wire: SHA-256 for LFS, git's blob id otherwise. Without quotes.
+    pub fn etag(&self) -> String {
+        self.sha256().map_or_else(|| self.oid().to_string(), |sha256| sha256.to_string())
+    }
+
+    /// What names the file in Xet; none where it does not lie in xorbs, or is not this hub's own.
     pub async fn xet_hash(&self) -> Result<Option<XetHash>> {
-        match self.is_lfs() {
-            true => Ok(self.hub.content().xet_hashes(&[self.file.sha256()]).await?.into_iter().next().flatten()),
-            false => Ok(None),
+        match &self.bytes {
+            Bytes::Held(hub, file) if file.is_lfs() => {
+                Ok(hub.content().xet_hashes(&[file.sha256()]).await?.into_iter().next().flatten())
+            }
+            _ => Ok(None),
         }
     }
 
     /// In bytes.
     pub fn size(&self) -> u64 {
-        self.file.size()
+        self.node().size()
     }
 
     /// Whether git holds a pointer.
     pub fn is_lfs(&self) -> bool {
-        self.file.is_lfs()
+        self.sha256().is_some()
     }
 
     /// What git holds in place of a large file; none for a regular one.
     pub fn pointer_text(&self) -> Option<String> {
-        match self.file {
-            FileRef::Lfs { sha256, size, pointer: None, .. } => Some(git::pointer(sha256, size)),
-            _ => None,
+        match &self.bytes {
+            Bytes::Held(_, FileRef::Lfs { sha256, size, pointer: None, .. }) => Some(git::pointer(*sha256, *size)),
+            Bytes::Held(..) => None,
+            Bytes::Mirrored(..) => self.sha256().map(|sha256| git::pointer(sha256, self.size())),
         }
     }
 
     /// Where to get the bytes without the hub, where the storage can do that.
     pub async fn redirect(&self, headers: &ResponseHeaders) -> Result<Option<String>> {
-        if !self.is_lfs() {
-            return Ok(None);
-        }
-        let signed = self.hub.content().redirect(self.file.sha256(), headers, REDIRECT_VALID).await?;
-        Ok(signed.map(|request| request.url))
+        let (content, sha256) = match &self.bytes {
+            Bytes::Held(hub, file) if file.is_lfs() => (hub.content(), file.sha256()),
+            Bytes::Mirrored(mirrored, file) if self.is_lfs() && mirrored.content().signs() => {
+                match mirrored.stored(file).await? {
+                    Some(sha256) => (mirrored.content(), sha256),
+                    None => return Ok(None),
+                }
+            }
+            _ => return Ok(None),
+        };
+        Ok(content.redirect(sha256, headers, REDIRECT_VALID).await?.map(|request| request.url))
     }
 
     /// The bytes.
     pub async fn open(&self, range: ByteRange) -> Result<Delivery> {
-        Ok(self.hub.content().open(self.file.sha256(), range).await?)
+        match &self.bytes {
+            Bytes::Held(hub, file) => Ok(hub.content().open(file.sha256(), range).await?),
+            Bytes::Mirrored(mirrored, file) => mirrored.open(file, range).await,
+        }
     }
 }

@@ -1,16 +1,17 @@
 use ballast_contract::storage::ResponseHeaders;
-use ballast_services::{Downloadable, ResolvedFile};
+use ballast_services::{Fetching, ResolvedFile};
 use ballast_types::Revision;
 use poem::Request;
 use poem::http::{HeaderMap, HeaderValue, header};
 use poem_openapi::OpenApi;
-use poem_openapi::param::Path;
+use poem_openapi::param::{Path, Query};
 
 use super::Group;
 use super::xet::{XET_HASH, xet_headers};
 use crate::call::OpenCall;
 use crate::content_type;
 use crate::error::Answer;
+use crate::extract::Flag;
 use crate::served::{Plan, Served, Wanted, XET_FACTS, accepts, file_headers};
 use crate::wire::Kinds;
 
@@ -40,8 +41,11 @@ impl Files {
         /// A branch, a tag, `refs/…` (encoded as one segment) or a commit id.
         revision: Path<String>,
         path: Path<String>,
+        /// False: what this hub has itself, and nothing that it mirrors.
+        fallback: Query<Option<Flag>>,
     ) -> Answer<Served> {
-        let (repository, file, headers) = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
+        let (repository, file, headers) =
+            found(&call, kinds.0, (&namespace, &name), revision.0, &path, fallback.0).await?;
         repository.downloaded(&call.origin(), u64::from(from_the_start(request)));
         if headers.contains_key(XET_HASH) && accepts(request, XET_FACTS) {
             return Ok(Served::xet_facts(headers, &file));
@@ -77,8 +81,10 @@ impl Files {
         /// A branch, a tag, `refs/…` (encoded as one segment) or a commit id.
         revision: Path<String>,
         path: Path<String>,
+        /// False: what this hub has itself, and nothing that it mirrors.
+        fallback: Query<Option<Flag>>,
     ) -> Answer<Served> {
-        let (_, file, headers) = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
+        let (_, file, headers) = found(&call, kinds.0, (&namespace, &name), revision.0, &path, fallback.0).await?;
         let plan = Wanted::of(request).plan(&file.etag(), file.size());
         Served::planned(plan, file.size(), headers, true, async |range| file.open(range).await).await
     }
@@ -98,8 +104,10 @@ impl Files {
         /// A branch, a tag, `refs/…` (encoded as one segment) or a commit id.
         revision: Path<String>,
         path: Path<String>,
+        /// False: what this hub has itself, and nothing that it mirrors.
+        fallback: Query<Option<Flag>>,
     ) -> Answer<Served> {
-        let (_, file, headers) = found(&call, kinds.0, &namespace, &name, revision.0, &path).await?;
+        let (_, file, headers) = found(&call, kinds.0, (&namespace, &name), revision.0, &path, fallback.0).await?;
         if let Some(text) = file.pointer_text() {
             return Ok(Served::text(text, pointer_headers(&file), false));
         }
@@ -118,13 +126,14 @@ fn from_the_start(request: &Request) -> bool {
 async fn found(
     call: &OpenCall,
     kinds: Kinds,
-    namespace: &str,
-    name: &str,
+    id: (&str, &str),
     revision: String,
     path: &str,
-) -> Answer<(Downloadable, ResolvedFile, HeaderMap)> {
-    let repository = call.hub.downloadable(&call.caller, kinds.into(), namespace, name).await?;
-    let file = repository.resolve_file(&Revision::new(revision), path).await?;
+    fallback: Option<Flag>,
+) -> Answer<(Fetching, ResolvedFile, HeaderMap)> {
+    let revision = Revision::new(revision);
+    let repository = call.fetching(kinds, id, &revision, fallback).await?;
+    let file = repository.resolve_file(&revision, path).await?;
     let mut headers = file_headers(&file);
     if let Some(hash) = file.xet_hash().await? {
         for (name, value) in xet_headers(&call.base, repository.kind(), repository.id(), file.commit, hash) {
@@ -149,6 +158,6 @@ fn pointer_headers(file: &ResolvedFile) -> poem::http::HeaderMap {
     let mut headers = file_headers(file);
     headers.remove("x-linked-etag");
     headers.remove("x-linked-size");
-    headers.extend(crate::served::common_headers(&file.file.oid().to_string()));
+    headers.extend(crate::served::common_headers(&file.oid().to_string()));
     headers
 }

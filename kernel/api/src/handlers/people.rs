@@ -1,3 +1,4 @@
+use ballast_services::NamespaceKind;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
@@ -24,11 +25,13 @@ impl People {
         &self,
         call: OpenCall,
         username: Path<String>,
-        /// Accepted, and without effect: this hub alone is asked.
-        #[oai(name = "fallback")]
-        _fallback: Query<Option<Flag>>,
+        /// False: what this hub knows itself, and nothing that others say.
+        fallback: Query<Option<Flag>>,
     ) -> Answer<Json<NamespaceType>> {
-        Ok(Json(NamespaceType::from(call.hub.namespace_kind(&username).await?)))
+        Ok(Json(match call.hub.namespace_kind(&username).await {
+            Ok(kind) => NamespaceType::from(kind),
+            Err(failure) => NamespaceType::from(call.known_elsewhere(failure, &username, None, fallback.0).await?),
+        }))
     }
 
     /// Get a user's profile
@@ -39,11 +42,14 @@ impl People {
         &self,
         call: OpenCall,
         username: Path<String>,
-        /// Accepted, and without effect: this hub alone is asked.
-        #[oai(name = "fallback")]
-        _fallback: Query<Option<Flag>>,
+        /// False: what this hub knows itself, and nothing that others say.
+        fallback: Query<Option<Flag>>,
     ) -> Answer<Json<UserProfile>> {
-        Ok(Json(UserProfile::from(call.hub.user_profile(&username).await?)))
+        let user = Some(NamespaceKind::User);
+        Ok(Json(match call.hub.user_profile(&username).await {
+            Ok(profile) => UserProfile::from(profile),
+            Err(failure) => UserProfile::from(call.known_elsewhere(failure, &username, user, fallback.0).await?),
+        }))
     }
 
     /// Get an overview of a user
@@ -74,8 +80,20 @@ impl People {
     ///
     /// What it says of itself, for everybody.
     #[oai(path = "/api/organizations/:org/profile", method = "get", operation_id = "get_organization_profile")]
-    async fn get_organization_profile(&self, call: OpenCall, org: Path<String>) -> Answer<Json<OrganizationProfile>> {
-        Ok(Json(OrganizationProfile::from(call.hub.organization_profile(&org).await?)))
+    async fn get_organization_profile(
+        &self,
+        call: OpenCall,
+        org: Path<String>,
+        /// False: what this hub knows itself, and nothing that others say.
+        fallback: Query<Option<Flag>>,
+    ) -> Answer<Json<OrganizationProfile>> {
+        let organization = Some(NamespaceKind::Organization);
+        Ok(Json(match call.hub.organization_profile(&org).await {
+            Ok(profile) => OrganizationProfile::from(profile),
+            Err(failure) => {
+                OrganizationProfile::from(call.known_elsewhere(failure, &org, organization, fallback.0).await?)
+            }
+        }))
     }
 
     /// Get an overview of an organisation

@@ -27,8 +27,10 @@ impl Refs {
         name: Path<String>,
         /// With the refs of pull requests.
         include_prs: Query<Option<Flag>>,
+        /// False: what this hub has itself, and nothing that it mirrors.
+        fallback: Query<Option<Flag>>,
     ) -> Answer<Json<RefList>> {
-        let repository = call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
+        let repository = call.reading(kinds.0, (&namespace, &name), None, fallback.0).await?;
         let proposals = include_prs.0.is_some_and(|flag| flag.0);
         let refs = repository.refs(proposals).await?;
         let items = |refs: Vec<Ref>| refs.iter().filter_map(RefItem::of).collect::<Vec<_>>();

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ballast_services::{Failure, ListQuery, NewRepository, Readable, RepositoryInfo, Sort};
+use ballast_services::{Failure, ListQuery, Mirrored, NewRepository, Readable, Reading, RepositoryInfo, Sort};
 use ballast_types::{RepoId, RepoKind, Revision, Visibility};
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
@@ -185,11 +185,12 @@ impl Repositories {
         _security: Query<Option<Flag>>,
         /// Only these fields.
         expand: Query<Option<Vec<String>>>,
+        /// False: what this hub has itself, and nothing that it mirrors.
+        fallback: Query<Option<Flag>>,
     ) -> Answer<Selected<RepositoryView>> {
         let fields = fields(kinds.0.into(), expand.0)?;
-        let repository = call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
-        let info = repository.info(None).await?;
-        described(&repository, info, blobs.0, fields).await
+        let repository = call.reading(kinds.0, (&namespace, &name), None, fallback.0).await?;
+        told(&repository, None, blobs.0, fields).await
     }
 
     /// Get a repository at a revision
@@ -212,11 +213,13 @@ impl Repositories {
         _security: Query<Option<Flag>>,
         /// Only these fields.
         expand: Query<Option<Vec<String>>>,
+        /// False: what this hub has itself, and nothing that it mirrors.
+        fallback: Query<Option<Flag>>,
     ) -> Answer<Selected<RepositoryView>> {
         let fields = fields(kinds.0.into(), expand.0)?;
-        let repository = call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
-        let info = repository.info(Some(&Revision::new(revision.0))).await?;
-        described(&repository, info, blobs.0, fields).await
+        let revision = Revision::new(revision.0);
+        let repository = call.reading(kinds.0, (&namespace, &name), Some(&revision), fallback.0).await?;
+        told(&repository, Some(&revision), blobs.0, fields).await
     }
 
     /// Check the right to read
@@ -229,8 +232,10 @@ impl Repositories {
         kinds: Path<Kinds>,
         namespace: Path<String>,
         name: Path<String>,
+        /// False: what this hub has itself, and nothing that it mirrors.
+        fallback: Query<Option<Flag>>,
     ) -> Answer<Json<Message>> {
-        let repository = call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
+        let repository = call.reading(kinds.0, (&namespace, &name), None, fallback.0).await?;
         Ok(Json(Message { message: format!("You may read '{}'", repository.id()) }))
     }
 
@@ -334,6 +339,26 @@ fn fields(kind: RepoKind, expand: Option<Vec<String>>) -> Result<Option<BTreeSet
             allowed.join(", ")
         ))),
     }
+}
+
+async fn told(
+    repository: &Reading,
+    revision: Option<&Revision>,
+    blobs: Option<Flag>,
+    fields: Option<BTreeSet<String>>,
+) -> Answer<Selected<RepositoryView>> {
+    match repository {
+        Reading::Here(here) => described(here, here.info(revision).await?, blobs, fields).await,
+        Reading::Mirrored(mirrored) => Ok(of_mirror(mirrored, blobs, fields)),
+    }
+}
+
+fn of_mirror(mirrored: &Mirrored, blobs: Option<Flag>, fields: Option<BTreeSet<String>>) -> Selected<RepositoryView> {
+    let blobs = blobs.is_some_and(|flag| flag.0);
+    let asked = fields.as_ref().is_none_or(|fields| fields.contains("siblings"));
+    let siblings = if asked { mirrored.siblings() } else { None };
+    let siblings = siblings.map(|files| files.into_iter().map(|file| Sibling::new(file, blobs)).collect());
+    Selected { value: RepositoryView { siblings, ..RepositoryView::mirrored(mirrored) }, fields, next: None }
 }
 
 async fn described(

@@ -35,9 +35,11 @@ impl Tree {
         limit: Query<Option<usize>>,
         /// From the `Link` header of the page before.
         cursor: Query<Option<String>>,
+        /// False: what this hub has itself, and nothing that it mirrors.
+        fallback: Query<Option<Flag>>,
     ) -> Answer<Paged<TreeItem>> {
         let options = options(recursive.0, expand.0, limit.0, cursor.0);
-        listed(&call, kinds.0, &namespace, &name, revision.0, None, options).await
+        listed(&call, kinds.0, (&namespace, &name), revision.0, None, options, fallback.0).await
     }
 
     /// List a folder
@@ -63,15 +65,18 @@ impl Tree {
         limit: Query<Option<usize>>,
         /// From the `Link` header of the page before.
         cursor: Query<Option<String>>,
+        /// False: what this hub has itself, and nothing that it mirrors.
+        fallback: Query<Option<Flag>>,
     ) -> Answer<Paged<TreeItem>> {
         let options = options(recursive.0, expand.0, limit.0, cursor.0);
-        listed(&call, kinds.0, &namespace, &name, revision.0, Some(&path.0), options).await
+        listed(&call, kinds.0, (&namespace, &name), revision.0, Some(&path.0), options, fallback.0).await
     }
 
     /// Look at given paths
     ///
     /// At most 1000; those where nothing stands are left out. A body that cannot be read is answered with 422.
     #[oai(path = "/api/:kinds/:namespace/:name/paths-info/:revision", method = "post", operation_id = "get_paths_info")]
+    #[allow(clippy::too_many_arguments)]
     async fn get_paths_info(
         &self,
         call: OpenCall,
@@ -80,10 +85,13 @@ impl Tree {
         name: Path<String>,
         /// A branch, a tag, `refs/…` (encoded as one segment) or a commit id.
         revision: Path<String>,
+        /// False: what this hub has itself, and nothing that it mirrors.
+        fallback: Query<Option<Flag>>,
         asked: PathsBody,
     ) -> Answer<Paged<TreeItem>> {
-        let repository = call.hub.readable(&call.caller, kinds.0.into(), &namespace, &name).await?;
-        let (commit, entries) = repository.paths_info(&Revision::new(revision.0), &asked.paths, asked.expand).await?;
+        let revision = Revision::new(revision.0);
+        let repository = call.reading(kinds.0, (&namespace, &name), Some(&revision), fallback.0).await?;
+        let (commit, entries) = repository.paths_info(&revision, &asked.paths, asked.expand).await?;
         Ok(Paged::new(entries.into_iter().map(TreeItem::from).collect()).at(commit))
     }
 }
@@ -96,14 +104,15 @@ fn options(recursive: Option<Flag>, expand: Option<Flag>, limit: Option<usize>, 
 async fn listed(
     call: &OpenCall,
     kinds: Kinds,
-    namespace: &str,
-    name: &str,
+    id: (&str, &str),
     revision: String,
     folder: Option<&str>,
     options: TreeOptions,
+    fallback: Option<Flag>,
 ) -> Answer<Paged<TreeItem>> {
-    let repository = call.hub.readable(&call.caller, kinds.into(), namespace, name).await?;
-    let page = repository.tree(&Revision::new(revision), folder, options).await?;
+    let revision = Revision::new(revision);
+    let repository = call.reading(kinds, id, Some(&revision), fallback).await?;
+    let page = repository.tree(&revision, folder, options).await?;
     let next = call.next(page.next.as_deref());
     Ok(Paged::new(page.entries.into_iter().map(TreeItem::from).collect()).at(page.commit).followed_by(next))
 }

@@ -1,13 +1,13 @@
 use ballast_services::{
-    NameCheck, NamespaceKind, OrgRole, Organization, OrganizationAbout, PresencePatch, Profile, ProfilePatch, User,
-    UserAbout,
+    NameCheck, NamespaceKind, OrgRole, Organization, OrganizationAbout, PresencePatch, Profile, ProfilePatch,
+    SourceProfile, User, UserAbout,
 };
 use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::base_url::BaseUrl;
 
-/// Where an answer comes from; other sources than this hub come with mirroring.
+/// Where an answer comes from that this hub knows itself; otherwise that is the other hub's address.
 const LOCAL: &str = "local";
 
 /// What a name stands for.
@@ -15,7 +15,7 @@ const LOCAL: &str = "local";
 pub struct NamespaceType {
     #[oai(rename = "type")]
     pub kind: NamespaceWord,
-    /// `local`
+    /// `local`, or the address of the hub that says so.
     #[oai(rename = "_source")]
     pub source: String,
 }
@@ -56,7 +56,7 @@ pub struct UserProfile {
     pub website: Option<String>,
     pub social_media: SocialMedia,
     pub created_at: String,
-    /// `local`
+    /// `local`, or the address of the hub that says so.
     #[oai(rename = "_source")]
     pub source: String,
 }
@@ -72,7 +72,7 @@ pub struct OrganizationProfile {
     pub social_media: SocialMedia,
     pub member_count: u64,
     pub created_at: String,
-    /// `local`
+    /// `local`, or the address of the hub that says so.
     #[oai(rename = "_source")]
     pub source: String,
 }
@@ -118,6 +118,43 @@ impl From<(Organization, Profile, u64)> for OrganizationProfile {
             member_count,
             created_at: organization.created_at.to_string(),
             source: LOCAL.to_owned(),
+        }
+    }
+}
+
+impl From<(SourceProfile, String)> for NamespaceType {
+    fn from((profile, source): (SourceProfile, String)) -> Self {
+        let kind = if profile.is_organization { NamespaceWord::Org } else { NamespaceWord::User };
+        Self { kind, source }
+    }
+}
+
+impl From<(SourceProfile, String)> for UserProfile {
+    fn from((profile, source): (SourceProfile, String)) -> Self {
+        Self {
+            username: profile.name,
+            full_name: profile.full_name,
+            bio: profile.about,
+            website: None,
+            social_media: SocialMedia::of(&Profile::default()),
+            created_at: profile.created_at.map_or_else(String::new, |at| at.to_string()),
+            source,
+        }
+    }
+}
+
+impl From<(SourceProfile, String)> for OrganizationProfile {
+    fn from((profile, source): (SourceProfile, String)) -> Self {
+        Self {
+            name: profile.name,
+            full_name: profile.full_name,
+            description: profile.about.unwrap_or_default(),
+            bio: None,
+            website: None,
+            social_media: SocialMedia::of(&Profile::default()),
+            member_count: profile.members.unwrap_or(0),
+            created_at: profile.created_at.map_or_else(String::new, |at| at.to_string()),
+            source,
         }
     }
 }

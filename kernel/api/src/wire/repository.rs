@@ -1,6 +1,5 @@
-use ballast_contract::versioning::{Entry, FileRef, Node};
-use ballast_services::{Card, ListedRepository, RepositoryInfo};
-use ballast_types::{RepoKind, Visibility, git};
+use ballast_services::{Card, ListedRepository, Mirrored, RepositoryInfo, TreeNode};
+use ballast_types::{RepoKind, RepoPath, Visibility, git};
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -154,7 +153,7 @@ pub struct RepositoryView {
     /// Of a space.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sdk: Option<String>,
-    /// Where this answer comes from: `local`.
+    /// Where this answer comes from: `local`, or the address of the hub that the repository is mirrored from.
     #[oai(rename = "_source")]
     #[serde(rename = "_source")]
     pub source: String,
@@ -202,25 +201,22 @@ pub struct LfsFile {
 
 impl LfsFile {
     /// None for what git holds itself.
-    pub fn of(node: &Node) -> Option<Self> {
-        let file = node.file().filter(|file| file.is_lfs())?;
-        let (oid, size) = (String::from(file.sha256()), file.size());
-        let pointer_size = git::pointer(file.sha256(), size).len() as u64;
+    pub fn of(node: &TreeNode) -> Option<Self> {
+        let sha256 = node.large()?;
+        let (oid, size) = (String::from(sha256), node.size());
+        let pointer_size = git::pointer(sha256, size).len() as u64;
         Some(Self { sha256: oid.clone(), oid, size, pointer_size })
     }
 }
 
 impl Sibling {
-    pub fn new(Entry { path, node }: Entry, blobs: bool) -> Self {
+    pub fn new((path, node): (RepoPath, TreeNode), blobs: bool) -> Self {
         let rfilename = path.into();
         match blobs {
             false => Self { rfilename, size: None, blob_id: None, lfs: None },
-            true => Self {
-                rfilename,
-                size: Some(node.file().map_or(0, FileRef::size)),
-                blob_id: Some(node.oid().into()),
-                lfs: LfsFile::of(&node),
-            },
+            true => {
+                Self { rfilename, size: Some(node.size()), blob_id: Some(node.oid().into()), lfs: LfsFile::of(&node) }
+            }
         }
     }
 }
@@ -238,6 +234,35 @@ impl RepositoryView {
         let card_data = full.then_some(Value::Object(card.data));
         let (tags, pipeline_tag, library_name) = (card.tags, card.pipeline_tag, card.library);
         Self { card_data, tags, pipeline_tag, library_name, ..Self::from(info) }
+    }
+}
+
+impl RepositoryView {
+    /// What another hub says of a repository that is mirrored.
+    pub fn mirrored(mirrored: &Mirrored) -> Self {
+        let (about, id) = (mirrored.about(), mirrored.id().to_string());
+        let time = |at: Option<ballast_types::Timestamp>| at.map_or_else(String::new, |at| at.to_string());
+        Self {
+            key: mirrored.commit().to_string().chars().take(24).collect(),
+            model_id: (mirrored.kind() == RepoKind::Model).then(|| id.clone()),
+            id,
+            author: mirrored.id().namespace.to_string(),
+            sha: Some(mirrored.commit().to_string()),
+            created_at: time(about.created_at.or(about.modified_at)),
+            last_modified: time(about.modified_at),
+            gated: Value::Bool(false),
+            downloads: about.downloads,
+            downloads_all_time: about.downloads,
+            likes: about.likes,
+            tags: about.tags.clone(),
+            card_data: Some(Value::Object(about.card.clone())),
+            pipeline_tag: about.pipeline_tag.clone(),
+            library_name: about.library_name.clone(),
+            default_branch: "main".to_owned(),
+            sdk: about.sdk.clone(),
+            source: mirrored.provenance().source,
+            ..Self::default()
+        }
     }
 }
 

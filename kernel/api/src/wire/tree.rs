@@ -1,5 +1,4 @@
-use ballast_contract::versioning::Node;
-use ballast_services::TreeEntry;
+use ballast_services::{TreeEntry, TreeNode};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 
@@ -53,9 +52,9 @@ pub struct LastCommit {
 impl From<TreeEntry> for TreeItem {
     fn from(entry: TreeEntry) -> Self {
         let kind = match entry.node {
-            Node::Directory { .. } => TreeItemKind::Directory,
-            Node::Submodule { .. } => TreeItemKind::Submodule,
-            Node::File { .. } | Node::Symlink { .. } => TreeItemKind::File,
+            TreeNode::Directory { .. } => TreeItemKind::Directory,
+            TreeNode::Submodule { .. } => TreeItemKind::Submodule,
+            TreeNode::File { .. } => TreeItemKind::File,
         };
         let last_commit = entry.last_commit.map(|commit| LastCommit {
             id: commit.id.into(),

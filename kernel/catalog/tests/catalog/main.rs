@@ -13,6 +13,7 @@ mod jobs;
 mod links;
 mod listing;
 mod memory;
+mod mirrors;
 mod namespaces;
 mod operations;
 mod repositories;

@@ -18,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 
 /// Where files are read, and how.
 #[derive(Clone)]
-pub(super) struct Upstream {
+pub(crate) struct Upstream {
     pub downloader: Arc<dyn Downloader>,
     /// Its revision is a commit.
     pub source: Source,
@@ -30,7 +30,7 @@ pub(super) struct Upstream {
 
 /// Why a stream ended, where the remote hub is to blame: whoever reads it may put its errors in other words.
 #[derive(Clone, Default)]
-pub(super) struct Blame(Arc<Mutex<Option<Error>>>);
+pub(crate) struct Blame(Arc<Mutex<Option<Error>>>);
 
 impl Blame {
     /// The error of the remote hub, where there was one.

@@ -2,10 +2,11 @@
 //!
 //! `reach` decides where requests may go and who sees the token, `gate` how many there are, `remote` what is tried again and
 //! what answers mean; `listing` and `fetch` are the two things that are asked for, and `analyze` says by them what a
-//! repository is (`survey` hands them to it).
+//! repository is (`survey` hands them to it); `describe` is what the remote hub itself tells of one.
 
 mod analyze;
 mod config;
+mod describe;
 mod fetch;
 mod gate;
 mod listing;
@@ -14,9 +15,11 @@ mod remote;
 mod survey;
 
 use async_trait::async_trait;
-use ballast_contract::downloader::{Downloader, Fetched, Source, SourceCommit, SourceFile};
+use ballast_contract::downloader::{
+    Downloader, Fetched, Source, SourceCommit, SourceFile, SourceInfo, SourceProfile, SourceRef,
+};
 use ballast_contract::{Component, Error, ErrorKind, Page, Result};
-use ballast_types::{ByteRange, CommitId, Revision};
+use ballast_types::{ByteRange, CommitId, Name, Revision};
 
 pub use config::HuggingFaceConfig;
 use fetch::Places;
@@ -56,6 +59,18 @@ impl Downloader for HuggingFace {
 
     async fn history(&self, source: &Source, after: Option<String>) -> Result<Page<SourceCommit>> {
         self.remote.commits(source, after).await
+    }
+
+    async fn describe(&self, source: &Source) -> Result<SourceInfo> {
+        self.remote.describe(source).await
+    }
+
+    async fn refs(&self, source: &Source) -> Result<Vec<SourceRef>> {
+        self.remote.refs(source).await
+    }
+
+    async fn profile(&self, name: &Name) -> Result<SourceProfile> {
+        self.remote.profile(name).await
     }
 
     async fn analyze(&self, source: &Source) -> Result<serde_json::Value> {

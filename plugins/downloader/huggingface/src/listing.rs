@@ -56,13 +56,18 @@ struct Author {
 impl Remote {
     /// The commit that a source's revision means now.
     pub(crate) async fn commit(&self, source: &Source) -> Result<CommitId> {
+        let (about, _): (About, _) = self.json(&self.revision(source)?, source.token.as_ref()).await?;
+        let odd = || odd(format!("{} has no commit at {}", source.repo, source.revision.as_str()));
+        about.sha.and_then(|sha| sha.parse().ok()).ok_or_else(odd)
+    }
+
+    /// Where the remote hub tells of a source at its revision.
+    pub(crate) fn revision(&self, source: &Source) -> Result<Url> {
         let mut url = self.api(source, "/revision")?;
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.push(source.revision.as_str());
         }
-        let (about, _): (About, _) = self.json(&url, source.token.as_ref()).await?;
-        let odd = || odd(format!("{} has no commit at {}", source.repo, source.revision.as_str()));
-        about.sha.and_then(|sha| sha.parse().ok()).ok_or_else(odd)
+        Ok(url)
     }
 
     /// A page of the files of a source whose revision is a commit.

@@ -76,7 +76,7 @@ impl Remote {
         self.url(&format!("/{prefix}{}/resolve/{revision}/{}", source.repo, path.join("/")))
     }
 
-    fn url(&self, path: &str) -> Result<Url> {
+    pub(crate) fn url(&self, path: &str) -> Result<Url> {
         let text = format!("{}{path}", self.endpoint.as_str().trim_end_matches('/'));
         let invalid = |error| Error::new(ErrorKind::Invalid, "downloader", format!("{path}: {error}"));
         Url::parse(&text).map_err(invalid)

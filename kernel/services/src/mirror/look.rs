@@ -1,0 +1,334 @@
+//! Looking a repository up at other hubs: what is known of it here, as long as that is fresh; what the hub says otherwise;
+//! and what is known all the same where it cannot be asked.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use ballast_catalog::{MirrorName, MirrorPin, NewMirrorPin};
+use ballast_contract::downloader::{Source, SourceInfo};
+use ballast_contract::{Error, ErrorKind};
+use ballast_landing::list_files;
+use ballast_types::{CommitId, Name, RepoId, RepoKind, Revision};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+
+use super::listing::Listing;
+use super::{MirrorParts, MirrorSource, Mirrored};
+use crate::{Failure, Hub, Result};
+
+/// A hub that is being asked, for all who wait for its answer.
+pub(super) type Looking = Shared<BoxFuture<'static, Asked>>;
+
+/// What came of asking a hub. Whoever waits finds what it said in the rows.
+type Asked = std::result::Result<(), Miss>;
+
+/// Why a hub's answer is no snapshot.
+#[derive(Clone, Debug)]
+pub(super) enum Miss {
+    /// The hub has no such repository, as far as it tells.
+    NotThere,
+    /// It has the repository, and not the revision.
+    NoRevision,
+    /// It has it, and it is not mirrored, because …
+    Refused(String),
+    /// It could not be asked, or said what makes no sense.
+    Remote(Error),
+    /// It is this hub that failed.
+    Here(Error),
+}
+
+impl From<Failure> for Miss {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Remote(error) => Self::Remote(error),
+            Failure::Unavailable(error) | Failure::NoRoom(error) | Failure::Damaged(error) | Failure::Broken(error) => {
+                Self::Here(error)
+            }
+            other => Self::Here(Error::new(ErrorKind::Internal, "mirror", other.to_string())),
+        }
+    }
+}
+
+impl From<ballast_catalog::Error> for Miss {
+    fn from(error: ballast_catalog::Error) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+/// How long a snapshot may take to be made until whoever asks is told to come back. It goes on meanwhile.
+pub(super) const LIMIT: Duration = Duration::from_secs(60);
+
+/// The branch that every hub of this kind has, and that is meant where none is named.
+const MAIN: &str = "main";
+
+/// A repository's name at one hub.
+#[derive(Clone)]
+struct Wanted {
+    source: MirrorSource,
+    kind: RepoKind,
+    id: RepoId,
+    revision: Revision,
+}
+
+impl Wanted {
+    fn row(&self) -> MirrorName {
+        MirrorName {
+            endpoint: self.source.downloader.endpoint(),
+            kind: self.kind,
+            namespace: self.id.namespace.clone(),
+            name: self.id.name.clone(),
+        }
+    }
+
+    fn key(&self) -> (super::Whose, String) {
+        let id = format!("{}/{}", self.id.namespace.lower(), self.id.name.lower());
+        ((self.source.downloader.endpoint(), self.kind, id), self.revision.as_str().to_owned())
+    }
+
+    fn at(&self, revision: Revision) -> Source {
+        Source { kind: self.kind, repo: self.id.to_string(), revision, token: None }
+    }
+
+    fn refused(&self, why: &str) -> Failure {
+        let (id, from) = (&self.id, self.source.downloader.endpoint());
+        Failure::Forbidden(format!("'{id}' is not taken from {from}: {why}"))
+    }
+}
+
+impl Hub {
+    /// What stands in the place of a repository that is not here: a snapshot of another hub's, or the failure itself.
+    /// `Forbidden`, with the reason, where a rule is against it.
+    pub(crate) async fn elsewhere(
+        &self,
+        absent: Failure,
+        kind: RepoKind,
+        namespace: &str,
+        name: &str,
+        revision: Option<&Revision>,
+    ) -> Result<Mirrored> {
+        let Some(parts) = self.mirrors().parts.clone() else { return Err(absent) };
+        let (Ok(namespace), Ok(name)) = (namespace.parse::<Name>(), name.parse::<Name>()) else { return Err(absent) };
+        // Whoever owns a name here is not to be stood in for by whoever has it elsewhere; nor is another hub to hear what
+        // private repositories here are called.
+        if self.catalog().find_namespace(&namespace).await?.is_some() {
+            return Err(absent);
+        }
+        let revision = match revision.map(Revision::as_str) {
+            None | Some("HEAD") => MAIN,
+            Some(revision) => revision,
+        };
+        let (id, mut reason) = (RepoId { namespace, name }, None);
+        let mut is_asked = false;
+        for source in &parts.sources {
+            let wanted = Wanted { source: source.clone(), kind, id: id.clone(), revision: Revision::new(revision) };
+            match source.rules.refuses_name(&id) {
+                Some(why) => reason = reason.or(Some(wanted.refused(&why))),
+                None => {
+                    is_asked = true;
+                    if let Some(found) = self.look(&parts, &wanted).await? {
+                        return Ok(found);
+                    }
+                }
+            }
+        }
+        Err(reason.filter(|_| !is_asked).unwrap_or(absent))
+    }
+
+    /// None where that hub does not have it.
+    async fn look(&self, parts: &Arc<MirrorParts>, wanted: &Wanted) -> Result<Option<Mirrored>> {
+        let known = self.known(wanted).await?;
+        if let Some((mirror, pin)) = &known
+            && pin.checked_at.after(parts.fresh) > self.now()
+        {
+            return self.snapshot(parts, wanted, *mirror, pin.clone(), false).await.map(Some);
+        }
+        let (key, from) = (wanted.key(), wanted.source.downloader.endpoint());
+        if self.mirrors().absent.contains_key(&key) {
+            return Ok(None);
+        }
+        let unreachable = known.is_some() && self.mirrors().unreachable.contains_key(&from);
+        let asked = match unreachable {
+            true => {
+                Err(Miss::Remote(Error::new(ErrorKind::Unavailable, "mirror", format!("{from} cannot be reached"))))
+            }
+            false => self.asked(parts, wanted, known.is_some()).await,
+        };
+        match asked {
+            Ok(()) => {
+                let gone = || Failure::Conflict(format!("'{}' changed while it was looked up: try again", wanted.id));
+                let (mirror, pin) = self.known(wanted).await?.ok_or_else(gone)?;
+                self.snapshot(parts, wanted, mirror, pin, false).await.map(Some)
+            }
+            Err(Miss::NotThere) => {
+                self.mirrors().absent.insert(key, ());
+                Ok(None)
+            }
+            Err(Miss::NoRevision) => Err(Failure::RevisionNotFound { revision: wanted.revision.clone() }),
+            Err(Miss::Refused(why)) => Err(wanted.refused(&why)),
+            Err(Miss::Here(error)) => Err(error.into()),
+            Err(Miss::Remote(error)) => match known {
+                // Complete, and marked as old.
+                Some((mirror, pin)) => {
+                    tracing::info!(%error, id = %wanted.id, from, "what is known of a mirror is answered unconfirmed");
+                    self.mirrors().unreachable.insert(from, ());
+                    self.snapshot(parts, wanted, mirror, pin, true).await.map(Some)
+                }
+                None => Err(Failure::Remote(error)),
+            },
+        }
+    }
+
+    /// What is kept of a revision, where it is kept.
+    async fn known(&self, wanted: &Wanted) -> Result<Option<(ballast_catalog::Mirror, MirrorPin)>> {
+        let Some(mirror) = self.catalog().find_mirror(&wanted.row()).await? else { return Ok(None) };
+        if mirror.kept_until <= self.now() {
+            return Ok(None);
+        }
+        let pin = self.catalog().find_mirror_pin(mirror.key, wanted.revision.as_str()).await?;
+        Ok(pin.map(|pin| (mirror, pin)))
+    }
+
+    /// Asks the hub, once for all who ask at the same time. Who knows something already waits less long.
+    async fn asked(&self, parts: &Arc<MirrorParts>, wanted: &Wanted, known: bool) -> Asked {
+        let key = wanted.key();
+        let looking = {
+            let mut all = self.mirrors().looking.lock().unwrap_or_else(PoisonError::into_inner);
+            let begin = || {
+                let (hub, parts, wanted, key) = (self.clone(), Arc::clone(parts), wanted.clone(), key.clone());
+                // It goes on when nobody waits for it any more.
+                let task = tokio::spawn(async move {
+                    let asked = hub.ask(&parts, &wanted).await;
+                    hub.mirrors().looking.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+                    asked
+                });
+                let broke = |_| Miss::Here(Error::new(ErrorKind::Internal, "mirror", "asking another hub broke off"));
+                task.map(move |done| done.map_err(broke).and_then(|asked| asked)).boxed().shared()
+            };
+            let looking = all.entry(key.clone()).or_insert_with(begin);
+            // One that broke off is nobody's any more.
+            if looking.peek().is_some() {
+                *looking = begin();
+            }
+            looking.clone()
+        };
+        let limit = if known { parts.patience } else { LIMIT };
+        tokio::time::timeout(limit, looking).await.unwrap_or_else(|_| {
+            let from = wanted.source.downloader.endpoint();
+            let why =
+                format!("{from} has not said all of '{}' within {} seconds: try again", wanted.id, limit.as_secs());
+            Err(Miss::Remote(Error::new(ErrorKind::Unavailable, "mirror", why)))
+        })
+    }
+
+    /// Asks the hub what a revision means and whether everybody may have it, and for the files of that commit where they
+    /// are not known; keeps all of it, or nothing.
+    async fn ask(&self, parts: &MirrorParts, wanted: &Wanted) -> Asked {
+        let about = match self.describe(wanted).await {
+            Err(miss @ (Miss::NotThere | Miss::Refused(_))) => {
+                self.close(wanted).await?;
+                return Err(miss);
+            }
+            told => told?,
+        };
+        if let Some(why) = wanted.source.rules.refuses(&about, self.now()) {
+            self.close(wanted).await?;
+            return Err(Miss::Refused(why));
+        }
+        let mirror = self.keep_mirror(parts, &wanted.row()).await?;
+        let listing = match self.catalog().find_mirror_listing(mirror.key, about.commit).await? {
+            Some(listing) => listing,
+            None => {
+                let source = wanted.at(Revision::new(about.commit.to_string()));
+                let files = list_files(wanted.source.downloader.as_ref(), &source).await.map_err(Miss::Remote)?;
+                let listing = Listing::new(files)?;
+                let stored = self.store_listing(mirror, &listing).await?;
+                self.mirrors().listings.insert((mirror.key, about.commit), Arc::new(listing));
+                stored
+            }
+        };
+        let written = serde_json::to_string(&about);
+        let written =
+            written.map_err(|error| Miss::Here(Error::new(ErrorKind::Internal, "mirror", error.to_string())))?;
+        let pin = MirrorPin { commit: about.commit, about: written, checked_at: self.now(), listing };
+        let revision = wanted.revision.as_str().to_owned();
+        self.catalog().pin_mirror(mirror.key, NewMirrorPin { revision, pin }).await?;
+        Ok(())
+    }
+
+    async fn describe(&self, wanted: &Wanted) -> std::result::Result<SourceInfo, Miss> {
+        let downloader = &wanted.source.downloader;
+        match downloader.describe(&wanted.at(wanted.revision.clone())).await {
+            Ok(about) => Ok(about),
+            // The same answer for a repository and for a revision that is not there.
+            Err(error) if is_absent(&error) && wanted.revision.as_str() != MAIN => {
+                match downloader.describe(&wanted.at(Revision::new(MAIN))).await {
+                    Ok(_) => Err(Miss::NoRevision),
+                    Err(error) if is_absent(&error) => Err(Miss::NotThere),
+                    Err(error) => Err(Miss::Remote(error)),
+                }
+            }
+            Err(error) if is_absent(&error) => Err(Miss::NotThere),
+            Err(error) if error.is(ErrorKind::Denied) => Err(Miss::Refused(error.context)),
+            Err(error) => Err(Miss::Remote(error)),
+        }
+    }
+
+    /// What was for everybody is not any more.
+    async fn close(&self, wanted: &Wanted) -> std::result::Result<(), Miss> {
+        match self.catalog().find_mirror(&wanted.row()).await? {
+            Some(mirror) => Ok(self.catalog().close_mirror(mirror.key).await?),
+            None => Ok(()),
+        }
+    }
+
+    async fn snapshot(
+        &self,
+        parts: &MirrorParts,
+        wanted: &Wanted,
+        mirror: ballast_catalog::Mirror,
+        pin: MirrorPin,
+        stale: bool,
+    ) -> Result<Mirrored> {
+        let unreadable = |error: serde_json::Error| {
+            Failure::Damaged(Error::new(
+                ErrorKind::Corrupt,
+                "mirror",
+                format!("what is kept of '{}': {error}", wanted.id),
+            ))
+        };
+        let about: SourceInfo = serde_json::from_str(&pin.about).map_err(unreadable)?;
+        // Rules may have changed since.
+        if let Some(why) = wanted.source.rules.refuses(&about, self.now()) {
+            return Err(wanted.refused(&why));
+        }
+        let listing = self.listing(mirror, pin.commit, pin.listing).await?;
+        if let Some(why) = wanted.source.rules.refuses_size(listing.bytes) {
+            return Err(wanted.refused(&why));
+        }
+        let mirror = self.prolong(parts, mirror).await?;
+        Ok(Mirrored {
+            hub: self.clone(),
+            source: wanted.source.clone(),
+            kind: wanted.kind,
+            id: wanted.id.clone(),
+            mirror,
+            commit: pin.commit,
+            about: Arc::new(about),
+            checked_at: pin.checked_at,
+            stale,
+            listing,
+        })
+    }
+}
+
+/// Hubs answer 401 for what is not there, where nobody shows a token.
+fn is_absent(error: &Error) -> bool {
+    error.is(ErrorKind::NotFound) || error.is(ErrorKind::Unauthenticated)
+}
+
+impl Mirrored {
+    pub(super) fn at(&self, commit: CommitId) -> Source {
+        let revision = Revision::new(commit.to_string());
+        Source { kind: self.kind, repo: self.id.to_string(), revision, token: None }
+    }
+}

@@ -1,0 +1,149 @@
+//! A repository that is to be read, wherever it is: in this hub, or mirrored from another one.
+
+use ballast_types::{CommitId, RepoId, RepoKind, Revision};
+
+use crate::{
+    Caller, Downloadable, Failure, Hub, Mirrored, Origin, Provenance, Readable, Refs, ResolvedFile, Result, TreeEntry,
+    TreeOptions, TreePage,
+};
+
+/// Which repository is to be read, and where it is looked for.
+#[derive(Clone, Debug)]
+pub struct Wish<'a> {
+    pub kind: RepoKind,
+    /// As the URL has it, in any spelling of the case; the name too.
+    pub namespace: &'a str,
+    pub name: &'a str,
+    /// None is the default branch.
+    pub revision: Option<&'a Revision>,
+    /// Whether other hubs are asked for what is not here, where this one mirrors any.
+    pub fallback: bool,
+}
+
+/// A repository that the caller may read.
+pub enum Reading {
+    Here(Readable),
+    Mirrored(Box<Mirrored>),
+}
+
+/// A repository whose files the caller may have.
+pub enum Fetching {
+    Here(Downloadable),
+    Mirrored(Box<Mirrored>),
+}
+
+impl Hub {
+    /// The right to read a repository of this hub; where there is none of that name, one that is mirrored.
+    pub async fn reading(&self, caller: &Caller, wish: Wish<'_>) -> Result<Reading> {
+        match self.readable(caller, wish.kind, wish.namespace, wish.name).await {
+            Ok(here) => Ok(Reading::Here(here)),
+            Err(failure) => Ok(Reading::Mirrored(self.not_here(failure, &wish).await?)),
+        }
+    }
+
+    /// The same for a repository's files.
+    pub async fn fetching(&self, caller: &Caller, wish: Wish<'_>) -> Result<Fetching> {
+        match self.downloadable(caller, wish.kind, wish.namespace, wish.name).await {
+            Ok(here) => Ok(Fetching::Here(here)),
+            Err(failure) => Ok(Fetching::Mirrored(self.not_here(failure, &wish).await?)),
+        }
+    }
+
+    async fn not_here(&self, failure: Failure, wish: &Wish<'_>) -> Result<Box<Mirrored>> {
+        match failure {
+            absent @ Failure::RepositoryNotFound { .. } if wish.fallback => {
+                let found = self.elsewhere(absent, wish.kind, wish.namespace, wish.name, wish.revision).await?;
+                Ok(Box::new(found))
+            }
+            failure => Err(failure),
+        }
+    }
+}
+
+impl Reading {
+    /// Where this comes from; none is this hub.
+    pub fn provenance(&self) -> Option<Provenance> {
+        match self {
+            Self::Here(_) => None,
+            Self::Mirrored(mirrored) => Some(mirrored.provenance()),
+        }
+    }
+
+    /// `namespace/name`.
+    pub fn id(&self) -> &RepoId {
+        match self {
+            Self::Here(here) => here.id(),
+            Self::Mirrored(mirrored) => mirrored.id(),
+        }
+    }
+
+    /// A page of a folder; none is the root.
+    pub async fn tree(&self, revision: &Revision, folder: Option<&str>, options: TreeOptions) -> Result<TreePage> {
+        match self {
+            Self::Here(here) => here.tree(revision, folder, options).await,
+            Self::Mirrored(mirrored) => mirrored.tree(folder, options),
+        }
+    }
+
+    /// What stands at each of these paths; those where nothing does are left out.
+    pub async fn paths_info(
+        &self,
+        revision: &Revision,
+        paths: &[String],
+        expand: bool,
+    ) -> Result<(CommitId, Vec<TreeEntry>)> {
+        match self {
+            Self::Here(here) => here.paths_info(revision, paths, expand).await,
+            Self::Mirrored(mirrored) => Ok((mirrored.commit(), mirrored.paths_info(paths, expand)?)),
+        }
+    }
+
+    /// Every ref that points somewhere; proposals where they are asked for, and never those of a mirror.
+    pub async fn refs(&self, proposals: bool) -> Result<Refs> {
+        match self {
+            Self::Here(here) => here.refs(proposals).await,
+            Self::Mirrored(mirrored) => mirrored.refs().await,
+        }
+    }
+}
+
+impl Fetching {
+    /// Where this comes from; none is this hub.
+    pub fn provenance(&self) -> Option<Provenance> {
+        match self {
+            Self::Here(_) => None,
+            Self::Mirrored(mirrored) => Some(mirrored.provenance()),
+        }
+    }
+
+    /// `namespace/name`.
+    pub fn id(&self) -> &RepoId {
+        match self {
+            Self::Here(here) => here.id(),
+            Self::Mirrored(mirrored) => mirrored.id(),
+        }
+    }
+
+    /// Model, dataset or space.
+    pub fn kind(&self) -> RepoKind {
+        match self {
+            Self::Here(here) => here.kind(),
+            Self::Mirrored(mirrored) => mirrored.kind(),
+        }
+    }
+
+    /// Finds a file. A folder, or nothing, at the path is `EntryNotFound`.
+    pub async fn resolve_file(&self, revision: &Revision, path: &str) -> Result<ResolvedFile> {
+        match self {
+            Self::Here(here) => here.resolve_file(revision, path).await,
+            Self::Mirrored(mirrored) => mirrored.resolve_file(path),
+        }
+    }
+
+    /// Counts a download by the caller, of so many files. Downloads of mirrors are counted nowhere.
+    pub fn downloaded(&self, origin: &Origin, files: u64) {
+        if let Self::Here(here) = self {
+            here.downloaded(origin, files);
+        }
+    }
+}
