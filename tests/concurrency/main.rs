@@ -2,7 +2,8 @@
 //!
 //! `branch` lets 64 clients commit to one branch while others read it, and while other branches and tags come and go;
 //! `history`, `line` and `register` say whether what all of them were told can have happened. `quota` lets 64 clients
-//! upload into too little room, and into just enough. `at_once` has the smaller cases.
+//! upload into too little room, and into just enough. `outage` takes the database, the provider and a node away from two
+//! hubs. `at_once` has the smaller cases.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,6 +13,7 @@ mod branch;
 mod cluster;
 mod history;
 mod line;
+mod outage;
 mod quota;
 mod register;
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod database;
+mod routes;
 mod steps;
 mod storage;
 mod world;

@@ -3,29 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use ballast_tests::bucket::{ACCESS_KEY, Bucket, SECRET_KEY};
+use ballast_tests::bucket::Bucket;
 use ballast_tests::{Client, Deployment, Hub, PartUpload, Repository, lines, sha256};
 use serde_json::Value;
 
-use crate::world::{Filled, files_below, fill, goes_on, pattern, told, with_second_folder};
+use crate::world::{Filled, files_below, fill, goes_on, pattern, told, with_bucket, with_second_folder};
 
 const MIGRATE: [&str; 6] = ["storage", "migrate", "--from", "main", "--to", "second"];
-
-/// A deployment with a bucket beside its folder, to which nothing goes yet.
-fn with_bucket(deployment: Deployment, bucket: &Bucket, presign: &str) -> Deployment {
-    let deployment = with_second_folder(deployment);
-    let settings = [
-        ("scheme", "s3"),
-        ("endpoint", &bucket.provider.endpoint()),
-        ("bucket", &bucket.name),
-        ("root", "hub"),
-        ("access_key_id", ACCESS_KEY),
-        ("secret_access_key", SECRET_KEY),
-        ("presign", presign),
-    ];
-    let set = |all: Deployment, (key, value): &(&str, &str)| all.set(&format!("storage.second.config.{key}"), value);
-    settings.iter().fold(deployment, set)
-}
 
 fn migrate(deployment: &Deployment, more: &[&str]) -> Value {
     let arguments = [&MIGRATE[..], more, &["--json"]].concat();

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ballast_tests::bucket::{ACCESS_KEY, Bucket, SECRET_KEY};
 use ballast_tests::{Client, Deployment, Hub, Repository, lines, unique};
 use serde_json::{Value, json};
 
@@ -148,4 +149,20 @@ pub fn with_second_folder(deployment: Deployment) -> Deployment {
     let deployment = deployment.set("storage.second.plugin", "storage.opendal");
     let deployment = deployment.set("storage.second.config.scheme", "fs");
     deployment.set("storage.second.config.root", &second.display().to_string())
+}
+
+/// A deployment with a bucket beside its folder, to which nothing goes yet.
+pub fn with_bucket(deployment: Deployment, bucket: &Bucket, presign: &str) -> Deployment {
+    let deployment = with_second_folder(deployment);
+    let settings = [
+        ("scheme", "s3"),
+        ("endpoint", &bucket.provider.endpoint()),
+        ("bucket", &bucket.name),
+        ("root", "hub"),
+        ("access_key_id", ACCESS_KEY),
+        ("secret_access_key", SECRET_KEY),
+        ("presign", presign),
+    ];
+    let set = |all: Deployment, (key, value): &(&str, &str)| all.set(&format!("storage.second.config.{key}"), value);
+    settings.iter().fold(deployment, set)
 }

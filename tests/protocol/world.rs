@@ -60,6 +60,7 @@ fn settings() -> Settings {
         },
         deduplication: Deduplication::Namespace,
         chunk_uploads: false,
+        routes: vec![],
         pushed_file: 10_000_000,
         lease: Duration::from_secs(2 * 3600),
         operation: Duration::from_secs(3600),

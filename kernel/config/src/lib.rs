@@ -27,7 +27,7 @@ pub use hub::{
     BootstrapUser, DatabaseConfig, Deduplication, GitConfig, HubConfig, JobAccess, JobVerify, JobsConfig, LfsConfig,
     LogConfig, LogFormat, MailConfig, MailTransport, MemberRole, MirrorConfig, MirrorSourceConfig, PluginConfig,
     PluginFile, PluginsConfig, RateLimitsConfig, Registration, Role, ServerConfig, StatisticsConfig, TokenRole,
-    UploadsConfig, WebhooksConfig, XetConfig,
+    UploadRoute, UploadsConfig, WebhooksConfig, XetConfig,
 };
 pub use load::{Layers, Loaded, Mistakes, SYSTEM_FILE};
 pub use origin::{Origin, Origins};

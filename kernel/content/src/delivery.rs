@@ -48,7 +48,7 @@ const OPEN: usize = 64;
 /// Where a blob lies.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
-    storage: String,
+    pub(crate) storage: String,
     pub(crate) key: StorageKey,
     /// Together with other blobs, which a reader of this one may not see.
     pub(crate) packed: bool,

@@ -66,12 +66,12 @@ struct Target<'a> {
 impl Content {
     /// Whether clients may send a blob of this size straight to storage, by `parts` or at once.
     pub fn takes_direct(&self, size: u64, parts: bool) -> bool {
-        let signs = self.default_presign().is_some_and(Presign::takes_uploads);
+        let signs = self.upload_presign().is_some_and(Presign::takes_uploads);
         signs && size > 0 && (parts || size <= LONGEST_PART)
     }
 
-    fn default_presign(&self) -> Option<&dyn Presign> {
-        self.inner.stores.get(&self.inner.default_store)?.presign()
+    fn upload_presign(&self) -> Option<&dyn Presign> {
+        self.inner.stores.get(&*self.uploads_to)?.presign()
     }
 
     /// Begins uploads that clients make without the hub, in the order of the question; a part that is not the only one
@@ -82,7 +82,7 @@ impl Content {
         wanted: &[NewUpload],
         valid: Duration,
     ) -> Result<Vec<DirectUpload>> {
-        let presign = self.default_presign().ok_or_else(|| unsigned(&self.inner.default_store))?;
+        let presign = self.upload_presign().ok_or_else(|| unsigned(&self.uploads_to))?;
         let (mut new, mut rows, mut object_rows) = (Vec::new(), Vec::new(), Vec::new());
         for wanted in wanted {
             let wanted = NewUpload { part_size: wanted.part_size.max(SHORTEST_PART), ..*wanted };

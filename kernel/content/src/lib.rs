@@ -43,7 +43,7 @@ mod transfer;
 mod versions;
 mod xet;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -113,6 +113,8 @@ pub struct ContentOptions {
     /// How long a xorb is kept that no file uses: longer than clients remember what they have uploaded and do not send
     /// it again (21 days, and a week for those that have just looked).
     pub xorb_grace: Duration,
+    /// Storage instances that some uploads go to, besides the default.
+    pub routed: BTreeSet<String>,
 }
 
 impl Default for ContentOptions {
@@ -121,6 +123,7 @@ impl Default for ContentOptions {
             grace: Duration::from_secs(2 * 24 * 60 * 60),
             places: 100_000,
             xorb_grace: Duration::from_secs(30 * 24 * 60 * 60),
+            routed: BTreeSet::new(),
         }
     }
 }
@@ -129,6 +132,8 @@ impl Default for ContentOptions {
 #[derive(Clone)]
 pub struct Content {
     inner: Arc<Inner>,
+    /// The storage instance that what is new goes to.
+    uploads_to: Arc<str>,
 }
 
 struct Inner {
@@ -148,16 +153,18 @@ struct Inner {
 }
 
 impl Content {
-    /// Content over these storage instances; what is new goes to `default_store`. `Invalid` where that is none of them.
+    /// Content over these storage instances; what is new goes to `default_store`, unless it is
+    /// [sent](Self::sent_to) elsewhere. `Invalid` where that is none of them.
     pub fn new(
         database: Database,
         stores: BTreeMap<String, Arc<dyn Storage>>,
         default_store: String,
         options: ContentOptions,
     ) -> Result<Self> {
-        if !stores.contains_key(&default_store) {
+        let mut wanted = std::iter::once(&default_store).chain(&options.routed);
+        if let Some(absent) = wanted.find(|name| !stores.contains_key(*name)) {
             let names = stores.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            let context = format!("there is no storage instance '{default_store}'; configured are: {names}");
+            let context = format!("there is no storage instance '{absent}'; configured are: {names}");
             return Err(Error::new(ErrorKind::Invalid, "content.new", context));
         }
         let places = moka::sync::Cache::builder().max_capacity(options.places).time_to_live(PLACE_AGE);
@@ -180,7 +187,25 @@ impl Content {
             suspects,
             concluding,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let uploads_to = inner.default_store.as_str().into();
+        Ok(Self { inner: Arc::new(inner), uploads_to })
+    }
+
+    /// The same content, with what is new going to another instance. What is there is read from wherever it lies.
+    /// `Unavailable` where that instance is not configured.
+    pub fn sent_to(&self, storage: &str) -> Result<Self> {
+        self.store(storage)?;
+        Ok(Self { inner: Arc::clone(&self.inner), uploads_to: storage.into() })
+    }
+
+    /// Whether uploads go to an instance, those of some repositories at least.
+    pub fn takes_uploads(&self, storage: &str) -> bool {
+        self.inner.default_store == storage || self.inner.options.routed.contains(storage)
+    }
+
+    /// The same content, with what is made of a blob going where the blob lies, if anything goes there.
+    fn beside(&self, storage: &str) -> Result<Self> {
+        if self.takes_uploads(storage) { self.sent_to(storage) } else { Ok(self.clone()) }
     }
 
     /// Brings this room's tables up to date.

@@ -47,10 +47,10 @@ pub(crate) struct There {
 }
 
 impl Object {
-    /// A new object of the default store; the key is made from its id.
+    /// A new object where new bytes go; the key is made from its id.
     pub(crate) fn new(content: &Content, packed: bool, key: impl FnOnce(i64) -> String) -> Result<Self> {
         let id = random_key()?;
-        Ok(Self { id, storage: content.inner.default_store.clone(), key: key(id), packed })
+        Ok(Self { id, storage: content.uploads_to.to_string(), key: key(id), packed })
     }
 
     pub(crate) fn row(&self, lease: LeaseId, now: Timestamp) -> ObjectRow {
@@ -173,7 +173,7 @@ impl Content {
     /// collected. What was found damaged is whole from here on.
     pub(crate) async fn keep(&self, lease: LeaseId, object: Option<&Object>, arrived: Vec<Arrived>) -> Result<()> {
         // Where the default has changed since an upload began, its bytes lie where they were to go then.
-        let storage = object.map_or_else(|| self.inner.default_store.clone(), |object| object.storage.clone());
+        let storage = object.map_or_else(|| self.uploads_to.to_string(), |object| object.storage.clone());
         let id = object.map(|object| object.id);
         arrived.iter().for_each(|arrived| self.inner.places.invalidate(&arrived.blob.sha256));
         let kept: Result<bool, Failure> = transaction!(self.database(), keep(lease, storage, id, arrived));

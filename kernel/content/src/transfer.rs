@@ -86,8 +86,8 @@ type Copied = (Located, i64);
 
 impl Content {
     /// Where new bytes go.
-    pub fn default_storage(&self) -> &str {
-        &self.inner.default_store
+    pub fn uploads_to(&self) -> &str {
+        &self.uploads_to
     }
 
     /// How much lies in `from` and not, or not whole, in `to`.

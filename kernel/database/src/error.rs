@@ -66,7 +66,12 @@ impl From<Diesel> for Error {
             Diesel::DatabaseError(DatabaseErrorKind::SerializationFailure, info) => {
                 Self::Unavailable(info.message().to_owned())
             }
-            // SQLite tells of its disk, and PostgreSQL of its disk and of deadlocks, only by their text.
+            // The connection was lost within a transaction before: it is thrown away, and the next one is whole.
+            Diesel::BrokenTransactionManager => {
+                Self::Unavailable("the connection was lost in a transaction".to_owned())
+            }
+            Diesel::RollbackErrorOnCommit { commit_error, .. } => Self::from(*commit_error),
+            // SQLite tells of its disk, and PostgreSQL of its disk, of deadlocks and of its own end, only by their text.
             Diesel::DatabaseError(_, ref info) if is_full(info.message()) => Self::Full(info.message().to_owned()),
             Diesel::DatabaseError(_, ref info) if is_passing(info.message()) => {
                 Self::Unavailable(info.message().to_owned())
@@ -87,6 +92,43 @@ fn is_passing(message: &str) -> bool {
         "disk I/O error",
         "readonly database",
         "unable to open database file",
+        "connection closed",
+        "error communicating with the server",
+        "unexpected message from server",
+        "terminating connection",
+        "the database system is",
     ];
     passing.iter().any(|text| message.contains(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(kind: DatabaseErrorKind, message: &str) -> Error {
+        Diesel::DatabaseError(kind, Box::new(message.to_owned())).into()
+    }
+
+    #[test]
+    fn a_database_that_goes_away_is_unavailable_and_a_statement_that_is_wrong_is_not() {
+        use DatabaseErrorKind::{UnableToSendCommand, Unknown};
+        for (kind, message) in [
+            (UnableToSendCommand, "connection closed"),
+            (UnableToSendCommand, "error communicating with the server"),
+            (Unknown, "terminating connection due to administrator command"),
+            (Unknown, "terminating connection because of crash of another server process"),
+            (Unknown, "the database system is shutting down"),
+            (Unknown, "deadlock detected"),
+        ] {
+            assert!(told(kind, message).is_retryable(), "{message}");
+        }
+        assert!(Error::from(Diesel::BrokenTransactionManager).is_retryable());
+        let closed = || Diesel::DatabaseError(UnableToSendCommand, Box::new("connection closed".to_owned()));
+        let lost =
+            Diesel::RollbackErrorOnCommit { rollback_error: Box::new(closed()), commit_error: Box::new(closed()) };
+        assert!(Error::from(lost).is_retryable());
+        for message in ["error serializing parameter 0", "syntax error at or near \"FROM\""] {
+            assert!(matches!(told(UnableToSendCommand, message), Error::Statement(_)), "{message}");
+        }
+    }
 }

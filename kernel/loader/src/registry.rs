@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ballast_config::{Loaded, PluginConfig, Problem, Role, Tree, conform, nearest, read_secrets};
+use ballast_config::{Loaded, PluginConfig, Problem, Role, Tree, UploadRoute, conform, nearest, read_secrets};
 use ballast_database::{self as database, Database};
 use serde_json::Value;
 
@@ -117,7 +117,7 @@ impl Registry {
     }
 
     pub(crate) fn plan<'a>(&'a self, loaded: &'a Loaded) -> Plan<'a> {
-        let mut plan = Plan::default();
+        let mut plan = Plan { mistakes: misrouted(loaded), ..Plan::default() };
         for role in Role::ALL {
             plan.mistakes.extend(choose(loaded, role).err());
             for (name, instance) in loaded.config.instances(role) {
@@ -176,6 +176,22 @@ impl Registry {
     }
 }
 
+/// Routes of uploads that lead nowhere.
+fn misrouted(loaded: &Loaded) -> Vec<Problem> {
+    let routes = loaded.config.uploads.routes.iter().enumerate();
+    let misrouted = |(number, route): (usize, &UploadRoute)| {
+        let is_there = loaded.config.storage.contains_key(&route.storage);
+        (!is_there).then(|| no_storage(loaded, &format!("uploads.routes[{number}].storage"), &route.storage))
+    };
+    routes.filter_map(misrouted).collect()
+}
+
+fn no_storage(loaded: &Loaded, key: &str, wanted: &str) -> Problem {
+    let names = loaded.config.storage.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let what = format!("there is no storage instance '{}'; configured are: {names}", wanted.escape_debug());
+    Problem::new(key, loaded.origins.of_key(key), what)
+}
+
 /// The instance that a role with several is asked by default: of storages the one that `uploads.storage` names, else the
 /// only one, or the one named `main`. `Ok(None)` where a role has none and needs none.
 pub(crate) fn choose(loaded: &Loaded, role: Role) -> Result<Option<&str>, Problem> {
@@ -184,11 +200,7 @@ pub(crate) fn choose(loaded: &Loaded, role: Role) -> Result<Option<&str>, Proble
     if let (Role::Storage, Some(wanted)) = (role, &loaded.config.uploads.storage) {
         return match names.iter().find(|name| *name == wanted) {
             Some(name) => Ok(Some(name)),
-            None => {
-                let (key, names) = ("uploads.storage", names.join(", "));
-                let what = format!("there is no storage instance '{}'; configured are: {names}", wanted.escape_debug());
-                Err(Problem::new(key, loaded.origins.of_key(key), what))
-            }
+            None => Err(no_storage(loaded, "uploads.storage", wanted)),
         };
     }
     match (role, names.as_slice()) {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ballast_catalog::Catalog;
-use ballast_config::{HubConfig, Loaded, MailTransport, Problems};
+use ballast_config::{HubConfig, Loaded, MailTransport, Problems, UploadRoute};
 use ballast_content::{Content, ContentOptions};
 use ballast_database::{Database, Options};
 use ballast_loader::{Deps, Plugins, Registry};
-use ballast_services::{Deduplication, Hub, LfsSettings, Mail, Parts, Registration, Settings, WebhookSettings};
-use ballast_types::Timestamp;
+use ballast_services::{Deduplication, Hub, LfsSettings, Mail, Parts, Registration, Route, Settings, WebhookSettings};
+use ballast_types::{Name, Timestamp};
 
 use crate::data_dir;
 use crate::exit::Exit;
@@ -109,7 +109,8 @@ pub fn unopened(url: &str, error: &ballast_database::Error) -> Exit {
 
 async fn content(config: &HubConfig, database: Database, plugins: &Plugins) -> Result<Content, Exit> {
     let stores = plugins.storages.iter().map(|store| (store.name.clone(), store.instance.clone())).collect();
-    let options = ContentOptions { grace: config.uploads.grace(), ..ContentOptions::default() };
+    let routed = config.uploads.routes.iter().map(|route| route.storage.clone()).collect();
+    let options = ContentOptions { grace: config.uploads.grace(), routed, ..ContentOptions::default() };
     let content = Content::new(database, stores, plugins.storage.name.clone(), options);
     let content = content.map_err(Exit::failure)?;
     content.migrate().await.map_err(Exit::failure)?;
@@ -135,6 +136,7 @@ fn settings(config: &HubConfig) -> Settings {
             ballast_config::Deduplication::Off => Deduplication::Off,
         },
         chunk_uploads: config.xet.chunk_uploads,
+        routes: config.uploads.routes.iter().map(route).collect(),
         pushed_file: config.git.max_file_bytes,
         lease: config.uploads.lease(),
         operation: config.uploads.operation(),
@@ -156,6 +158,14 @@ fn settings(config: &HubConfig) -> Settings {
         node: config.audit.node.clone().unwrap_or_else(machine),
         audit_keep: config.audit.keep_days.map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60)),
         no_reply_host: no_reply_host(config),
+    }
+}
+
+fn route(route: &UploadRoute) -> Route {
+    Route {
+        storage: route.storage.clone(),
+        kinds: route.kinds.clone(),
+        namespaces: route.namespaces.iter().map(Name::lower).collect(),
     }
 }
 

@@ -8,7 +8,7 @@ use ballast_content::Content;
 use ballast_contract::auth::Auth;
 use ballast_contract::quota::Quota;
 use ballast_contract::versioning::{GitObjects, Rewriting, Versioning};
-use ballast_types::Timestamp;
+use ballast_types::{RepoKey, RepoKind, Timestamp};
 
 use crate::downloads::Downloads;
 use crate::imports::Imports;
@@ -66,6 +66,25 @@ impl Registration {
     }
 }
 
+/// Where what is uploaded to some repositories goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The storage instance.
+    pub storage: String,
+    /// Where there are none: all.
+    pub kinds: Vec<RepoKind>,
+    /// In lower case; where there are none: all.
+    pub namespaces: Vec<String>,
+}
+
+impl Route {
+    /// Whether it is for the repositories of this kind in this namespace.
+    fn fits(&self, kind: RepoKind, namespace: &str) -> bool {
+        let of_kind = self.kinds.is_empty() || self.kinds.contains(&kind);
+        of_kind && (self.namespaces.is_empty() || self.namespaces.iter().any(|name| name == namespace))
+    }
+}
+
 /// What the operator chose, as far as the verbs need it.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -76,6 +95,8 @@ pub struct Settings {
     pub deduplication: Deduplication,
     /// Whether large files that came whole are cut into chunks in the background.
     pub chunk_uploads: bool,
+    /// Where uploads go that do not go to the default storage: the first that fits.
+    pub routes: Vec<Route>,
     /// How long an uploaded object waits for the commit that names it.
     pub lease: Duration,
     /// How long a commit may take from its first byte to its end.
@@ -155,9 +176,28 @@ impl Hub {
         &self.0.parts.settings
     }
 
-    /// The storage instance that new bytes go to.
+    /// The storage instance that new bytes go to, unless a route says otherwise.
     pub fn uploads_to(&self) -> &str {
-        self.0.parts.content.default_storage()
+        self.0.parts.content.uploads_to()
+    }
+
+    /// Content, with new bytes going where those of this repository do. Of a repository that is gone nothing is kept,
+    /// wherever it goes.
+    pub(crate) async fn content_for(&self, repo: RepoKey) -> Result<Content> {
+        let (content, routes) = (self.content(), &self.settings().routes);
+        if routes.is_empty() {
+            return Ok(content.clone());
+        }
+        let repository = match self.catalog().get_repository(repo).await {
+            Err(ballast_catalog::Error::NotFound) => return Ok(content.clone()),
+            found => found?,
+        };
+        let namespaces = self.catalog().find_namespaces(&[repository.namespace]).await?;
+        let namespace = namespaces.first().map(|namespace| namespace.name.lower()).unwrap_or_default();
+        match routes.iter().find(|route| route.fits(repository.kind, &namespace)) {
+            Some(route) => Ok(content.sent_to(&route.storage)?),
+            None => Ok(content.clone()),
+        }
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {

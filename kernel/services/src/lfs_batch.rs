@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use ballast_content::{Blob, DirectUpload, LetGo, NewUpload, UploadId};
+use ballast_content::{Blob, Content, DirectUpload, LetGo, NewUpload, UploadId};
 use ballast_contract::ErrorKind;
 use ballast_contract::quota::Reservation;
 use ballast_contract::storage::SignedRequest;
@@ -193,16 +193,17 @@ impl Proposing {
         let in_parts = |size: u64| parts && size > settings.multipart_threshold;
         let new = |sha256: &Sha256, size: u64, part_size| NewUpload { sha256: *sha256, size, part_size };
         let cut = |size: u64| settings.part_size.max(size.div_ceil(MAX_PARTS));
-        let takes_direct = |size: u64| self.hub.content().takes_direct(size, in_parts(size));
+        let content = self.hub.content_for(self.key()).await?;
+        let takes_direct = |size: u64| content.takes_direct(size, in_parts(size));
         let direct = wanted.iter().filter(|(_, size)| takes_direct(**size));
         let direct = direct.map(|(sha256, size)| new(sha256, *size, if in_parts(*size) { cut(*size) } else { *size }));
-        let direct = self.issue_direct(lease, direct.collect(), expires).await?;
+        let direct = self.issue_direct(&content, lease, direct.collect(), expires).await?;
         let wanted: HashMap<&Sha256, &u64> = wanted.iter().filter(|(sha256, _)| !direct.contains_key(sha256)).collect();
         let in_parts_here = wanted.iter().filter(|(_, size)| in_parts(***size));
         let new: Vec<NewUpload> = in_parts_here.map(|(sha256, size)| new(sha256, **size, cut(**size))).collect();
         let begun = match new.is_empty() {
             true => vec![],
-            false => self.hub.content().begin_multipart(lease, &new).await?,
+            false => content.begin_multipart(lease, &new).await?,
         };
         let whole = wanted.iter().filter(|(_, size)| !in_parts(***size)).map(|(sha256, size)| {
             let ticket = ticket(Purpose::Upload { lease }, **sha256, **size);
@@ -219,6 +220,7 @@ impl Proposing {
     /// URLs of the storage for each object: one, or one for each part and a ticket to say that all are there.
     async fn issue_direct(
         &self,
+        content: &Content,
         lease: LeaseId,
         new: Vec<NewUpload>,
         expires: Timestamp,
@@ -228,7 +230,7 @@ impl Proposing {
         }
         let left = expires.0.saturating_sub(self.hub.now().0);
         let valid = Duration::from_millis(u64::try_from(left).unwrap_or_default());
-        let begun = self.hub.content().begin_direct(lease, &new, valid).await?;
+        let begun = content.begin_direct(lease, &new, valid).await?;
         let answer = |(NewUpload { sha256, size, .. }, upload): (NewUpload, DirectUpload)| {
             let part_size = upload.part_size;
             // A signature may not last as long as the lease.

@@ -133,7 +133,7 @@ pub use failure::{Failure, Result};
 pub use git_fetch::{GitBytes, GitRefs, PackObjects};
 pub use git_push::{PushCommands, PushReport, Quarantine};
 pub use grant::{Administering, Committing, Destination, Downloadable, Proposing, Readable, Writable};
-pub use hub::{Clock, Deduplication, Hub, LfsSettings, Parts, Registration, Settings};
+pub use hub::{Clock, Deduplication, Hub, LfsSettings, Parts, Registration, Route, Settings};
 pub use imports::{ImportRequest, ImportSource, ImportView, Importing};
 pub use invitations::{InvitationAbout, InvitationRequest, Invited};
 pub use jobs::{

@@ -119,10 +119,10 @@ impl Operator {
         if from == to {
             return Err(Failure::Invalid(format!("'{from}' is where the bytes are; name another storage")));
         }
-        match options.leave && content.default_storage() == from {
+        match options.leave && content.takes_uploads(from) {
             true => Err(Failure::Invalid(format!(
-                "uploads go to '{from}' still; write storage = \"{to}\" into [uploads], start every node with it, and \
-                 leave '{from}' then"
+                "uploads go to '{from}' still; write storage = \"{to}\" into [uploads] and into its routes, start every node \
+                 with it, and leave '{from}' then"
             ))),
             false => Ok(()),
         }

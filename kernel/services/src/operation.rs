@@ -159,11 +159,12 @@ impl Write {
 
     /// Stores small files, with room for those that the repository does not hold yet.
     pub async fn store_small(&mut self, files: Vec<Bytes>) -> Result<Vec<Stored>> {
-        let small = self.hub.content().begin_small(self.operation.lease, files).await?;
+        let content = self.hub.content_for(self.operation.repo).await?;
+        let small = content.begin_small(self.operation.lease, files).await?;
         if small.new_bytes() > 0 {
             self.reserve(small.new_bytes()).await?;
         }
-        Ok(self.hub.content().store_small(small).await?)
+        Ok(content.store_small(small).await?)
     }
 
     /// Promises room for bytes that are about to be stored, or held.

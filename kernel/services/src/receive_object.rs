@@ -29,19 +29,22 @@ impl Hub {
     pub async fn receive_object(&self, ticket: &Ticket, body: ByteStream) -> Result<()> {
         let Purpose::Upload { lease } = ticket.purpose else { return Err(wrong_use()) };
         let expect = ballast_content::Expected::Sha256(ticket.sha256);
-        self.content().receive(lease, expect, ticket.size, body).await.map(drop).map_err(over)
+        let content = self.content_for(ticket.repo).await?;
+        content.receive(lease, expect, ticket.size, body).await.map(drop).map_err(over)
     }
 
     /// Takes one part, counted from 1, and answers its etag. The same part again replaces the first.
     pub async fn receive_part(&self, ticket: &Ticket, number: u32, body: ByteStream) -> Result<String> {
         let Purpose::Multipart { upload, .. } = ticket.purpose else { return Err(wrong_use()) };
-        self.content().receive_part(UploadId(upload), number, body).await.map_err(over)
+        let content = self.content_for(ticket.repo).await?;
+        content.receive_part(UploadId(upload), number, body).await.map_err(over)
     }
 
     /// Joins the parts. Refused where one is missing or the whole is not what the ticket says.
     pub async fn complete_upload(&self, ticket: &Ticket, parts: &[UploadedPart]) -> Result<()> {
         let Purpose::Multipart { upload, .. } = ticket.purpose else { return Err(wrong_use()) };
-        self.content().complete_multipart(UploadId(upload), parts).await.map(drop).map_err(over)
+        let content = self.content_for(ticket.repo).await?;
+        content.complete_multipart(UploadId(upload), parts).await.map(drop).map_err(over)
     }
 
     /// The bytes of an object, for as long as its repository holds it.

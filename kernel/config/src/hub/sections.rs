@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use ballast_types::{Name, RepoKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -169,6 +170,8 @@ pub struct UploadsConfig {
     /// others is read from there; `ballast storage migrate` moves it.
     #[schemars(extend("examples" = ["s3"]))]
     pub storage: Option<String>,
+    /// Where what is uploaded to some repositories goes instead: the first that fits.
+    pub routes: Vec<UploadRoute>,
     /// How long uploaded bytes wait for the commit that names them, in hours.
     #[schemars(range(min = 1))]
     pub lease_hours: u32,
@@ -183,8 +186,36 @@ pub struct UploadsConfig {
 
 impl Default for UploadsConfig {
     fn default() -> Self {
-        Self { storage: None, lease_hours: 72, operation_minutes: 60, grace_hours: 96 }
+        Self { storage: None, routes: Vec::new(), lease_hours: 72, operation_minutes: 60, grace_hours: 96 }
     }
+}
+
+/// Where what is uploaded to some repositories goes. It fits those that are of one of its kinds and in one of its
+/// namespaces; where it names none, of all kinds, in all namespaces.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UploadRoute {
+    /// The storage instance.
+    #[schemars(extend("examples" = ["archive"]))]
+    pub storage: String,
+    /// Kinds of repositories.
+    #[serde(default)]
+    #[schemars(with = "Vec<KindWord>", extend("examples" = [["dataset"]]))]
+    pub kinds: Vec<RepoKind>,
+    /// Names of users and organisations, as they are called now; upper and lower case are the same.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>", extend("examples" = [["lab"]]))]
+    pub namespaces: Vec<Name>,
+}
+
+/// A kind of repository. (The schema of [`RepoKind`], which knows nothing of schemas.)
+#[derive(JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(dead_code, reason = "read by the schema only")]
+enum KindWord {
+    Model,
+    Dataset,
+    Space,
 }
 
 impl UploadsConfig {

@@ -48,7 +48,7 @@ impl Content {
         let mut written = 0;
         if self.find_terms(sha256).await?.is_none() {
             let lease = self.create_lease(NOBODY, Timestamp::now().after(TIME)).await?;
-            let cut = self.cut_under(lease, sha256, place.size).await;
+            let cut = self.beside(&place.storage)?.cut_under(lease, sha256, place.size).await;
             self.drop_lease(lease).await?;
             written = cut?;
         }

@@ -40,8 +40,8 @@ impl Content {
         size: u64,
         valid: Duration,
     ) -> Result<(XorbGrant, SignedRequest)> {
-        let store = self.store(&self.inner.default_store)?.clone();
-        let presign = store.presign().ok_or_else(|| unsigned(&self.inner.default_store))?;
+        let store = self.store(&self.uploads_to)?.clone();
+        let presign = store.presign().ok_or_else(|| unsigned(&self.uploads_to))?;
         let name = xorb.to_string();
         let object = Object::new(self, false, |id| format!("xorbs/{}/{name}.{id:016x}", &name[..2]))?;
         self.record_object(lease, &object).await?;

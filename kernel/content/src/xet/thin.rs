@@ -23,6 +23,7 @@ use super::{Result, Xorb, xet_hash_of};
 use crate::Content;
 use crate::checks::damaged;
 use crate::compact::NOBODY;
+use crate::delivery::Lies;
 use crate::failure::Failure;
 use crate::rows::{PIECE, sha256_of};
 use crate::schema::{blobs, leases, xet_chunks, xet_files, xet_uses, xorbs};
@@ -113,7 +114,11 @@ impl Content {
     }
 
     async fn rewrite_xorb(&self, lease: LeaseId, thin: &Thin, now: Timestamp) -> Result<()> {
-        let mut new = NewXorb::begin(self, lease).await?;
+        let beside = match self.lies(thin.xorb.sha256).await? {
+            Lies::Whole(place) => self.beside(&place.storage)?,
+            Lies::InXorbs(_) => self.clone(),
+        };
+        let mut new = NewXorb::begin(&beside, lease).await?;
         for run in thin.used.chunk_by(|before, next| before + 1 == *next).flat_map(|run| run.chunks(CHUNKS)) {
             match self.read_chunks(&thin.xorb, run[0]..run[0] + run.len()).await {
                 Ok(chunks) => new = new.take(chunks).await?,

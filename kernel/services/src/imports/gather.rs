@@ -137,8 +137,9 @@ impl TakingOver<'_> {
 
     async fn fetch_large(&self, upstream: &Upstream, lease: LeaseId, file: &SourceFile, places: u64) -> Result<()> {
         let blame = Blame::default();
+        let content = self.hub.content_for(self.repository.key()).await?;
         let body = upstream.read(file, &blame);
-        match self.hub.content().receive(lease, file.expected, file.size, body).await {
+        match content.receive(lease, file.expected, file.size, body).await {
             Ok(_) => {
                 upstream.progress.complete_files(places, (places - 1) * file.size);
                 Ok(())
@@ -271,8 +272,9 @@ impl TakingOver<'_> {
         let sizes = digests.iter().zip(files.iter().map(|file| file.len() as u64));
         let new = sizes.zip(&held).filter(|(_, held)| held.is_none()).map(|((sha256, size), _)| (*sha256, size));
         self.make_room(lease, new.collect()).await?;
-        let small = self.hub.content().begin_small(lease, files).await?;
-        for stored in self.hub.content().store_small(small).await? {
+        let content = self.hub.content_for(self.repository.key()).await?;
+        let small = content.begin_small(lease, files).await?;
+        for stored in content.store_small(small).await? {
             known.insert(stored.oid, Blob { sha256: stored.sha256, size: stored.size, oid: Some(stored.oid) });
         }
         Ok(())

@@ -50,7 +50,8 @@ impl XetWriter {
             return Err(Failure::TooLarge(format!("A xorb has at most {MAX_XORB} bytes, not {length}")));
         }
         let hub = &self.repository.hub;
-        if !hub.content().takes_direct(length, false) {
+        let content = hub.content_for(self.repository.key()).await?;
+        if !content.takes_direct(length, false) {
             return Ok(None);
         }
         // Whoever asks again has given up what was granted before.
@@ -58,7 +59,7 @@ impl XetWriter {
         hub.quota().release(&before).await?;
         let room = room(length)?;
         self.reserve(&[(under(xorb), room)]).await?;
-        match hub.content().grant_xorb(self.lease, xorb, length, VALID).await {
+        match content.grant_xorb(self.lease, xorb, length, VALID).await {
             Ok((grant, request)) => {
                 let claims = Claims { xorb, object: grant.object, size: grant.size, promise: room.id };
                 Ok(Some(XorbUpload { id: hub.0.tickets.seal(SEAL, &claims), request }))

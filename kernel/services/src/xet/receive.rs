@@ -31,7 +31,7 @@ impl XetWriter {
         if length.is_some_and(|length| length > most) {
             return Err(Failure::TooLarge(format!("A xorb has at most {most} bytes")));
         }
-        let content = self.repository.hub.content();
+        let content = self.repository.hub.content_for(self.repository.key()).await?;
         if content.has_xorb(xorb).await? {
             let received = content.receive_xorb(self.lease, xorb, body).await.map_err(over)?;
             return Ok(received.inserted);
