@@ -89,7 +89,7 @@ fn commit(repository: &Repository, small: &File, large: &File) -> io::Result<boo
         return Ok(false);
     }
     if let Some(link) = answer.json()["objects"][0]["actions"]["upload"]["href"].as_str() {
-        let put = repository.client.anonymous().put(repository.client.target(link).to_owned()).body(&large.1);
+        let put = repository.client.anonymous().put(repository.client.target(link)).body(&large.1);
         if !is_done(&session.send(&put)?) {
             return Ok(false);
         }
@@ -129,28 +129,21 @@ fn a_database_a_provider_and_a_node_that_go_away_under_load_cost_no_acknowledged
     let acknowledged = (0..WRITERS).map(|_| AtomicUsize::new(0)).collect();
     let nodes = Mutex::new(vec![client(&first), client(&second)]);
     let load = Load { nodes, repositories, acknowledged, done: AtomicBool::new(false) };
+    let load = &load;
     let (kept, third) = std::thread::scope(|scope| {
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|number| {
-                scope.spawn({
-                    let load = &load;
-                    move || load.write(number)
-                })
-            })
-            .collect();
+        let write = |number| scope.spawn(move || load.write(number));
+        let writers: Vec<_> = (0..WRITERS).map(write).collect();
         // Whatever fails here, the writers come to an end.
         let over = Over(&load.done);
         load.goes_on("at first");
-        for _ in 0..2 {
-            server.halt();
-            load.is_refused(|repository| repository.client.get(repository.api("/revision/main")).send().status);
-            server.resume();
-            load.goes_on("after the database");
-            provider.stop();
-            load.is_refused(|repository| repository.commit(&[lines::file("down.txt", "down")]).status);
-            provider.resume();
-            load.goes_on("after the provider");
-        }
+        server.halt();
+        load.is_refused(|repository| repository.client.get(repository.api("/revision/main")).send().status);
+        server.resume();
+        load.goes_on("after the database");
+        provider.stop();
+        load.is_refused(|repository| repository.commit(&[lines::file("down.txt", "down")]).status);
+        provider.resume();
+        load.goes_on("after the provider");
         load.set_nodes(vec![client(&first)]);
         second.kill();
         load.goes_on("after a node");

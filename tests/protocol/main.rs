@@ -3,10 +3,13 @@
 //! A journey (make a repository, upload, commit, branch, delete; merge and squash; push; hide and move) is polled a number of times and then dropped, as a crash
 //! or a client that goes away would, or left waiting while recovery and collection run beside it; for every number of
 //! polls until the journey gets through. Afterwards nothing may dangle, the books must be exact, and every commit that
-//! was acknowledged must read back right. Whoever cleans up is another node, so that it waits for nobody.
+//! was acknowledged must read back right. Whoever cleans up is another node, so that it waits for nobody. `faults` lets one
+//! call of the storage go wrong instead, for every call.
 
 #![allow(clippy::unwrap_used)]
 
+mod faults;
+mod faulty;
 mod journey;
 mod mutant;
 mod push;

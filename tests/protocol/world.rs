@@ -32,6 +32,9 @@ pub enum Kind {
     WithoutLease,
 }
 
+/// The length of a part of an upload, in bytes.
+pub const PART: u64 = 1000;
+
 pub struct World {
     /// The node that the journey goes through.
     pub hub: Hub,
@@ -55,8 +58,8 @@ fn settings() -> Settings {
             suffixes: vec![".bin".to_owned()],
             keep_versions: 5,
             auto_prune: false,
-            multipart_threshold: 100_000_000,
-            part_size: 50_000_000,
+            multipart_threshold: PART,
+            part_size: PART,
         },
         deduplication: Deduplication::Namespace,
         chunk_uploads: false,
@@ -98,7 +101,8 @@ async fn node(database: &Database, storage: &Arc<dyn Storage>, kind: Kind, ahead
     auth.start().await.unwrap();
     let catalog = Catalog::new(database.clone());
     catalog.migrate().await.unwrap();
-    let options = ContentOptions { grace: Duration::ZERO, ..ContentOptions::default() };
+    let grace = Duration::ZERO;
+    let options = ContentOptions { grace, xorb_grace: grace, ..ContentOptions::default() };
     let stores = BTreeMap::from([("main".to_owned(), storage.clone())]);
     let content = Content::new(database.clone(), stores, "main".to_owned(), options).unwrap();
     content.migrate().await.unwrap();
@@ -293,7 +297,8 @@ impl World {
             let range = ByteRange::whole(file.size());
             let read = match file.open(range).await.unwrap() {
                 Delivery::Stream(stream) => stream.try_collect::<Vec<_>>().await.unwrap().concat(),
-                Delivery::File { .. } | Delivery::Chunks(_) => unreachable!("the store of this test is memory"),
+                Delivery::Chunks(chunks) => chunks.into_stream().try_collect::<Vec<_>>().await.unwrap().concat(),
+                Delivery::File { .. } => unreachable!("the store of this test is memory"),
             };
             assert_eq!(read, &bytes[..], "{}: {path} of {id}", journey.name);
         }
@@ -316,6 +321,8 @@ impl World {
             }
         }
         self.later(Duration::from_secs(3600));
+        self.hub.collect().await.unwrap();
+        // The grace of a xorb begins when the last file in it has gone.
         self.hub.collect().await.unwrap();
         for table in ["blobs", "locations", "objects", "holdings", "held", "repositories", "operations"] {
             assert_eq!(count(&self.database, table).await, 0, "rows in {table}");
