@@ -136,6 +136,21 @@ fn a_repository_may_keep_more_than_the_hub_does_and_verifying_finds_nothing_miss
 }
 
 #[test]
+fn commits_that_come_faster_than_pruning_leave_no_version_behind() {
+    let hub = pruning(Deployment::new());
+    let repository = hub.model();
+    // What has to be read of each commit.
+    let many: Vec<_> = (0..20_000).map(|number| lines::file(&format!("many/{}/{number}.txt", number % 100), "x")).collect();
+    repository.commit(&many).expect(200);
+    let sent: Vec<String> = (0..8).map(|version| repository.upload(format!("version {version}").as_bytes())).collect();
+    for oid in &sent {
+        repository.commit(&[lines::large_file("model.bin", oid, 9)]).expect(200);
+    }
+    let kept = held(&repository, 2);
+    assert!(kept.contains(&sent[6]) && kept.contains(&sent[7]));
+}
+
+#[test]
 fn nothing_is_pruned_unless_it_was_asked_for() {
     let hub = Hub::shared();
     let repository = hub.model();

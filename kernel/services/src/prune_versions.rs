@@ -74,17 +74,27 @@ impl Hub {
         let keep = repository.lfs.keep_versions.unwrap_or(self.settings().lfs.keep_versions);
         // In this order: a commit that is made meanwhile has a lease that is not idle, or stands in a ref.
         let (mark, idle) = (self.now(), self.idle_leases(repo).await?);
-        let mut old: HashSet<Sha256> = HashSet::new();
-        for (path, versions) in self.content().list_versions(repo, keep).await? {
+        let crowded = self.content().list_versions(repo, keep).await?;
+        if crowded.is_empty() {
+            return Ok(());
+        }
+        let tips = self.tips(repo).await?;
+        let (mut old, mut kept) = (HashSet::<Sha256>::new(), HashSet::new());
+        for (path, versions) in crowded {
             old.extend(versions.iter().skip(keep as usize).map(|version| version.sha256));
             let Ok(path) = path.parse::<RepoPath>() else { continue };
-            for commit in commits {
-                for kept in self.newest(repo, *commit, &path, keep).await? {
-                    old.remove(&kept);
-                }
+            // Of several commits that waited for this, the last one of each branch says what its newest versions are.
+            for commit in commits.intersection(&tips) {
+                kept.extend(self.newest(repo, *commit, &path, keep).await?);
             }
         }
-        self.leave_to_refs(repo, &mut old).await?;
+        old.retain(|sha256| !kept.contains(sha256));
+        for tip in tips {
+            if !old.is_empty() {
+                let large = self.large_at(repo, tip).await?;
+                old.retain(|sha256| !large.contains(sha256));
+            }
+        }
         if old.is_empty() {
             return Ok(());
         }
@@ -133,23 +143,17 @@ impl Hub {
         Ok(found)
     }
 
-    /// Takes out what a branch, a tag or a pull request has now.
-    async fn leave_to_refs(&self, repo: RepoKey, old: &mut HashSet<Sha256>) -> Result<()> {
-        let (mut after, mut seen) = (None, HashSet::new());
-        while !old.is_empty() {
+    /// Where branches, tags and pull requests stand.
+    async fn tips(&self, repo: RepoKey) -> Result<BTreeSet<CommitId>> {
+        let (mut after, mut tips) = (None, BTreeSet::new());
+        loop {
             let page = self.engine().refs(repo, "", after, PAGE).await?;
-            for commit in page.items.iter().filter_map(|found| found.commit) {
-                if seen.insert(commit) {
-                    let large = self.large_at(repo, commit).await?;
-                    old.retain(|sha256| !large.contains(sha256));
-                }
-            }
+            tips.extend(page.items.iter().filter_map(|found| found.commit));
             match page.next {
                 Some(next) => after = Some(next),
-                None => break,
+                None => return Ok(tips),
             }
         }
-        Ok(())
     }
 
     async fn large_at(&self, repo: RepoKey, commit: CommitId) -> Result<Arc<HashSet<Sha256>>> {
