@@ -38,22 +38,23 @@ async fn main() {
     let lines = folder.join("commit.ndjson");
     std::fs::write(&lines, LINES).unwrap();
     let committed = create_commit(hub, Kinds::Models, &namespace, &name, "main", lines, None).await.unwrap();
-    let found = get_repository(hub, Kinds::Models, &namespace, &name, None, None, None).await.unwrap();
+    let found = get_repository(hub, Kinds::Models, &namespace, &name, None, None, None, None).await.unwrap();
     assert_eq!(found.sha.flatten(), Some(committed.commit_oid));
 
-    let listed = list_root(hub, Kinds::Models, &namespace, &name, "main", Some(true), None, None, None).await.unwrap();
+    let listed =
+        list_root(hub, Kinds::Models, &namespace, &name, "main", Some(true), None, None, None, None).await.unwrap();
     let file = listed.iter().find(|item| item.path == "deep/config.json").unwrap();
     assert!(file.r#type == TreeItemKind::File && file.size == CONFIG.len() as u64);
 
     let answer =
-        resolve_model_file(hub, &namespace, &name, "main", "deep/config.json", None, None, None).await.unwrap();
+        resolve_model_file(hub, &namespace, &name, "main", "deep/config.json", None, None, None, None).await.unwrap();
     assert_eq!(answer.bytes().await.unwrap(), CONFIG);
     let range = Some("bytes=1-8");
     let answer =
-        resolve_model_file(hub, &namespace, &name, "main", "deep/config.json", range, None, None).await.unwrap();
+        resolve_model_file(hub, &namespace, &name, "main", "deep/config.json", range, None, None, None).await.unwrap();
     assert_eq!(answer.bytes().await.unwrap(), CONFIG[1..=8]);
 
     delete_repository(hub, DeleteRepository::new(id)).await.unwrap();
-    let gone = get_repository(hub, Kinds::Models, &namespace, &name, None, None, None).await;
+    let gone = get_repository(hub, Kinds::Models, &namespace, &name, None, None, None, None).await;
     assert!(matches!(gone, Err(Error::ResponseError(refusal)) if refusal.status == 404));
 }
