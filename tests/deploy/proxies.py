@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 from harness.environments import ROOT
@@ -57,6 +58,18 @@ class Proxy:
             raise RuntimeError(f"the proxy does not start:\n{self.log()}")
         self.trust = ssl.create_default_context(cafile=self.authority)
         self.site = f"{NAME}:{self.https}"
+        self._wait_for_certificate()
+
+    def _wait_for_certificate(self) -> None:
+        """Caddy listens before it has made one."""
+        end = time.monotonic() + LIMIT
+        while True:
+            try:
+                self.connect().close()
+                return
+            except ssl.SSLError:
+                if time.monotonic() > end:
+                    raise
 
     def _read(self, said: threading.Event) -> None:
         for line in self._process.stderr:
