@@ -140,7 +140,8 @@ fn commits_that_come_faster_than_pruning_leave_no_version_behind() {
     let hub = pruning(Deployment::new());
     let repository = hub.model();
     // What has to be read of each commit.
-    let many: Vec<_> = (0..20_000).map(|number| lines::file(&format!("many/{}/{number}.txt", number % 100), "x")).collect();
+    let many: Vec<_> =
+        (0..20_000).map(|number| lines::file(&format!("many/{}/{number}.txt", number % 100), "x")).collect();
     repository.commit(&many).expect(200);
     let sent: Vec<String> = (0..8).map(|version| repository.upload(format!("version {version}").as_bytes())).collect();
     for oid in &sent {
