@@ -1,6 +1,6 @@
 //! Letting go of older versions of large files after a commit, where the operator wants that.
 //!
-//! A version goes when as many others as are to be kept were named later than it, or come later in the history of the
+//! A version goes when as many others as are to be kept were named later than it, as many come later in the history of the
 //! branch that was committed to, and no branch, tag or pull request has it now, at whichever path. Commits go on naming
 //! it; whoever asks for its bytes hears [`Failure::Pruned`](crate::Failure::Pruned).
 //!
