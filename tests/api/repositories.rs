@@ -1,6 +1,6 @@
 //! Making, finding, listing and deleting repositories.
 
-use ballast_tests::{Client, Hub, Repository, unique};
+use ballast_tests::{Client, Deployment, Hub, Repository, unique};
 use serde_json::{Value, json};
 
 fn create(client: &Client, body: &Value) -> ballast_tests::Answer {
@@ -138,6 +138,24 @@ fn info_has_what_clients_read() {
     let mut fields: Vec<&String> = few.as_object().unwrap().keys().filter(|field| !field.starts_with('_')).collect();
     fields.sort();
     assert!(fields.iter().all(|field| matches!(field.as_str(), "id" | "sha" | "likes")), "{fields:?}");
+}
+
+#[test]
+fn the_info_after_a_commit_says_when_that_was() {
+    // A hub of its own: where another process writes too, everything is read again.
+    let hub = Deployment::new().start();
+    let repository = hub.model();
+    let last = || {
+        let info = repository.client.get(repository.api("")).send().ok();
+        info["lastModified"].as_str().unwrap().to_owned()
+    };
+    let mut before = last();
+    for number in 0..3 {
+        repository.add("notes.txt", number.to_string());
+        let now = last();
+        assert!(now > before, "{now} after {before}");
+        before = now;
+    }
 }
 
 #[test]

@@ -6,7 +6,6 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::event::{NewEvent, NewRow};
-use crate::repository::Touch;
 use crate::rows;
 use crate::tables::{events, operation_reservations, operations, repositories};
 use crate::{Catalog, RepoState};
@@ -45,6 +44,14 @@ struct Row {
 
 /// Some rows, and the `(operation, reservation)` pairs that belong to them.
 type Rows = (Vec<Row>, Vec<(i64, i64)>);
+
+/// What a write says of its repository: where the default branch stands since, if that is known, and when it was.
+#[derive(AsChangeset)]
+#[diesel(table_name = repositories)]
+struct Touch {
+    head: Option<Vec<u8>>,
+    updated_at: i64,
+}
 
 for_both! {
     pub async fn begin(c: &mut Connection, row: Row, reservations: Vec<i64>) -> Result<bool> {
@@ -176,10 +183,13 @@ impl Catalog {
         write!(self.database, extend(id.0, deadline.0))
     }
 
-    /// Ends a write: its row goes, and in the same step its event is in the outbox and the repository is touched (as by
-    /// [`touch_repository`](Self::touch_repository)). True for exactly one of those who try, however many they are.
+    /// Ends a write: its row goes, and in the same step its event is in the outbox and the repository says that its
+    /// content changed, and where its default branch stands. What is older than the last such word changes nothing there,
+    /// so that a write that recovery finishes late hides none that came after it. True for exactly one of those who try,
+    /// however many they are.
     pub async fn close_operation(&self, id: OperationId, event: Option<NewEvent>) -> Result<bool> {
-        transaction!(self.database, close(id.0, event.map(NewRow::from)))
+        let database = event.as_ref().map_or_else(|| self.database.clone(), |event| self.changing(event.repo));
+        transaction!(database, close(id.0, event.map(NewRow::from)))
     }
 
     /// A write that is not closed yet.

@@ -203,14 +203,6 @@ impl From<RepositoryPatch> for Changes {
     }
 }
 
-/// Word of a write: where the default branch stands since, if that is known, and when it was.
-#[derive(AsChangeset)]
-#[diesel(table_name = repositories)]
-pub(crate) struct Touch {
-    pub(crate) head: Option<Vec<u8>>,
-    pub(crate) updated_at: i64,
-}
-
 for_both! {
     pub async fn create(c: &mut Connection, row: NewRow, note: Option<UnsealedRow>) -> Result<RepositoryRow> {
         // Whoever takes a name takes it from those that only redirect from it.
@@ -272,12 +264,6 @@ for_both! {
         -> Result<Vec<RepositoryRow>> {
         let found = repositories::table.filter(repositories::state.eq_any(states)).filter(repositories::id.gt(after));
         Ok(found.order(repositories::id).limit(limit).select(RepositoryRow::as_select()).load(c).await?)
-    }
-
-    pub async fn touch(c: &mut Connection, id: i64, touch: Touch) -> Result<()> {
-        let older = repositories::table.find(id).filter(repositories::updated_at.le(touch.updated_at));
-        diesel::update(older).set(touch).execute(c).await?;
-        Ok(())
     }
 
     pub async fn mark_purged(c: &mut Connection, id: i64) -> Result<bool> {
@@ -383,13 +369,6 @@ impl Catalog {
         let after = after.map_or(0, |key| key.0);
         let found = read!(self.database, in_states(states, after, rows::limit(limit)))?;
         found.into_iter().map(Repository::try_from).collect()
-    }
-
-    /// Says that its content changed, and where its default branch stands now if that is known. What is older than
-    /// the last such word changes nothing, so that a write that recovery finishes late hides none that came after it.
-    pub async fn touch_repository(&self, key: RepoKey, head: Option<CommitId>, at: Timestamp) -> Result<()> {
-        let word = Touch { head: head.map(|head| head.as_bytes().to_vec()), updated_at: at.0 };
-        write!(self.changing(key), touch(key.0, word))
     }
 
     /// Says that large files are about to be deleted from a repository for good; false when it is gone.

@@ -5,7 +5,7 @@ use ballast_database::testing::Scratch;
 use ballast_database::{Error, on_both};
 use ballast_types::{RepoKind, Timestamp, UserKey, Visibility};
 
-use crate::{NOW, active, execute, new_model, open, organization, user};
+use crate::{NOW, active, execute, new_model, open, organization, user, write_to};
 
 fn query(viewer: Viewer) -> ListQuery {
     ListQuery {
@@ -54,7 +54,7 @@ async fn thirteen(scratch: &Scratch) -> Catalog {
             i % 3
         );
         execute(&scratch.database, counts).await;
-        catalog.touch_repository(key, None, Timestamp(NOW.0 + 1000 + i % 3)).await.unwrap();
+        write_to(&catalog, key, None, Timestamp(NOW.0 + 1000 + i % 3)).await;
     }
     catalog
 }

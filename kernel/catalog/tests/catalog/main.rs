@@ -20,10 +20,15 @@ mod repositories;
 mod secrets;
 mod webhooks;
 
-use ballast_catalog::{Catalog, LfsSettings, NewOrganization, NewRepository, NewUser, Organization, Repository, User};
+use ballast_catalog::{
+    Catalog, EventKind, LfsSettings, NewEvent, NewOrganization, NewRepository, NewUser, Operation, Organization,
+    Repository, User,
+};
 use ballast_database::testing::Scratch;
 use ballast_database::{Database, Result, for_both, transaction};
-use ballast_types::{Name, NamespaceKey, RepoKind, Timestamp, UserKey, Visibility};
+use ballast_types::{
+    CommitId, LeaseId, Name, NamespaceKey, OperationId, RepoKey, RepoKind, Timestamp, UserKey, Visibility,
+};
 use diesel_async::SimpleAsyncConnection;
 
 const NOW: Timestamp = Timestamp(1_795_224_855_000);
@@ -87,6 +92,32 @@ async fn active(catalog: &Catalog, new: NewRepository) -> Repository {
     let made = catalog.create_repository(new).await.unwrap();
     assert!(catalog.activate_repository(made.key).await.unwrap());
     catalog.get_repository(made.key).await.unwrap()
+}
+
+fn operation(id: i64, repo: RepoKey) -> Operation {
+    Operation {
+        id: OperationId(id),
+        repo,
+        lease: LeaseId(100 + id),
+        reservations: Vec::new(),
+        deadline: Timestamp(NOW.0 + 60_000),
+        created_at: NOW,
+        purpose: "commit".to_owned(),
+        actor: None,
+        merges: None,
+    }
+}
+
+fn committed(repo: RepoKey, head: Option<CommitId>, at: Timestamp) -> NewEvent {
+    let details = serde_json::json!({ "branch": "main\0" });
+    NewEvent { repo, kind: EventKind::Committed, actor: None, head, at, details }
+}
+
+/// A write to a repository's content, from its beginning to its end.
+async fn write_to(catalog: &Catalog, repo: RepoKey, head: Option<CommitId>, at: Timestamp) {
+    let operation = operation(1000, repo);
+    assert!(catalog.begin_operation(operation.clone()).await.unwrap());
+    assert!(catalog.close_operation(operation.id, Some(committed(repo, head, at))).await.unwrap());
 }
 
 for_both! {

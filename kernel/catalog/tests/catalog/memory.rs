@@ -3,7 +3,6 @@
 use ballast_catalog::{Found, OrgRole, RepositoryPatch, UserPatch};
 use ballast_database::Options;
 use ballast_database::testing::{Scratch, sqlite};
-use ballast_types::CommitId;
 
 use super::*;
 
@@ -39,7 +38,7 @@ async fn every_change_of_a_repository_is_seen_by_the_next_reader() {
     let hidden = RepositoryPatch { visibility: Some(Visibility::Private), ..RepositoryPatch::default() };
     alone.update_repository(None, made.key, hidden).await.unwrap();
     same("a change of settings").await;
-    alone.touch_repository(made.key, Some(CommitId([7; 20])), Timestamp(NOW.0 + 1)).await.unwrap();
+    write_to(&alone, made.key, Some(CommitId([7; 20])), Timestamp(NOW.0 + 1)).await;
     same("a write to its content").await;
     alone.mark_deleting(made.key).await.unwrap();
     same("its end").await;

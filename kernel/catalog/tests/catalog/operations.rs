@@ -2,9 +2,9 @@
 
 use ballast_catalog::{Catalog, EventId, EventKind, NewEvent, Operation, Repository};
 use ballast_database::on_both;
-use ballast_types::{CommitId, LeaseId, OperationId, RepoKey, ReservationId, Timestamp};
+use ballast_types::{CommitId, OperationId, RepoKey, ReservationId, Timestamp};
 
-use crate::{NOW, active, new_model, open, user};
+use crate::{NOW, active, committed, new_model, open, operation, user};
 
 /// The events but those that say that a repository is there.
 async fn told(catalog: &Catalog) -> Vec<NewEvent> {
@@ -16,29 +16,8 @@ async fn model(catalog: &Catalog) -> Repository {
     active(catalog, new_model(user(catalog, "ada").await.key.namespace(), "bert")).await
 }
 
-fn operation(id: i64, repo: RepoKey) -> Operation {
-    Operation {
-        id: OperationId(id),
-        repo,
-        lease: LeaseId(100 + id),
-        reservations: Vec::new(),
-        deadline: Timestamp(NOW.0 + 60_000),
-        created_at: NOW,
-        purpose: "commit".to_owned(),
-        actor: None,
-        merges: None,
-    }
-}
-
-fn committed(repo: RepoKey, head: u8) -> NewEvent {
-    NewEvent {
-        repo,
-        kind: EventKind::Committed,
-        actor: None,
-        head: Some(CommitId([head; 20])),
-        at: Timestamp(NOW.0 + 1),
-        details: serde_json::json!({ "branch": "main\0" }),
-    }
+fn moved(repo: RepoKey, head: u8) -> NewEvent {
+    committed(repo, Some(CommitId([head; 20])), Timestamp(NOW.0 + 1))
 }
 
 on_both! {
@@ -47,7 +26,7 @@ on_both! {
         let bert = model(&catalog).await;
         assert!(catalog.begin_operation(operation(1, bert.key)).await.unwrap());
         let tries: Vec<_> = (1..=8).map(|head| {
-            let (catalog, event) = (catalog.clone(), committed(bert.key, head));
+            let (catalog, event) = (catalog.clone(), moved(bert.key, head));
             tokio::spawn(async move { (head, catalog.close_operation(OperationId(1), Some(event)).await.unwrap()) })
         }).collect();
         let mut closed = Vec::new();
@@ -56,7 +35,7 @@ on_both! {
             closed.extend(done.then_some(head));
         }
         assert_eq!(closed.len(), 1);
-        assert_eq!(told(&catalog).await, [committed(bert.key, closed[0])]);
+        assert_eq!(told(&catalog).await, [moved(bert.key, closed[0])]);
         let touched = catalog.get_repository(bert.key).await.unwrap();
         assert_eq!((touched.head, touched.updated_at), (Some(CommitId([closed[0]; 20])), Timestamp(NOW.0 + 1)));
         assert_eq!(catalog.find_operation(OperationId(1)).await.unwrap(), None);
@@ -174,12 +153,12 @@ on_both! {
     async fn events_stay_until_they_are_delivered_by_their_ids(scratch: &Scratch) {
         let catalog = open(scratch).await;
         for head in 1..=5 {
-            catalog.append_event(committed(RepoKey(1), head)).await.unwrap();
+            catalog.append_event(moved(RepoKey(1), head)).await.unwrap();
         }
         let first = catalog.list_events(None, 2).await.unwrap();
         let rest = catalog.list_events(Some(first[1].id), 10).await.unwrap();
         assert_eq!((first.len(), rest.len()), (2, 3));
-        assert_eq!(rest[0].event, committed(RepoKey(1), 3));
+        assert_eq!(rest[0].event, moved(RepoKey(1), 3));
         let delivered: Vec<EventId> = [&first[1], &rest[0]].map(|event| event.id).to_vec();
         assert_eq!(catalog.deliver_events(&delivered, vec![], NOW).await.unwrap(), 2);
         assert_eq!(catalog.deliver_events(&delivered, vec![], NOW).await.unwrap(), 0);

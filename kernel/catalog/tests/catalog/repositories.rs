@@ -4,7 +4,7 @@ use ballast_catalog::{Clash, Gated, NewRepository, RepoState, RepositoryPatch};
 use ballast_database::{Error, on_both};
 use ballast_types::{CommitId, RepoKey, RepoKind, Timestamp, Visibility};
 
-use crate::{NOW, active, execute, new_model, open, organization, user};
+use crate::{NOW, active, execute, new_model, open, organization, user, write_to};
 
 on_both! {
     async fn a_repository_is_seen_once_it_is_activated(scratch: &Scratch) {
@@ -120,9 +120,9 @@ on_both! {
         let catalog = open(scratch).await;
         let bert = active(&catalog, new_model(user(&catalog, "ada").await.key.namespace(), "bert")).await;
         let (older, newer) = (CommitId([1; 20]), CommitId([2; 20]));
-        catalog.touch_repository(bert.key, Some(newer), Timestamp(NOW.0 + 2)).await.unwrap();
-        catalog.touch_repository(bert.key, Some(older), Timestamp(NOW.0 + 1)).await.unwrap();
-        catalog.touch_repository(bert.key, None, Timestamp(NOW.0 + 3)).await.unwrap();
+        write_to(&catalog, bert.key, Some(newer), Timestamp(NOW.0 + 2)).await;
+        write_to(&catalog, bert.key, Some(older), Timestamp(NOW.0 + 1)).await;
+        write_to(&catalog, bert.key, None, Timestamp(NOW.0 + 3)).await;
         let touched = catalog.get_repository(bert.key).await.unwrap();
         assert_eq!((touched.head, touched.updated_at), (Some(newer), Timestamp(NOW.0 + 3)));
     }
