@@ -118,6 +118,19 @@ async fn two_recoveries(world: &World, polls: usize, met: usize) -> (bool, bool)
     (through, recovered.0)
 }
 
+/// Cuts a fresh journey off after `polls` polls, and its recovery after `met`. Answers whether the journey, and whether
+/// the recovery, got through before.
+async fn cut_twice(world: &World, part: Part, polls: usize, met: usize) -> (bool, bool) {
+    world.at_present();
+    let journey = part.begun(world, &format!("twice-{polls}-{met}")).await;
+    let through = polled::at_most(&mut Box::pin(part.run(&journey, world)), polls).await.is_some();
+    world.is_quiet().await;
+    world.later(LATE);
+    let recovered = polled::at_most(&mut Box::pin(world.hub.recover()), met).await;
+    world.comes_to_rest(&journey).await;
+    (through, recovered.inspect(|outcome| assert!(outcome.is_ok(), "{outcome:?}")).is_some())
+}
+
 on_both! {
     async fn a_recovery_gets_through_though_another_one_runs_at_any_moment(scratch: &Scratch) {
         let world = World::new(&scratch.database, world::Kind::Sound).await;
@@ -255,6 +268,20 @@ on_both! {
             polls += 1;
         }
         assert!(polls > 30, "hiding and moving has more awaits than {polls}");
+        world.is_empty_once_everything_is_deleted().await;
+    }
+
+    async fn what_a_recovery_that_is_cut_off_anywhere_leaves_of_a_move_the_next_one_ends(scratch: &Scratch) {
+        let world = World::new(&scratch.database, world::Kind::Sound).await;
+        for polls in (4..).step_by(4) {
+            let mut through = false;
+            for met in 1.. {
+                let (journey, recovery) = cut_twice(&world, Part::Place, polls, met).await;
+                through = journey;
+                if recovery { break }
+            }
+            if through { break }
+        }
         world.is_empty_once_everything_is_deleted().await;
     }
 

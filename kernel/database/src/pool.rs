@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use crate::recent::{Outdated, UnderWay};
+use crate::recent::{Outdated, UnderWay, Writes};
 use crate::stretch::WhereItMayBlock;
 use crate::{Error, Result, statements};
 
@@ -63,6 +63,7 @@ pub struct Database {
     alone: bool,
     others: Arc<Others>,
     outdated: Vec<Outdated>,
+    writes: Arc<Writes>,
 }
 
 /// Writes of other processes, as far as they were noticed.
@@ -93,7 +94,7 @@ impl Database {
             },
         };
         let alone = options.alone && matches!(connections, Connections::Sqlite { .. });
-        let database = Self { connections, alone, others: Arc::default(), outdated: vec![] };
+        let database = Self { connections, alone, others: Arc::default(), outdated: vec![], writes: Arc::default() };
         database.ping().await?;
         Ok(database)
     }
@@ -123,7 +124,12 @@ impl Database {
     /// To be held while a write runs.
     #[doc(hidden)]
     pub fn under_way(&self) -> UnderWay {
-        UnderWay::begin(&self.outdated)
+        UnderWay::begin(&self.outdated, &self.writes)
+    }
+
+    /// Whether a write of this process runs now. One that nobody waits for any more runs to its end all the same.
+    pub fn is_written(&self) -> bool {
+        self.writes.settled().is_none()
     }
 
     pub(crate) fn others(&self) -> Arc<AtomicU64> {

@@ -43,14 +43,14 @@ struct Stripes {
 
 /// Writes that have begun, and those of them that have ended.
 #[derive(Default)]
-struct Writes {
+pub(crate) struct Writes {
     begun: AtomicU64,
     ended: AtomicU64,
 }
 
 impl Writes {
     /// How many there were so far; none while one is under way.
-    fn settled(&self) -> Option<u64> {
+    pub(crate) fn settled(&self) -> Option<u64> {
         // In this order: what had ended by then cannot be more than what had begun a moment later.
         let ended = self.ended.load(Ordering::SeqCst);
         (self.begun.load(Ordering::SeqCst) == ended).then_some(ended)
@@ -122,18 +122,27 @@ impl Outdated {
 }
 
 /// A write under way, from before its first statement until after its last.
-pub struct UnderWay(Vec<Outdated>);
+pub struct UnderWay {
+    outdated: Vec<Outdated>,
+    /// Those of the whole database.
+    all: Arc<Writes>,
+}
 
 impl UnderWay {
-    pub(crate) fn begin(outdated: &[Outdated]) -> Self {
-        outdated.iter().for_each(|one| _ = one.writes().begun.fetch_add(1, Ordering::SeqCst));
-        Self(outdated.to_vec())
+    pub(crate) fn begin(outdated: &[Outdated], all: &Arc<Writes>) -> Self {
+        let under_way = Self { outdated: outdated.to_vec(), all: Arc::clone(all) };
+        under_way.counted().for_each(|writes| _ = writes.begun.fetch_add(1, Ordering::SeqCst));
+        under_way
+    }
+
+    fn counted(&self) -> impl Iterator<Item = &Writes> {
+        self.outdated.iter().map(Outdated::writes).chain([self.all.as_ref()])
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.iter().for_each(|one| _ = one.writes().ended.fetch_add(1, Ordering::SeqCst));
+        self.counted().for_each(|writes| _ = writes.ended.fetch_add(1, Ordering::SeqCst));
     }
 }
 
@@ -157,7 +166,7 @@ mod tests {
         let before = recent.mark(&"a");
         kept(&recent, "a", 1);
         assert_eq!(recent.get(&"a"), Some(1));
-        let write = UnderWay::begin(&[recent.one(&"a")]);
+        let write = UnderWay::begin(&[recent.one(&"a")], &Arc::default());
         assert_eq!((recent.get(&"a"), recent.mark(&"a")), (None, None));
         kept(&recent, "a", 2);
         drop(write);
@@ -172,7 +181,10 @@ mod tests {
     #[tokio::test]
     async fn of_two_writes_that_overlap_both_must_have_ended() {
         let recent: Recent<&str, u32> = Recent::new(&alone().await, 100, Duration::ZERO);
-        let (one, other) = (UnderWay::begin(&[recent.one(&"a")]), UnderWay::begin(&[recent.one(&"a")]));
+        let (one, other) = (
+            UnderWay::begin(&[recent.one(&"a")], &Arc::default()),
+            UnderWay::begin(&[recent.one(&"a")], &Arc::default()),
+        );
         drop(one);
         assert_eq!(recent.mark(&"a"), None);
         drop(other);
@@ -186,10 +198,10 @@ mod tests {
         let keep = || keys.iter().for_each(|key| recent.put(*key, 1, recent.mark(key)));
         let left = || keys.iter().filter(|key| recent.get(key).is_some()).count();
         keep();
-        drop(UnderWay::begin(&[recent.one(&7)]));
+        drop(UnderWay::begin(&[recent.one(&7)], &Arc::default()));
         assert_eq!(recent.get(&7), None);
         assert!((950..1000).contains(&left()), "{}", left());
-        drop(UnderWay::begin(&[recent.all()]));
+        drop(UnderWay::begin(&[recent.all()], &Arc::default()));
         assert_eq!(left(), 0);
     }
 

@@ -26,6 +26,9 @@ impl Hub {
                 match self.engine().conclude(operation.repo, operation.id).await? {
                     Some(commit) => self.finish(operation, commit).await?,
                     None => {
+                        // Before the row goes, because without it nobody would know any more if this were cut off; and
+                        // after, because until then the catalog could change.
+                        self.place_as_listed(operation.repo).await?;
                         self.abandon(operation).await?;
                         self.place_as_listed(operation.repo).await?;
                     }
