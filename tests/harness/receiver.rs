@@ -30,11 +30,11 @@ impl Delivered {
     }
 }
 
-#[derive(Default)]
 struct Inbox {
     received: Mutex<Vec<Delivered>>,
     came: Condvar,
     status: AtomicU16,
+    answer: Box<dyn Fn(&Delivered) -> String + Send + Sync>,
 }
 
 /// Takes messages, answering each with the same status.
@@ -46,9 +46,19 @@ pub struct Receiver {
 impl Receiver {
     /// On a free port of this machine. Its thread ends with the program.
     pub fn start() -> Self {
+        Self::answering(|_| String::new())
+    }
+
+    /// The same where every answer has this body.
+    pub fn answering(answer: impl Fn(&Delivered) -> String + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let inbox = Arc::new(Inbox { status: AtomicU16::new(200), ..Inbox::default() });
+        let inbox = Arc::new(Inbox {
+            received: Mutex::default(),
+            came: Condvar::new(),
+            status: AtomicU16::new(200),
+            answer: Box::new(answer),
+        });
         let shared = Arc::clone(&inbox);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -99,12 +109,13 @@ impl Inbox {
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
-        let status = self.status.load(Ordering::SeqCst);
-        (&stream)
-            .write_all(format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").as_bytes())?;
-        let body = String::from_utf8_lossy(&body).into_owned();
-        let head = head.replace('\r', "");
-        self.received.lock().unwrap_or_else(PoisonError::into_inner).push(Delivered { head, body });
+        let (head, body) = (head.replace('\r', ""), String::from_utf8_lossy(&body).into_owned());
+        let delivered = Delivered { head, body };
+        let (status, said) = (self.status.load(Ordering::SeqCst), (self.answer)(&delivered));
+        let length = said.len();
+        let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{said}");
+        (&stream).write_all(answer.as_bytes())?;
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).push(delivered);
         self.came.notify_all();
         Ok(())
     }

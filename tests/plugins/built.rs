@@ -79,6 +79,24 @@ pub fn misbehaving() -> &'static Library {
     BUILT.get_or_init(|| of_workspace("tests/plugins/misbehaving", "libmisbehaving.so"))
 }
 
+/// `examples/plugin/quota-state`.
+pub fn quota() -> &'static Library {
+    static BUILT: OnceLock<Library> = OnceLock::new();
+    BUILT.get_or_init(|| of_workspace("examples/plugin/quota-state", "libquota_state.so"))
+}
+
+/// `examples/plugin/auth-introspection`.
+pub fn introspection() -> &'static Library {
+    static BUILT: OnceLock<Library> = OnceLock::new();
+    BUILT.get_or_init(|| of_workspace("examples/plugin/auth-introspection", "libauth_introspection.so"))
+}
+
+/// `tests/plugins/trusting`.
+pub fn trusting() -> &'static Library {
+    static BUILT: OnceLock<Library> = OnceLock::new();
+    BUILT.get_or_init(|| of_workspace("tests/plugins/trusting", "libtrusting.so"))
+}
+
 /// `examples/plugin/storage-c`.
 pub fn in_c() -> &'static Library {
     static BUILT: OnceLock<Library> = OnceLock::new();

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ballast_config::{Layers, Loaded};
+use ballast_config::{Layers, Loaded, Problems};
 use ballast_contract::storage::{Storage, StorageKey};
 use ballast_contract::{Error, ErrorKind, Health, Result};
-use ballast_loader::{Library, Trial};
+use ballast_database::{Database, Options};
+use ballast_loader::{Library, Opened, Trial, state_of};
 use ballast_types::ByteRange;
 use futures::{FutureExt, TryStreamExt};
 
@@ -30,10 +31,19 @@ fn trial(faults: &str) -> (Trial, Loaded, tempfile::TempDir) {
     (trial, loaded, place)
 }
 
+/// A new instance, not started.
+async fn made((trial, loaded): (&Trial, &Loaded)) -> std::result::Result<Arc<dyn Storage>, Problems> {
+    let database = Database::open("sqlite://:memory:", &Options::default()).await.unwrap();
+    match trial.open(loaded, state_of(database, "storage.main")).await? {
+        Opened::Storage(storage) => Ok(storage),
+        _ => panic!("it is no storage"),
+    }
+}
+
 /// An instance with these faults, started, with one object in it where it can be written.
 async fn instance(faults: &str) -> Arc<dyn Storage> {
     let (trial, loaded, _place) = trial(faults);
-    let storage = trial.storage(&loaded).await.unwrap();
+    let storage = made((&trial, &loaded)).await.unwrap();
     storage.start().await.unwrap();
     storage
 }
@@ -143,7 +153,7 @@ async fn a_start_that_panics_or_never_ends_is_a_failed_start() {
         ("start = \"block\"", "storage.start: storage.start took longer than 1 seconds"),
     ] {
         let (trial, loaded, _place) = trial(fault);
-        let storage = trial.storage(&loaded).await.unwrap();
+        let storage = made((&trial, &loaded)).await.unwrap();
         let error = storage.start().await.unwrap_err().to_string();
         assert!(error.contains(expected), "{fault}: {error}");
         assert_eq!(storage.stat(&key("a")).await.unwrap_err().kind, ErrorKind::Unavailable);
@@ -154,7 +164,7 @@ async fn a_start_that_panics_or_never_ends_is_a_failed_start() {
         ("open = \"block\"", "making the instance took longer than 1 seconds"),
     ] {
         let (trial, loaded, _place) = trial(fault);
-        let refused = trial.storage(&loaded).await.err().unwrap().to_string();
+        let refused = made((&trial, &loaded)).await.err().unwrap().to_string();
         assert!(refused.contains("storage.main.plugin") && refused.contains(expected), "{refused}");
     }
 }

@@ -7,3 +7,4 @@ mod built;
 mod faults;
 mod hub;
 mod refused;
+mod roles;

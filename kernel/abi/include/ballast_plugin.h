@@ -11,7 +11,7 @@
 #define BALLAST_MAJOR 1
 
 // The lower one of both sides counts.
-#define BALLAST_MINOR 0
+#define BALLAST_MINOR 1
 
 // What was asked for is not there.
 #define BALLAST_NOT_FOUND 1
@@ -61,6 +61,12 @@
 #define BALLAST_DEBUG 4
 
 #define BALLAST_TRACE 5
+
+// Capability of auth: it keeps passwords, tokens, sessions and public keys of its own.
+#define BALLAST_CAN_KEEP 1
+
+// Capability of auth: it has rules that take rights away.
+#define BALLAST_CAN_NARROW 2
 
 // Not yet: it is polled again after it has woken.
 #define BALLAST_PENDING 0
@@ -203,6 +209,14 @@ typedef struct BallastInstance {
   const void *role;
 } BallastInstance;
 
+// Who is told what came of a message to the hub.
+typedef struct BallastReply {
+  void *context;
+  // Called exactly once, from any thread, perhaps before the message's call returns: with `READY` and the JSON answer
+  // in `answer`, or with `FAILED` and why. Both are lent; who keeps the bytes moves them out. It does not block.
+  void (*done)(void *context, uint32_t code, struct BallastBuf *answer, struct BallastFailure *failure);
+} BallastReply;
+
 // What the hub lends an instance. It lives as long as the process, and so do its texts; all of it may be called from
 // any thread.
 typedef struct BallastHost {
@@ -224,6 +238,9 @@ typedef struct BallastHost {
               struct BallastStr fields);
   // Reports a fault of the instance that no call can answer with, such as a panic in a destructor.
   void (*fault)(const void *data, struct BallastStr what);
+  // Since 1.1. Asks the durable space of the instance, the same on every node, with one JSON message in `call`. Null
+  // where the manifest's `requires` does not name `state`.
+  void (*state)(const void *data, struct BallastStr call, struct BallastReply reply);
 } BallastHost;
 
 // A store of immutable objects. An object is there, whole and durable, or it is not there at all. Keys are segments of
@@ -252,6 +269,14 @@ typedef struct BallastStorageTable {
   uint32_t (*open_file)(void *data, struct BallastStr key, uint32_t flags, int32_t *out, struct BallastFailure *failure);
 } BallastStorageTable;
 
+// A role that is asked by messages, since 1.1: auth and quota.
+typedef struct BallastMessageTable {
+  size_t size;
+  // One JSON message in `call`, whose key `call` says what is asked, and a `Buf` with the JSON answer to it in `out`.
+  // `UNSUPPORTED` to what is not known. `call` is good for this call alone, and not while it is polled.
+  struct BallastFuture (*call)(void *data, struct BallastStr call);
+} BallastMessageTable;
+
 // The exported symbol. Its fields up to `size` are the same in all major versions.
 typedef struct BallastDeclaration {
   uint8_t magic[8];
@@ -259,9 +284,10 @@ typedef struct BallastDeclaration {
   uint32_t minor;
   // Of this whole table.
   size_t size;
-  // JSON, and the same that lies in the section: `abi` (`{"major": 1, "minor": 0}`), `id` (`storage.example`),
-  // `version`, `about` (a sentence), `roles` (`["storage"]`), `config` (the JSON Schema of the plugin's keys, in which
-  // `writeOnly` marks secrets), `built_with` (texts that are shown and never compared).
+  // JSON, and the same that lies in the section: `abi` (`{"major": 1, "minor": 1}`), `id` (`storage.example`),
+  // `version`, `about` (a sentence), `roles` (`["storage"]`; since 1.1 also `auth` or `quota`), `requires` (what it
+  // cannot do without of what a hub lends; since 1.1, `state`), `config` (the JSON Schema of the plugin's keys, in
+  // which `writeOnly` marks secrets), `built_with` (texts that are shown and never compared).
   struct BallastStr manifest;
   // Whether the config of an instance makes sense; does no I/O. `READY`, or `FAILED` with the key's `path`. Null where the schema says all.
   uint32_t (*check)(struct BallastStr role, struct BallastStr config, struct BallastFailure *failure);

@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 
-use crate::{Str, Table};
+use crate::{Reply, Str, Table};
 
 pub const ERROR: u32 = 1;
 pub const WARN: u32 = 2;
@@ -29,6 +29,9 @@ pub struct Host {
     pub log: Option<unsafe extern "C" fn(data: *const c_void, level: u32, target: Str, message: Str, fields: Str)>,
     /// Reports a fault of the instance that no call can answer with, such as a panic in a destructor.
     pub fault: Option<unsafe extern "C" fn(data: *const c_void, what: Str)>,
+    /// Since 1.1. Asks the durable space of the instance, the same on every node, with one JSON message in `call`. Null
+    /// where the manifest's `requires` does not name `state`.
+    pub state: Option<unsafe extern "C" fn(data: *const c_void, call: Str, reply: Reply)>,
 }
 
 // The hub promises it.

@@ -22,6 +22,7 @@ mod declaration;
 mod failure;
 mod host;
 mod instance;
+mod message;
 mod polled;
 mod storage;
 mod table;
@@ -35,6 +36,7 @@ pub use failure::{
 };
 pub use host::{DEBUG, ERROR, Host, INFO, TRACE, WARN};
 pub use instance::{Instance, LifeTable};
+pub use message::{CAN_KEEP, CAN_NARROW, MessageTable, Reply};
 pub use polled::{END, FAILED, Future, PENDING, READY, Reader, Writer};
 pub use storage::{AT_ONCE, CAN_FILES, CAN_SIGN, CAN_SIGN_UPLOADS, PASSING, StorageTable};
 pub use table::{Table, TableFault, read_table};

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use cbindgen::{Builder, Config, Language};
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 14] = [
     "Str",
     "Buf",
     "Failure",
@@ -20,6 +20,8 @@ const NAMES: [&str; 12] = [
     "Instance",
     "Host",
     "StorageTable",
+    "MessageTable",
+    "Reply",
 ];
 
 fn folder() -> PathBuf {

@@ -35,8 +35,10 @@ fn the_layout_is_the_frozen_one() {
         Writer { data write commit abort drop }
         LifeTable { size start health stop destroy }
         Instance { data capabilities life role }
-        Host { size minor reserved data instance logs log fault }
+        Host { size minor reserved data instance logs log fault state }
         StorageTable { size stat read create remove list copy sign open_file }
+        MessageTable { size call }
+        Reply { context done }
         Declaration { magic major minor size manifest check create }
     };
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/layout.txt");

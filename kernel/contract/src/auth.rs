@@ -1,5 +1,7 @@
 //! Auth: who is calling. What they may do is the kernel's own table, which a plugin may narrow and never widen.
 
+pub mod message;
+
 use async_trait::async_trait;
 use ballast_types::{NamespaceKey, RepoKey, Right, Secret, Timestamp, UserKey, Visibility};
 use serde::{Deserialize, Serialize};

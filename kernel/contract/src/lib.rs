@@ -11,9 +11,10 @@ pub mod auth;
 mod component;
 pub mod downloader;
 mod error;
+mod message;
 mod page;
 pub mod quota;
-mod state;
+pub mod state;
 pub mod storage;
 pub mod versioning;
 

@@ -1,6 +1,8 @@
 //! Quota: bytes promised and bytes kept. Level-triggered: the kernel says what a repository holds, the plugin says
 //! whether there is room.
 
+pub mod message;
+
 use async_trait::async_trait;
 use ballast_types::{NamespaceKey, RepoKey, ReservationId, Timestamp, Visibility};
 use serde::{Deserialize, Serialize};

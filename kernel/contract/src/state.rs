@@ -1,5 +1,7 @@
 //! Durable rows for a plugin that has no database of its own.
 
+pub mod message;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 

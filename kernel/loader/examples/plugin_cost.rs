@@ -1,11 +1,13 @@
 //! What a call costs, and how fast bytes go, of a storage in memory: linked into this program, or loaded as a library.
+//! And what a message costs, of a quota that is a library.
 //! `tests/bench/workloads/plugins.py` runs it; it prints one number.
 //!
 //! ```text
 //! plugin_cost FILE|built-in stat|read|write COUNT
+//! plugin_cost FILE message COUNT
 //! ```
 //!
-//! `stat`: nanoseconds a call. `read` and `write`: GB/s of COUNT pieces of 1 MiB.
+//! `stat` and `message`: nanoseconds a call. `read` and `write`: GB/s of COUNT pieces of 1 MiB.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../../tests/plugins/misbehaving/src/fault.rs"]
@@ -22,8 +24,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ballast_config::Layers;
+use ballast_contract::quota::Quota;
 use ballast_contract::storage::{Storage, StorageKey};
-use ballast_loader::{Library, Trial};
+use ballast_database::{Database, Options};
+use ballast_loader::{Library, Opened, Trial, state_of};
 use ballast_types::ByteRange;
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -36,11 +40,17 @@ const OBJECT: usize = 64;
 async fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, form, what, count] = arguments.as_slice() else {
-        panic!("plugin_cost FILE|built-in stat|read|write COUNT")
+        panic!("plugin_cost FILE|built-in stat|read|write|message COUNT")
     };
+    let (what, count) = (what.clone(), count.parse().unwrap());
+    if what == "message" {
+        let Opened::Quota(quota) = loaded(form).await else { panic!("{form} is no quota") };
+        quota.start().await.unwrap();
+        println!("{}", tokio::spawn(async move { messages(&*quota, count).await }).await.unwrap());
+        return;
+    }
     let storage = opened(form).await;
     storage.start().await.unwrap();
-    let (what, count) = (what.clone(), count.parse().unwrap());
     // As the hub does: on a worker of the runtime.
     let measured = tokio::spawn(async move { measure(&*storage, &what, count).await }).await.unwrap();
     println!("{measured}");
@@ -50,9 +60,25 @@ async fn opened(form: &str) -> Arc<dyn Storage> {
     if form == "built-in" {
         return Arc::new(unruly::Unruly::new(fault::Faults(BTreeMap::new())));
     }
+    let Opened::Storage(storage) = loaded(form).await else { panic!("{form} is no storage") };
+    storage
+}
+
+async fn loaded(file: &str) -> Opened {
     let loaded = Layers { data_dir: "data".into(), ..Layers::default() }.load().unwrap();
-    let library = Library::inspect_anywhere(Path::new(form)).unwrap();
-    Trial::all(library, &loaded).unwrap()[0].storage(&loaded).await.unwrap()
+    let library = Library::inspect_anywhere(Path::new(file)).unwrap();
+    let database = Database::open("sqlite://:memory:", &Options::default()).await.unwrap();
+    let state = state_of(database, "tried");
+    Trial::all(library, &loaded).unwrap()[0].open(&loaded, state).await.unwrap()
+}
+
+/// Messages that ask for nothing to be done.
+async fn messages(quota: &dyn Quota, count: usize) -> f64 {
+    let begun = Instant::now();
+    for _ in 0..count {
+        quota.release(black_box(&[])).await.unwrap();
+    }
+    begun.elapsed().as_nanos() as f64 / count as f64
 }
 
 async fn measure(storage: &dyn Storage, what: &str, count: usize) -> f64 {

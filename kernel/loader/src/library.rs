@@ -8,13 +8,17 @@
 #![allow(unsafe_code)]
 
 mod absent;
+mod auth;
 mod call;
 mod declared;
 mod failure;
 mod file;
 mod held;
 mod host;
+mod loaded;
 mod manifest;
+mod messenger;
+mod quota;
 mod storage;
 mod thread;
 mod waker;
@@ -24,12 +28,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ballast_config::{PluginFile, Role};
+use ballast_contract::State;
 use serde_json::Value;
 
 pub use manifest::Manifest;
 
 use crate::plugin::{Opened, Refusal};
+use auth::LoadedAuth;
 use declared::Declared;
+use quota::LoadedQuota;
 use storage::LoadedStorage;
 
 pub(crate) use absent::Absent;
@@ -137,11 +144,24 @@ impl Library {
     }
 
     /// An instance of it, with keys that fit its schema.
-    pub(crate) async fn create(&self, role: Role, instance: &str, config: &Value) -> Result<Opened, Refusal> {
+    pub(crate) async fn create(
+        &self,
+        role: Role,
+        instance: &str,
+        config: &Value,
+        state: Arc<dyn State>,
+    ) -> Result<Opened, Refusal> {
         let declared = self.opened().await.map_err(|why| Refusal::plugin(format!("{}: {why}", self.file.display())))?;
         let plugin = self.manifest.id.clone();
-        let made = declared.create(role, &format!("{role}.{instance}"), plugin, config, self.limits).await?;
-        Ok(Opened::Storage(Arc::new(LoadedStorage::new(made).map_err(Refusal::plugin)?)))
+        // An instance gets what it requires, and nothing else.
+        let state = self.manifest.requires_state().then_some(state);
+        let made = declared.create(role, &format!("{role}.{instance}"), plugin, config, self.limits, state).await?;
+        let opened = match role {
+            Role::Auth => LoadedAuth::new(made).map(|auth| Opened::Auth(Arc::new(auth))),
+            Role::Quota => LoadedQuota::new(made).map(|quota| Opened::Quota(Arc::new(quota))),
+            _ => LoadedStorage::new(made).map(|storage| Opened::Storage(Arc::new(storage))),
+        };
+        opened.map_err(Refusal::plugin)
     }
 }
 

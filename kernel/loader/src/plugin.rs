@@ -126,17 +126,19 @@ enum Source {
 }
 
 impl Plugin {
-    /// A library that was inspected. It carries storage alone: see its manifest.
+    /// A library that was inspected.
     pub(crate) fn library(library: Arc<Library>) -> Self {
         let manifest = library.manifest();
         let (id, version, schema) = (manifest.id.clone(), manifest.version.clone(), manifest.config.clone());
-        Self { id, version, role: Role::Storage, schema, tables: None, source: Source::Library(library) }
+        // A manifest without a role does not pass its inspection.
+        let role = manifest.role().unwrap_or(Role::Storage);
+        Self { id, version, role, schema, tables: None, source: Source::Library(library) }
     }
 
-    /// What stands for a library that was refused.
-    pub(crate) fn refused(id: &str, why: String) -> Self {
+    /// What stands in a role for a library that was refused.
+    pub(crate) fn refused(role: Role, id: &str, why: String) -> Self {
         let (id, version, schema) = (id.to_owned(), "unknown".to_owned(), Value::Bool(true));
-        Self { id, version, role: Role::Storage, schema, tables: None, source: Source::Refused(why) }
+        Self { id, version, role, schema, tables: None, source: Source::Refused(why) }
     }
 
     /// The same plugin, which has tables of its own: an instance brings them up to date when it starts, and so does
@@ -193,15 +195,23 @@ impl Plugin {
             Source::Builtin { open, .. } => open(config, deps.slots(format!("{}.{name}", self.role)))
                 .await
                 .map_err(|error| Refusal::config(None, error.context)),
-            Source::Library(library) => library.create(self.role, name, &config).await,
+            Source::Library(library) => {
+                let state = deps.slots(format!("{}.{name}", self.role)).state;
+                library.create(self.role, name, &config, state).await
+            }
             Source::Refused(why) => Err(Refusal::plugin(why)),
         }
     }
 
     /// What stands in the place of an instance that is not required, where its role may come of a library.
     pub(crate) fn absent(&self, why: &str) -> Option<Opened> {
-        let absent = || Opened::Storage(Arc::new(Absent { why: why.to_owned() }));
-        (!matches!(self.source, Source::Builtin { .. })).then(absent)
+        let absent = Arc::new(Absent { why: why.to_owned() });
+        match (&self.source, self.role) {
+            (Source::Builtin { .. }, _) | (_, Role::Versioning | Role::Downloader) => None,
+            (_, Role::Storage) => Some(Opened::Storage(absent)),
+            (_, Role::Auth) => Some(Opened::Auth(absent)),
+            (_, Role::Quota) => Some(Opened::Quota(absent)),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use ballast_config::{
 use ballast_database::{self as database, Database};
 use serde_json::Value;
 
-use crate::library::{Library, LibraryReport};
+use crate::library::{Library, LibraryReport, Manifest};
 use crate::{Plugin, state};
 
 /// The plugins that a configuration may name.
@@ -22,8 +22,8 @@ pub struct Registry {
 /// A line of `plugins.load` that was refused.
 struct Refused {
     report: LibraryReport,
-    /// Stands in for the plugin; its id is empty where the manifest could not be read.
-    plugin: Plugin,
+    /// Stand in for the plugin, in each role that it may have; their id is empty where the manifest could not be read.
+    plugins: Vec<Plugin>,
 }
 
 /// An instance whose keys are right, in the order in which instances start.
@@ -82,10 +82,12 @@ impl Registry {
         // Whose library it would have been, where it says so.
         let manifest = Library::inspect_anywhere(&file).ok().map(|library| library.manifest().clone());
         let id = manifest.as_ref().map(|manifest| manifest.id.clone()).unwrap_or_default();
-        let plugin = Plugin::refused(&id, format!("{}: {why}", file.display()));
+        let roles = manifest.as_ref().and_then(Manifest::role).map_or_else(|| Role::ALL.to_vec(), |role| vec![role]);
+        let stand_in = |role| Plugin::refused(role, &id, format!("{}: {why}", file.display()));
+        let plugins = roles.into_iter().map(stand_in).collect();
         let of = manifest.map(|manifest| (manifest.id, manifest.version));
         let report = LibraryReport { file, sha256: None, plugin: of, refused: Some(why) };
-        self.refused.push(Refused { report, plugin });
+        self.refused.push(Refused { report, plugins });
     }
 
     /// What became of each line of `plugins.load` so far.
@@ -119,7 +121,8 @@ impl Registry {
     }
 
     pub(crate) fn plan<'a>(&'a self, loaded: &'a Loaded) -> Plan<'a> {
-        let mistakes = misrouted(loaded).into_iter().chain(mirroring_nobody(loaded)).collect();
+        let mistakes = misrouted(loaded).into_iter().chain(mirroring_nobody(loaded)).chain(provided_by_nobody(loaded));
+        let mistakes = mistakes.collect();
         let mut plan = Plan { mistakes, ..Plan::default() };
         for role in Role::ALL {
             plan.mistakes.extend(choose(loaded, role).err());
@@ -159,7 +162,8 @@ impl Registry {
 
     /// The plugin of this id, or what stands for a library that was refused and is it, or might have been.
     fn named(&self, role: Role, id: &str) -> Option<&Plugin> {
-        let refused = || self.refused.iter().map(|refused| &refused.plugin).filter(|plugin| plugin.role() == role);
+        let all = || self.refused.iter().flat_map(|refused| &refused.plugins);
+        let refused = || all().filter(|plugin| plugin.role() == role);
         let known = self.of_role(role).find(|plugin| plugin.id() == id);
         known.or_else(|| refused().find(|plugin| plugin.id() == id)).or_else(|| refused().find(|p| p.id().is_empty()))
     }
@@ -200,6 +204,15 @@ fn mirroring_nobody(loaded: &Loaded) -> Vec<Problem> {
         (!downloaders.contains_key(&source.from)).then_some(problem)
     };
     loaded.config.mirror.sources.iter().enumerate().filter_map(unknown).collect()
+}
+
+/// Accounts for the users of auth instances that are none.
+fn provided_by_nobody(loaded: &Loaded) -> Option<Problem> {
+    let known = &loaded.config.auth;
+    let unknown = loaded.config.accounts.provision.iter().find(|name| !known.contains_key(name.as_str()))?;
+    let names = known.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let what = format!("there is no auth instance '{}'; configured are: {names}", unknown.escape_debug());
+    Some(Problem::new("accounts.provision", loaded.origins.of_key("accounts.provision"), what))
 }
 
 fn no_storage(loaded: &Loaded, key: &str, wanted: &str) -> Problem {

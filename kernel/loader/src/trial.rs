@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ballast_config::{Loaded, PluginConfig, Problem, Problems, Role};
-use ballast_contract::storage::Storage;
+use ballast_contract::State;
 use serde_json::{Map, Value};
 
 use crate::registry::Plan;
@@ -12,6 +12,8 @@ use crate::{Library, Opened, Plugin, Registry};
 /// An instance that can be made.
 pub struct Trial {
     library: Arc<Library>,
+    /// What it is for.
+    pub role: Role,
     /// Its name in the configuration.
     pub name: String,
     config: Value,
@@ -24,7 +26,8 @@ impl Trial {
         let registry = Registry::new(vec![Plugin::library(Arc::clone(&library))]);
         let id = library.manifest().id.clone();
         let bare = PluginConfig { plugin: id.clone(), required: true, config: Map::new() };
-        let named = loaded.config.instances(Role::Storage).iter().filter(|(_, instance)| instance.plugin == id);
+        let role = library.manifest().role().unwrap_or(Role::Storage);
+        let named = loaded.config.instances(role).iter().filter(|(_, instance)| instance.plugin == id);
         let mut instances: Vec<(&str, &PluginConfig)> =
             named.map(|(name, instance)| (name.as_str(), instance)).collect();
         if instances.is_empty() {
@@ -32,21 +35,19 @@ impl Trial {
         }
         let mut plan = Plan::default();
         for (name, instance) in instances {
-            registry.plan_instance(loaded, Role::Storage, name, instance, &mut plan);
+            registry.plan_instance(loaded, role, name, instance, &mut plan);
         }
         Problems::check(plan.mistakes.into_iter().chain(plan.unreadable).collect())?;
         let made = plan.instances.into_iter().map(|planned| (planned.instance.to_owned(), planned.config));
-        Ok(made.map(|(name, config)| Self { library: Arc::clone(&library), name, config }).collect())
+        Ok(made.map(|(name, config)| Self { library: Arc::clone(&library), role, name, config }).collect())
     }
 
-    /// A new instance, not started.
-    pub async fn storage(&self, loaded: &Loaded) -> Result<Arc<dyn Storage>, Problems> {
-        let refused = match self.library.create(Role::Storage, &self.name, &self.config).await {
-            Ok(Opened::Storage(storage)) => return Ok(storage),
-            Ok(_) => crate::plugin::Refusal::plugin("it is no storage"),
-            Err(refused) => refused,
-        };
-        let key = format!("storage.{}.{}", self.name, refused.key);
-        Err(Problems(vec![Problem::new(key.clone(), loaded.origins.of_key(&key), refused.why)]))
+    /// A new instance with this space, not started.
+    pub async fn open(&self, loaded: &Loaded, state: Arc<dyn State>) -> Result<Opened, Problems> {
+        let opened = self.library.create(self.role, &self.name, &self.config, state).await;
+        opened.map_err(|refused| {
+            let key = format!("{}.{}.{}", self.role, self.name, refused.key);
+            Problems(vec![Problem::new(key.clone(), loaded.origins.of_key(&key), refused.why)])
+        })
     }
 }

@@ -139,6 +139,13 @@ fn a_mirror_of_what_no_downloader_reads_is_a_mistake() {
 }
 
 #[test]
+fn accounts_for_the_users_of_no_auth_are_a_mistake() {
+    let (_folder, layers) = layers("[accounts]\nprovision = ['company']");
+    let told = Problems(registry().mistakes(&layers.load().unwrap())).to_string();
+    assert!(told.contains("accounts.provision") && told.contains("no auth instance 'company'"), "{told}");
+}
+
+#[test]
 fn environment_text_becomes_what_the_plugin_wants() {
     let environment = [("BALLAST_AUTH__MAIN__PLUGIN", "auth.local"), ("BALLAST_AUTH__MAIN__CONFIG__THREADS", "4")];
     assert_eq!(said("[auth.main.config.options]\npin = { env = 'NO_SUCH_PIN' }", &environment), [""; 0]);

@@ -5,14 +5,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ballast_abi::{Declaration, FAILED, Failure, Host, Instance, MAGIC, MAJOR, MINOR, READY, Str, read_table};
-use ballast_contract::{Error, ErrorKind, Result, storage};
+use ballast_contract::auth::Auth;
+use ballast_contract::quota::Quota;
+use ballast_contract::storage::Storage;
+use ballast_contract::{Error, ErrorKind, Result};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::failure::{failed, misread, panicked};
 use crate::guard::words;
 use crate::host::{Shared, Slots};
-use crate::{log, runtime, storage_table};
+use crate::{log, message_table, runtime, storage_table};
 
 /// Where a plugin's futures are polled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,8 +28,18 @@ pub enum Polling {
     Spawn,
 }
 
-/// A plugin of the role storage.
+/// An instance, by its role.
+pub enum Exports {
+    Storage(Arc<dyn Storage>),
+    Auth(Arc<dyn Auth>),
+    Quota(Arc<dyn Quota>),
+}
+
+/// A plugin of one role.
 pub trait Exported: 'static {
+    /// The role, as the configuration names it.
+    const ROLE: &'static str;
+
     /// The keys of an instance.
     type Config: DeserializeOwned + JsonSchema;
 
@@ -34,7 +47,7 @@ pub trait Exported: 'static {
     const POLLING: Polling;
 
     /// Makes an instance; does no I/O.
-    fn open(config: Self::Config, slots: Slots) -> Result<Arc<dyn storage::Storage>>;
+    fn open(config: Self::Config, slots: Slots) -> Result<Exports>;
 }
 
 /// The declaration of a plugin whose manifest is this text.
@@ -94,16 +107,19 @@ unsafe fn make<E: Exported>(host: *const Host, role: Str, config: Str) -> std::r
     let refuse = |kind, why: &str| failed(&Error::new(kind, "plugin.create", why));
     let host = unsafe { read_table(host) }
         .map_err(|fault| refuse(ErrorKind::Internal, &format!("the host's table: {fault}")))?;
-    if unsafe { role.text() } != Some("storage") {
-        return Err(refuse(ErrorKind::Unsupported, "the one role that it has is storage"));
+    if unsafe { role.text() } != Some(E::ROLE) {
+        return Err(refuse(ErrorKind::Unsupported, &format!("the one role that it has is {}", E::ROLE)));
     }
     let runtime = runtime::start().map_err(|error| failed(&error))?;
     log::forward(host);
     let shared = Shared::new(host, E::POLLING);
     let config = unsafe { read::<E>(config) }?;
     let _entered = runtime.enter();
-    let storage = E::open(config, shared.slots()).map_err(|error| failed(&error))?;
-    Ok(storage_table::instance(shared, storage))
+    Ok(match E::open(config, shared.slots()).map_err(|error| failed(&error))? {
+        Exports::Storage(storage) => storage_table::instance(shared, storage),
+        Exports::Auth(auth) => message_table::auth(shared, auth),
+        Exports::Quota(quota) => message_table::quota(shared, quota),
+    })
 }
 
 unsafe fn read<E: Exported>(config: Str) -> std::result::Result<E::Config, Failure> {
@@ -129,8 +145,9 @@ unsafe fn read<E: Exported>(config: Str) -> std::result::Result<E::Config, Failu
 /// - `config` is the type of the plugin's keys, and a file beside the one with this macro that has their schema:
 ///   `BALLAST_BLESS=1 cargo test` writes it, and a test that the macro adds says when it is old. A key that is a secret
 ///   has `writeOnly` in its schema.
-/// - `storage` is a function from the keys and [`Slots`](crate::Slots) to an instance. It does no I/O: that belongs into
-///   `start`.
+/// - `storage`, `auth` or `quota` is a function from the keys and [`Slots`](crate::Slots) to an instance of that role. It
+///   does no I/O: that belongs into `start`.
+/// - `requires: [state]`, where the plugin cannot do without [`Slots::state`](crate::Slots::state).
 /// - `polling: spawn`, where the plugin's code blocks: see [`Polling`](crate::Polling).
 #[macro_export]
 macro_rules! export_plugin {
@@ -138,7 +155,8 @@ macro_rules! export_plugin {
         id: $id:literal,
         about: $about:literal,
         config: $config:ty = $schema:literal,
-        storage: $open:path
+        $role:ident: $open:path
+        $(, requires: [$($slot:ident),*])?
         $(, polling: $polling:ident)? $(,)?
     ) => {
         #[cfg(panic = "abort")]
@@ -151,20 +169,22 @@ macro_rules! export_plugin {
 
             impl $crate::export::Exported for ThisPlugin {
                 type Config = $config;
+                const ROLE: &'static str = stringify!($role);
                 const POLLING: $crate::Polling = $crate::export_plugin!(@polling $($polling)?);
 
                 fn open(
                     config: Self::Config,
                     slots: $crate::Slots,
-                ) -> $crate::Result<::std::sync::Arc<dyn $crate::storage::Storage>> {
-                    Ok(::std::sync::Arc::new($open(config, slots)?))
+                ) -> $crate::Result<$crate::Exports> {
+                    Ok($crate::export_plugin!(@exports $role)(::std::sync::Arc::new($open(config, slots)?)))
                 }
             }
 
             const TEXT: &str = concat!(
-                "{\"abi\": {\"major\": 1, \"minor\": 0}, \"id\": \"", $id, "\", \"version\": \"",
+                "{\"abi\": {\"major\": 1, \"minor\": 1}, \"id\": \"", $id, "\", \"version\": \"",
                 env!("CARGO_PKG_VERSION"), "\", \"about\": ", stringify!($about),
-                ", \"roles\": [\"storage\"], \"built_with\": {\"language\": \"Rust\"}, \"config\": ",
+                ", \"roles\": [\"", stringify!($role), "\"], \"requires\": [", $crate::export_plugin!(@slots $($($slot),*)?),
+                "], \"built_with\": {\"language\": \"Rust\"}, \"config\": ",
                 include_str!($schema), "}"
             );
 
@@ -188,6 +208,21 @@ macro_rules! export_plugin {
                 $crate::assert_current::<$config>(env!("CARGO_MANIFEST_DIR"), file!(), $schema);
             }
         }
+    };
+    (@exports storage) => {
+        $crate::Exports::Storage
+    };
+    (@exports auth) => {
+        $crate::Exports::Auth
+    };
+    (@exports quota) => {
+        $crate::Exports::Quota
+    };
+    (@slots) => {
+        ""
+    };
+    (@slots state) => {
+        "\"state\""
     };
     (@polling) => {
         $crate::Polling::Inline

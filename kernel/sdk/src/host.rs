@@ -3,15 +3,32 @@
 use std::sync::Arc;
 
 use ballast_abi::{Host, Str};
+use ballast_contract::{Error, ErrorKind, Result, State};
 
 use crate::Polling;
+use crate::state::Lent;
 
 /// What an instance may use besides its own keys.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Slots {
     /// The name of the instance in the configuration: `storage.main`.
     pub instance: String,
+    state: Option<Arc<dyn State>>,
+}
+
+impl Slots {
+    /// Slots as a hub would hand them over, for an author's own tests.
+    pub fn of(instance: &str, state: Option<Arc<dyn State>>) -> Self {
+        Self { instance: instance.to_owned(), state }
+    }
+
+    /// A durable space of the instance's own, the same on every node. `Unsupported` where `export_plugin!` does not say
+    /// `requires: [state]`, and on a hub that is older than that.
+    pub fn state(&self) -> Result<Arc<dyn State>> {
+        let why = "the hub lends no state: the plugin has to require it, and the hub to speak plugin ABI 1.1 or later";
+        self.state.clone().ok_or_else(|| Error::new(ErrorKind::Unsupported, "plugin.create", why))
+    }
 }
 
 /// What all that the hub holds of one instance shares.
@@ -36,7 +53,8 @@ impl Shared {
     pub(crate) fn slots(&self) -> Slots {
         // The hub promises that it lives as long as the process.
         let name = unsafe { self.0.host.instance.text() };
-        Slots { instance: name.unwrap_or_default().to_owned() }
+        let state = Lent::of(self.0.host).map(|lent| Arc::new(lent) as _);
+        Slots { instance: name.unwrap_or_default().to_owned(), state }
     }
 
     /// Reports what no call can answer with.

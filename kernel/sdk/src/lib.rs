@@ -20,19 +20,23 @@ mod guard;
 mod host;
 mod life;
 mod log;
+mod message_table;
 mod reader;
 mod runtime;
 mod schema;
+mod state;
 mod storage_table;
 mod waker;
 mod writer;
 
 pub use async_trait::async_trait;
 pub use ballast_abi as abi;
-pub use ballast_contract::{ByteStream, Component, Error, ErrorKind, Health, Page, Result, storage};
+pub use ballast_contract::{
+    ByteStream, Component, Error, ErrorKind, Health, Page, Result, State, Versioned, WriteIf, auth, quota, storage,
+};
 pub use ballast_types as types;
 pub use bytes;
-pub use export::Polling;
+pub use export::{Exports, Polling};
 pub use futures;
 pub use host::Slots;
 pub use schemars;

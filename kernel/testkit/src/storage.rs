@@ -28,6 +28,7 @@ macro_rules! each {
         storage.stop().await;
     })*};
 }
+#[cfg(feature = "signed")]
 use each;
 
 /// Runs every check, each on a fresh instance that is empty and not started. `fresh` answers with the instance what

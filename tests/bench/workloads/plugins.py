@@ -9,7 +9,9 @@ from measure.machine import ROOT
 from measure.rounds import alternate
 from measure.row import Goal, Row
 
-LIBRARY = ROOT / "target" / "plugins" / "release" / "libmisbehaving.so"
+LIBRARIES = ROOT / "target" / "plugins" / "release"
+LIBRARY = LIBRARIES / "libmisbehaving.so"
+QUOTA = LIBRARIES / "libquota_state.so"
 PROGRAM = ROOT / "target" / "release" / "examples" / "plugin_cost"
 CALL_NS = 300.0
 STREAM = 0.95
@@ -22,6 +24,8 @@ def run(bench: Bench) -> list[Row]:
     added = [ours - base for ours, base in zip(stat["ours"], stat["built in"], strict=True)]
     facts = [f"{name}: {sorted(values)[len(values) // 2]:.0f} ns a call" for name, values in stat.items()]
     rows = [Row("plugin: a call, above built in", "ns", added, Goal.at_most(CALL_NS), higher=False, facts=facts)]
+    messages = alternate(bench.rounds, {"ours": one(str(QUOTA), "message", calls // 10)})
+    rows.append(Row("plugin: a message of another role", "ns", messages["ours"], None, higher=False))
     for what in ("read", "write"):
         rates = take(bench, what, pieces)
         name = f"plugin: {what} in pieces of 1 MiB"
@@ -41,5 +45,5 @@ def one(form: str, what: str, count: int):
 def build() -> None:
     subprocess.run(["cargo", "build", "--release", "-p", "ballast-loader", "--example", "plugin_cost"], cwd=ROOT, check=True)
     own = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target" / "plugins")}
-    folder = Path(ROOT) / "tests" / "plugins" / "misbehaving"
-    subprocess.run(["cargo", "build", "--release", "--locked"], cwd=folder, env=own, check=True)
+    for package in ("tests/plugins/misbehaving", "examples/plugin/quota-state"):
+        subprocess.run(["cargo", "build", "--release", "--locked"], cwd=Path(ROOT) / package, env=own, check=True)

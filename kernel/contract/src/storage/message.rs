@@ -7,7 +7,8 @@ use ballast_types::ByteRange;
 use serde::{Deserialize, Serialize};
 
 use super::{Presign, ResponseHeaders, StorageKey, UploadedPart};
-use crate::{Error, ErrorKind, Result};
+use crate::Result;
+use crate::message::json;
 
 /// A call of [`Presign`]. `valid_ms` is how long what is signed is good, in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +43,4 @@ impl SignCall {
             Self::AbortMultipart { key, upload } => json(&signer.abort_multipart(&key, &upload).await?),
         }
     }
-}
-
-fn json<T: Serialize>(answer: &T) -> Result<Vec<u8>> {
-    serde_json::to_vec(answer).map_err(|error| Error::new(ErrorKind::Internal, "storage.sign", error.to_string()))
 }

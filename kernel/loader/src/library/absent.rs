@@ -1,9 +1,11 @@
 //! What stands in the place of an instance that is not required and could not be had.
 
 use async_trait::async_trait;
+use ballast_contract::auth::{Auth, Credential, Identity};
+use ballast_contract::quota::{Account, Held, Limit, Quota, Reservation, Scope, Usage};
 use ballast_contract::storage::{Storage, StorageKey, StorageWriter};
 use ballast_contract::{ByteStream, Component, Error, ErrorKind, Health, Page, Result};
-use ballast_types::ByteRange;
+use ballast_types::{ByteRange, RepoKey, ReservationId, Timestamp};
 
 /// Answers every call with the reason why there is nothing else to answer.
 pub(crate) struct Absent {
@@ -19,7 +21,7 @@ impl Absent {
 #[async_trait]
 impl Component for Absent {
     async fn start(&self) -> Result<()> {
-        self.answer("storage.start")
+        self.answer("plugin.start")
     }
 
     async fn health(&self) -> Health {
@@ -51,5 +53,56 @@ impl Storage for Absent {
 
     async fn copy(&self, _: &StorageKey, _: &StorageKey) -> Result<()> {
         self.answer("storage.copy")
+    }
+}
+
+#[async_trait]
+impl Auth for Absent {
+    /// Nothing is its own: others may know the credential.
+    async fn authenticate(&self, _: &Credential) -> Result<Option<Identity>> {
+        Ok(None)
+    }
+
+    async fn is_valid(&self, _: &str) -> Result<bool> {
+        self.answer("auth.is_valid")
+    }
+}
+
+#[async_trait]
+impl Quota for Absent {
+    async fn place(&self, _: RepoKey, _: Account, _: bool) -> Result<()> {
+        self.answer("quota.place")
+    }
+
+    async fn reserve(&self, _: RepoKey, _: &[Reservation], _: Timestamp) -> Result<()> {
+        self.answer("quota.reserve")
+    }
+
+    async fn settle(&self, _: RepoKey, _: Held, _: &[ReservationId]) -> Result<()> {
+        self.answer("quota.settle")
+    }
+
+    async fn release(&self, _: &[ReservationId]) -> Result<()> {
+        self.answer("quota.release")
+    }
+
+    async fn forget(&self, _: RepoKey) -> Result<()> {
+        self.answer("quota.forget")
+    }
+
+    async fn usage(&self, _: &[Scope]) -> Result<Vec<Usage>> {
+        self.answer("quota.usage")
+    }
+
+    async fn limits(&self, _: &[Scope]) -> Result<Vec<Limit>> {
+        self.answer("quota.limits")
+    }
+
+    async fn set_limit(&self, _: Scope, _: Limit) -> Result<()> {
+        self.answer("quota.set_limit")
+    }
+
+    async fn expire(&self, _: Timestamp) -> Result<()> {
+        self.answer("quota.expire")
     }
 }

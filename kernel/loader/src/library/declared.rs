@@ -4,10 +4,14 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::Arc;
 
-use ballast_abi::{Declaration, FAILED, Failure, Instance, LifeTable, MAGIC, MINOR, READY, SYMBOL, Str, read_table};
+use ballast_abi::{
+    Declaration, FAILED, Failure, Host, Instance, LifeTable, MAGIC, MINOR, READY, SYMBOL, Str, read_table,
+};
 use ballast_config::Role;
+use ballast_contract::State;
 use libloading::os::unix::{Library as Opened, RTLD_LOCAL, RTLD_NOW};
 use serde_json::Value;
+use tokio::runtime::Handle;
 
 use super::failure::told;
 use super::held::Held;
@@ -59,8 +63,6 @@ impl Declared {
         if declaration.create.is_none() {
             return Err("its declaration lacks create".to_owned());
         }
-        // The least there is today, and no longer once there is another.
-        #[allow(clippy::unnecessary_min_or_max)]
         let minor = minor.min(MINOR);
         Ok(Self { declaration, minor })
     }
@@ -73,13 +75,15 @@ impl Declared {
         plugin: String,
         config: &Value,
         limits: Limits,
+        state: Option<Arc<dyn State>>,
     ) -> Result<Made, Refusal> {
         let (declaration, minor) = (self.declaration, self.minor);
         let (faults, config) = (Faults::new(name, plugin), config.to_string());
-        let of = Arc::clone(&faults);
+        let (of, runtime) = (Arc::clone(&faults), Handle::current());
         let make = move || {
             unsafe { check(&declaration, role, &config) }?;
-            unsafe { create(&declaration, role, &config, &of, minor) }
+            let host = host::lend(&of, minor, state, runtime);
+            unsafe { create(&declaration, role, &config, host) }
         };
         let (held, table, capabilities) = match thread::within(limits.start, "making the instance", make).await {
             Ok(made) => made.map(|made| (made.held, made.role, made.capabilities))?,
@@ -120,17 +124,10 @@ unsafe fn check(declaration: &Declaration, role: Role, config: &str) -> Result<(
     }
 }
 
-unsafe fn create(
-    declaration: &Declaration,
-    role: Role,
-    config: &str,
-    faults: &Arc<Faults>,
-    minor: u32,
-) -> Result<Created, Refusal> {
+unsafe fn create(declaration: &Declaration, role: Role, config: &str, host: *const Host) -> Result<Created, Refusal> {
     let lacks = || Refusal::plugin("its declaration lacks create");
     let create = declaration.create.ok_or_else(lacks)?;
     let (mut instance, mut failure) = (Instance::NONE, Failure::empty());
-    let host = host::lend(faults, minor);
     let answer = unsafe { create(host, Str::of(role.as_str()), Str::of(config), &mut instance, &mut failure) };
     match answer {
         READY => {}

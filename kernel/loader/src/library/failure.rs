@@ -3,6 +3,7 @@
 use ballast_abi::{Buf, Failure, PANICKED};
 use ballast_contract::{Error, ErrorKind};
 use serde::Deserialize;
+use serde_json::json;
 
 /// What stands in a failure; each key may be missing.
 #[derive(Debug, Default, Deserialize)]
@@ -43,6 +44,12 @@ pub(super) fn told(failure: &Failure, operation: &str) -> Told {
 
 fn text_of(json: &Buf) -> Option<&str> {
     std::str::from_utf8(json.as_ref()).ok()
+}
+
+/// The hub's own error, as a library reads it.
+pub(super) fn failed(error: &Error) -> Failure {
+    let said = json!({ "operation": error.operation, "context": error.context, "retryable": error.retryable });
+    Failure { code: error.kind.code(), reserved: 0, json: Buf::owning(said.to_string()) }
 }
 
 /// A plugin that does not keep its promises.

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::Path;
 
 use ballast_abi::{MAJOR, MINOR, SECTION};
+use ballast_config::Role;
 use object::read::ReadCache;
 use object::{Architecture, BinaryFormat, Object, ObjectKind, ObjectSection, ReadRef};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,9 @@ pub struct Manifest {
     #[serde(default)]
     pub about: String,
     pub roles: Vec<String>,
+    /// What it cannot do without of what a hub lends.
+    #[serde(default)]
+    pub requires: Vec<String>,
     /// The JSON Schema of an instance's keys.
     #[serde(default = "no_keys")]
     pub config: Value,
@@ -105,7 +109,23 @@ fn here() -> Option<Architecture> {
     }
 }
 
+/// The roles that cross the C tables.
+const CARRIED: [Role; 3] = [Role::Storage, Role::Auth, Role::Quota];
+
+/// What a hub lends whoever requires it.
+const LENT: [&str; 1] = ["state"];
+
 impl Manifest {
+    /// What it is for.
+    pub(crate) fn role(&self) -> Option<Role> {
+        CARRIED.into_iter().find(|role| self.roles.iter().any(|known| known == role.as_str()))
+    }
+
+    /// Whether it cannot do without a space of its own.
+    pub(crate) fn requires_state(&self) -> bool {
+        self.requires.iter().any(|slot| slot == "state")
+    }
+
     fn makes_sense(&self) -> Result<(), String> {
         let plain = |text: &str| text.chars().count() <= 200 && !text.chars().any(char::is_control);
         let word = |text: &str| {
@@ -119,9 +139,14 @@ impl Manifest {
         if !self.roles.iter().any(|known| known == role) {
             return Err(format!("its id {} says that it is for {role}, and its roles do not have that", self.id));
         }
-        if self.roles != ["storage"] {
-            let roles = self.roles.join(", ").escape_debug().to_string();
-            return Err(format!("it is for {roles}; plugin ABI {MAJOR}.{MINOR} carries storage alone"));
+        let carried = CARRIED.map(Role::as_str);
+        if self.roles.len() != 1 || self.role().is_none() {
+            let (roles, carried) = (self.roles.join(", ").escape_debug().to_string(), carried.join(", "));
+            return Err(format!("it is for {roles}; plugin ABI {MAJOR}.{MINOR} carries one of {carried}"));
+        }
+        if let Some(slot) = self.requires.iter().find(|slot| !LENT.contains(&slot.as_str())) {
+            let (slot, lent) = (slot.escape_debug(), LENT.join(", "));
+            return Err(format!("it requires '{slot}', which this hub does not lend; plugins may require {lent}"));
         }
         if !plain(&self.version) || !plain(&self.about) || self.version.is_empty() {
             return Err("its manifest's version and about must be short texts of one line".to_owned());

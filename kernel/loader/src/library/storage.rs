@@ -7,7 +7,6 @@ mod writer;
 use std::ffi::c_void;
 use std::fs::File;
 use std::os::fd::{FromRawFd, OwnedFd};
-use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
@@ -16,27 +15,22 @@ use ballast_abi::{
     StorageTable, Str, Writer, read_table,
 };
 use ballast_contract::storage::{LocalFiles, Presign, Storage, StorageKey, StorageWriter};
-use ballast_contract::{ByteStream, Component, Error, ErrorKind, Health, Page, Result};
+use ballast_contract::{ByteStream, Error, ErrorKind, Page, Result};
 use ballast_types::ByteRange;
-use futures::executor::block_on;
 
-use super::call::{Answer, Call, Of};
 use super::declared::Made;
-use super::held::Held;
-use super::host::Faults;
-use super::{Limits, thread};
+use super::loaded::{Loaded, Steps, lives};
 use reader::Pieces;
 use writer::LoadedWriter;
 
+const STEPS: Steps = Steps { start: "storage.start", health: "storage.health", stop: "storage.stop" };
+
 /// The storage of a library.
 pub(crate) struct LoadedStorage {
-    held: Arc<Held>,
-    faults: Arc<Faults>,
+    loaded: Loaded,
     table: StorageTable,
     /// The slots that no storage can do without.
     slots: Slots,
-    capabilities: u64,
-    limits: Limits,
 }
 
 struct Slots {
@@ -65,68 +59,33 @@ impl LoadedStorage {
         let table = unsafe { read_table(made.table.0.cast::<StorageTable>()) };
         let table = table.map_err(|fault| format!("its table of storage: {fault}"))?;
         let slots = Slots::of(&table)?;
-        let Made { held, faults, capabilities, limits, .. } = made;
-        Ok(Self { held, faults, table, slots, capabilities, limits })
+        Ok(Self { loaded: Loaded::new(made, STEPS), table, slots })
     }
 
-    fn can(&self, capability: u64) -> bool {
-        self.capabilities & capability != 0
-    }
-
-    fn of(&self, operation: &'static str) -> Of {
-        Of { held: Arc::clone(&self.held), faults: Arc::clone(&self.faults), operation }
-    }
-
-    /// Begins a call of an instance that has started.
-    fn call<T: Answer>(
-        &self,
-        operation: &'static str,
-        begin: impl FnOnce(*mut c_void) -> abi::Future,
-    ) -> Result<Call<T>> {
-        if !self.held.is_started() {
-            return Err(Error::new(ErrorKind::Unavailable, operation, "the instance has not started"));
-        }
-        Ok(Call::new(begin(self.held.data()), self.of(operation), self.limits.answer))
-    }
-
-    /// A step of its life, on a thread of its own: it might block.
-    async fn step<T: Answer + 'static>(
-        &self,
-        operation: &'static str,
-        slot: Option<unsafe extern "C" fn(*mut c_void) -> abi::Future>,
-    ) -> Result<Option<T>> {
-        let Some(slot) = slot else { return Ok(None) };
-        let (of, limit) = (self.of(operation), self.limits.start);
-        let runtime = tokio::runtime::Handle::current();
-        let work = move || {
-            let _timers = runtime.enter();
-            let begun = unsafe { slot(of.held.data()) };
-            block_on(Call::<T>::new(begun, of, limit))
-        };
-        let done = thread::within(limit, operation, work).await;
-        done.map_err(|why| Error::new(ErrorKind::Unavailable, operation, why))?.map(Some)
+    fn loaded(&self) -> &Loaded {
+        &self.loaded
     }
 
     async fn begin(&self, key: &StorageKey, flags: u32) -> Result<Box<dyn StorageWriter>> {
         let create = self.slots.create;
         let key = Str::of(key.as_str());
-        let begun = self.call::<Writer>("storage.create", |data| unsafe { create(data, key, flags) })?;
+        let begun = self.loaded.call::<Writer>("storage.create", |data| unsafe { create(data, key, flags) })?;
         let writer = begun.await?;
-        Ok(Box::new(LoadedWriter::new(writer, self.of("storage.write"), self.limits)))
+        Ok(Box::new(LoadedWriter::new(writer, self.loaded.of("storage.write"), self.loaded.limits)))
     }
 
     async fn remove(&self, keys: &[StorageKey]) -> Result<()> {
         let delete = self.slots.delete;
         let call = {
             let keys: Vec<Str> = keys.iter().map(|key| Str::of(key.as_str())).collect();
-            self.call::<()>("storage.delete", |data| unsafe { delete(data, keys.as_ptr(), keys.len()) })?
+            self.loaded.call::<()>("storage.delete", |data| unsafe { delete(data, keys.as_ptr(), keys.len()) })?
         };
         call.await
     }
 
     /// Whether a page is one that a list can go on from.
     fn held_to(&self, page: Page<StorageKey>, after: Option<&StorageKey>, limit: usize) -> Result<Page<StorageKey>> {
-        let of = self.of("storage.list");
+        let of = self.loaded.of("storage.list");
         let sorted = page.items.is_sorted_by(|one, next| one < next);
         let begins_behind = page.items.first().zip(after).is_none_or(|(first, after)| first > after);
         if page.items.len() > limit {
@@ -142,49 +101,21 @@ impl LoadedStorage {
     }
 }
 
-#[async_trait]
-impl Component for LoadedStorage {
-    async fn start(&self) -> Result<()> {
-        self.step::<()>("storage.start", self.held.life().start).await?;
-        self.held.set_started(true);
-        Ok(())
-    }
-
-    async fn health(&self) -> Health {
-        let said = match self.step::<Buf>("storage.health", self.held.life().health).await {
-            Ok(None) => Health::Ready,
-            Ok(Some(said)) => match serde_json::from_slice(said.as_ref()) {
-                Ok(health) => health,
-                Err(error) => Health::Degraded(format!("what it says of its health makes no sense: {error}")),
-            },
-            Err(error) => Health::Unavailable(error.to_string()),
-        };
-        match (said, self.faults.many()) {
-            (Health::Ready, Some(faults)) => Health::Degraded(faults),
-            (said, _) => said,
-        }
-    }
-
-    async fn stop(&self) {
-        self.held.set_started(false);
-        if let Err(error) = self.step::<()>("storage.stop", self.held.life().stop).await {
-            tracing::warn!(%error, "a plugin did not stop as it should");
-        }
-    }
-}
+lives!(LoadedStorage);
 
 #[async_trait]
 impl Storage for LoadedStorage {
     async fn stat(&self, key: &StorageKey) -> Result<u64> {
         let (stat, key) = (self.slots.stat, Str::of(key.as_str()));
-        self.call("storage.stat", |data| unsafe { stat(data, key) })?.await
+        self.loaded.call("storage.stat", |data| unsafe { stat(data, key) })?.await
     }
 
     async fn read(&self, key: &StorageKey, range: ByteRange) -> Result<ByteStream> {
         let (read, key) = (self.slots.read, Str::of(key.as_str()));
-        let call = self.call::<Reader>("storage.read", |data| unsafe { read(data, key, range.start, range.end) })?;
+        let call =
+            self.loaded.call::<Reader>("storage.read", |data| unsafe { read(data, key, range.start, range.end) })?;
         let reader = call.await?;
-        Ok(Box::pin(Pieces::new(reader, range.len(), self.of("storage.read"), self.limits.answer)))
+        Ok(Box::pin(Pieces::new(reader, range.len(), self.loaded.of("storage.read"), self.loaded.limits.answer)))
     }
 
     async fn create(&self, key: &StorageKey) -> Result<Box<dyn StorageWriter>> {
@@ -205,10 +136,10 @@ impl Storage for LoadedStorage {
 
     async fn list(&self, after: Option<&StorageKey>, limit: usize) -> Result<Page<StorageKey>> {
         let (list, from) = (self.slots.list, after.map_or(Str::NONE, |after| Str::of(after.as_str())));
-        let call = self.call::<Buf>("storage.list", |data| unsafe { list(data, from, limit as u64) })?;
+        let call = self.loaded.call::<Buf>("storage.list", |data| unsafe { list(data, from, limit as u64) })?;
         let said = call.await?;
         let page = serde_json::from_slice(said.as_ref());
-        let wrong = |error| self.of("storage.list").misbehaved(format!("its page of keys is none: {error}"));
+        let wrong = |error| self.loaded.of("storage.list").misbehaved(format!("its page of keys is none: {error}"));
         self.held_to(page.map_err(wrong)?, after, limit)
     }
 
@@ -216,31 +147,31 @@ impl Storage for LoadedStorage {
         let unsupported = || Error::new(ErrorKind::Unsupported, "storage.copy", "the plugin copies nothing");
         let copy = self.table.copy.ok_or_else(unsupported)?;
         let (from, to) = (Str::of(from.as_str()), Str::of(to.as_str()));
-        let mut call = self.call::<()>("storage.copy", |data| unsafe { copy(data, from, to) })?;
-        call.allow(self.limits.whole());
+        let mut call = self.loaded.call::<()>("storage.copy", |data| unsafe { copy(data, from, to) })?;
+        call.allow(self.loaded.limits.whole());
         call.await
     }
 
     fn presign(&self) -> Option<&dyn Presign> {
-        (self.can(CAN_SIGN) && self.table.sign.is_some()).then_some(self)
+        (self.loaded.can(CAN_SIGN) && self.table.sign.is_some()).then_some(self)
     }
 
     fn files(&self) -> Option<&dyn LocalFiles> {
-        (self.can(CAN_FILES) && self.table.open_file.is_some()).then_some(self)
+        (self.loaded.can(CAN_FILES) && self.table.open_file.is_some()).then_some(self)
     }
 }
 
 impl LoadedStorage {
     fn takes_uploads(&self) -> bool {
-        self.can(CAN_SIGN_UPLOADS)
+        self.loaded.can(CAN_SIGN_UPLOADS)
     }
 
     fn descriptor(&self, key: &StorageKey, flags: u32) -> Result<Option<File>> {
-        let of = self.of("storage.files");
+        let of = self.loaded.of("storage.files");
         let lacks = || Error::new(ErrorKind::Unsupported, "storage.files", "the plugin has no files");
         let open = self.table.open_file.ok_or_else(lacks)?;
         let (mut descriptor, mut failure) = (-1, Failure::empty());
-        let code = unsafe { open(self.held.data(), Str::of(key.as_str()), flags, &mut descriptor, &mut failure) };
+        let code = unsafe { open(self.loaded.data(), Str::of(key.as_str()), flags, &mut descriptor, &mut failure) };
         match of.polled(code, &failure) {
             Poll::Ready(Ok(READY)) if descriptor >= 0 => {
                 Ok(Some(File::from(unsafe { OwnedFd::from_raw_fd(descriptor) })))
@@ -254,7 +185,7 @@ impl LoadedStorage {
 
 impl LocalFiles for LoadedStorage {
     fn open(&self, key: &StorageKey) -> Result<File> {
-        let none = || self.of("storage.files").misbehaved("it answered with no descriptor");
+        let none = || self.loaded.of("storage.files").misbehaved("it answered with no descriptor");
         self.descriptor(key, 0)?.ok_or_else(none)
     }
 

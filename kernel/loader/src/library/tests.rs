@@ -5,14 +5,16 @@
 mod given_up;
 #[path = "../../../../tests/plugins/misbehaving/src/memory.rs"]
 mod memory;
+mod messages;
 mod negotiation;
 
 use std::sync::Arc;
 
 use ballast_abi::Declaration;
 use ballast_contract::storage::{Storage, StorageKey};
+use ballast_contract::{Page, State, Versioned, WriteIf};
 use ballast_sdk::export::{Exported, declaration};
-use ballast_sdk::{Polling, Slots};
+use ballast_sdk::{Exports, Polling, Slots};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -31,24 +33,44 @@ struct Spawned;
 
 impl Exported for Inline {
     type Config = NoKeys;
+    const ROLE: &'static str = "storage";
     const POLLING: Polling = Polling::Inline;
 
-    fn open(_: NoKeys, _: Slots) -> ballast_contract::Result<Arc<dyn Storage>> {
-        Ok(Arc::new(Memory::default()))
+    fn open(_: NoKeys, _: Slots) -> ballast_contract::Result<Exports> {
+        Ok(Exports::Storage(Arc::new(Memory::default())))
     }
 }
 
 impl Exported for Spawned {
     type Config = NoKeys;
+    const ROLE: &'static str = "storage";
     const POLLING: Polling = Polling::Spawn;
 
-    fn open(_: NoKeys, _: Slots) -> ballast_contract::Result<Arc<dyn Storage>> {
-        Ok(Arc::new(Memory::default()))
+    fn open(_: NoKeys, _: Slots) -> ballast_contract::Result<Exports> {
+        Ok(Exports::Storage(Arc::new(Memory::default())))
     }
 }
 
 static INLINE: Declaration = declaration::<Inline>(MANIFEST.as_bytes());
 static SPAWNED: Declaration = declaration::<Spawned>(MANIFEST.as_bytes());
+
+/// A space that nobody should ask.
+struct NoState;
+
+#[async_trait::async_trait]
+impl State for NoState {
+    async fn get(&self, _: &str) -> ballast_contract::Result<Option<Versioned>> {
+        panic!("it was not required")
+    }
+
+    async fn apply(&self, _: Vec<WriteIf>) -> ballast_contract::Result<bool> {
+        panic!("it was not required")
+    }
+
+    async fn scan(&self, _: &str, _: Option<String>, _: usize) -> ballast_contract::Result<Page<(String, Versioned)>> {
+        panic!("it was not required")
+    }
+}
 
 fn key(text: &str) -> StorageKey {
     text.parse().unwrap()
@@ -56,13 +78,17 @@ fn key(text: &str) -> StorageKey {
 
 /// A library that is opened already.
 fn library(declaration: &'static Declaration) -> Result<Library, String> {
-    let declared = unsafe { Declared::read(declaration, MANIFEST.as_bytes()) }?;
+    opened(declaration, MANIFEST)
+}
+
+fn opened(declaration: &'static Declaration, manifest: &str) -> Result<Library, String> {
+    let declared = unsafe { Declared::read(declaration, manifest.as_bytes()) }?;
     let second = Duration::from_secs(1);
     Ok(Library {
         file: "/memory.so".into(),
         sha256: None,
-        manifest: serde_json::from_str(MANIFEST).unwrap(),
-        section: MANIFEST.as_bytes().to_vec(),
+        manifest: serde_json::from_str(manifest).unwrap(),
+        section: manifest.as_bytes().to_vec(),
         limits: Limits { start: second, answer: second },
         opened: Mutex::new(Some(Ok(Arc::new(declared)))),
     })
@@ -70,7 +96,7 @@ fn library(declaration: &'static Declaration) -> Result<Library, String> {
 
 /// An instance, not started.
 async fn instance(declaration: &'static Declaration) -> Result<Arc<dyn Storage>, String> {
-    match library(declaration)?.create(Role::Storage, "main", &json!({})).await {
+    match library(declaration)?.create(Role::Storage, "main", &json!({}), Arc::new(NoState)).await {
         Ok(Opened::Storage(storage)) => Ok(storage),
         Ok(_) => Err("another role".to_owned()),
         Err(refusal) => Err(format!("{}: {}", refusal.key, refusal.why)),
@@ -90,7 +116,7 @@ async fn a_storage_that_runs_on_its_own_threads_conforms() {
 #[tokio::test]
 async fn keys_that_the_plugin_cannot_read_are_named() {
     let library = library(&INLINE).unwrap();
-    let refused = library.create(Role::Storage, "main", &json!({ "root": 1 })).await.err().unwrap();
+    let refused = library.create(Role::Storage, "main", &json!({ "root": 1 }), Arc::new(NoState)).await.err().unwrap();
     assert_eq!(
         (refused.key.as_str(), refused.why.contains("unknown field `root`")),
         ("config.root", true),

@@ -18,10 +18,10 @@ impl LoadedStorage {
         let message = message.map_err(|error| Error::new(ErrorKind::Internal, "storage.sign", error.to_string()))?;
         let unsupported = || Error::new(ErrorKind::Unsupported, "storage.sign", "the plugin signs no URLs");
         let sign = self.table.sign.ok_or_else(unsupported)?;
-        let mut call = self.call::<Buf>("storage.sign", |data| unsafe { sign(data, Str::of(&message)) })?;
-        call.allow(self.limits.whole());
+        let mut call = self.loaded.call::<Buf>("storage.sign", |data| unsafe { sign(data, Str::of(&message)) })?;
+        call.allow(self.loaded.limits.whole());
         let said = call.await?;
-        let wrong = |error| self.of("storage.sign").misbehaved(format!("its answer is none: {error}"));
+        let wrong = |error| self.loaded.of("storage.sign").misbehaved(format!("its answer is none: {error}"));
         serde_json::from_slice(said.as_ref()).map_err(wrong)
     }
 }

@@ -97,10 +97,11 @@ struct Waiting;
 
 impl Exported for Waiting {
     type Config = NoKeys;
+    const ROLE: &'static str = "storage";
     const POLLING: Polling = Polling::Inline;
 
-    fn open(_: NoKeys, _: Slots) -> ballast_contract::Result<Arc<dyn Storage>> {
-        Ok(Arc::new(Waits(Memory::default())))
+    fn open(_: NoKeys, _: Slots) -> ballast_contract::Result<Exports> {
+        Ok(Exports::Storage(Arc::new(Waits(Memory::default()))))
     }
 }
 

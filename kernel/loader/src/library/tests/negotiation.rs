@@ -16,11 +16,12 @@ fn refused(change: impl FnOnce(&mut Declaration)) -> String {
 
 #[test]
 fn a_library_of_another_major_version_is_refused_with_what_to_do() {
+    let minor = ballast_abi::MINOR;
     for major in [0, 2, 7] {
         assert_eq!(
             refused(|declaration| declaration.major = major),
             format!(
-                "built for plugin ABI {major}.0, this hub speaks ABI 1.x; rebuild it against ballast-sdk 1.x, or use a \
+                "built for plugin ABI {major}.{minor}, this hub speaks ABI 1.x; rebuild it against ballast-sdk 1.x, or use a \
                  hub that speaks ABI {major}.x"
             )
         );
@@ -92,7 +93,8 @@ async fn bent(change: impl FnOnce(&mut Bent)) -> Result<Arc<dyn Storage>, String
     let _turn = TURN.lock().await;
     let mut plain = Instance::NONE;
     let mut failure = Failure::empty();
-    let host = super::host::lend(&super::host::Faults::new("storage.main", "storage.memory".to_owned()), 0);
+    let faults = super::host::Faults::new("storage.main", "storage.memory".to_owned());
+    let host = super::host::lend(&faults, 0, None, tokio::runtime::Handle::current());
     let create = INLINE.create.unwrap();
     assert_eq!(unsafe { create(host, Str::of("storage"), Str::of("{}"), &mut plain, &mut failure) }, READY);
     let life = unsafe { read_table(plain.life) }.unwrap();
