@@ -70,6 +70,7 @@ fn settings() -> Settings {
         grace: Duration::ZERO,
         download_session: Duration::from_secs(15 * 60),
         registration: Registration::Closed,
+        provision: vec![],
         require_email_verification: false,
         link_base: "http://localhost".to_owned(),
         session: Duration::from_secs(3600),
@@ -158,9 +159,17 @@ impl World {
         self.hub.caller(Some(Credential::Bearer { token: self.token.clone() }), None).await.unwrap()
     }
 
-    /// Recovers and collects until nothing is under way; a statement that was cut off after it had begun may still
-    /// arrive.
+    /// Waits for what was cut off: a call of the database that has begun runs to its end. That is within moments, and
+    /// the minutes of a deadline pass at once here.
+    pub async fn is_quiet(&self) {
+        while self.database.is_written() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Recovers and collects until nothing is under way.
     pub async fn is_at_rest(&self, after: &str) {
+        self.is_quiet().await;
         let mut unrest = vec![];
         for _ in 0..50 {
             self.other.collect().await.unwrap();

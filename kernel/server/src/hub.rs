@@ -147,6 +147,7 @@ fn settings(config: &HubConfig) -> Settings {
             ballast_config::Registration::Invitation => Registration::Invitation,
             ballast_config::Registration::Closed => Registration::Closed,
         },
+        provision: config.accounts.provision.clone(),
         require_email_verification: config.accounts.require_email_verification,
         link_base: link_base(config),
         session: Duration::from_secs(u64::from(config.accounts.session_days) * 24 * 60 * 60),

@@ -158,8 +158,10 @@ impl Hub {
     }
 
     pub(crate) async fn identified(&self, instance: &str, identity: Identity) -> Result<Caller> {
-        let found = self.catalog().find_identity(instance, &identity.subject).await?;
-        let mut user = found.ok_or(Failure::BadCredential)?;
+        let mut user = match self.catalog().find_identity(instance, &identity.subject).await? {
+            Some(user) => user,
+            None => self.provision(instance, &identity).await?,
+        };
         if !user.active {
             return Err(Failure::Forbidden(format!("The account '{}' is disabled", user.name)));
         }

@@ -142,7 +142,7 @@ impl Hub {
         };
         let named: Vec<(RepoKind, Name, Name)> = filter.items.iter().filter_map(named).collect();
         let found = self.catalog().find_named(&named).await?;
-        let visible = self.visible_among(&caller.viewer(), found).await?;
+        let visible = self.visible_among(&caller.viewer(), caller.known().ok(), found).await?;
         let items: Vec<RepoKey> = visible.into_iter().map(|(repository, _)| repository.key).collect();
         let in_vain = |asked: usize, found: usize| asked > 0 && found == 0;
         if in_vain(filter.owners.len(), owners.len()) || in_vain(filter.items.len(), items.len()) {

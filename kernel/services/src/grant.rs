@@ -264,10 +264,12 @@ impl Hub {
         Ok(Some(right))
     }
 
-    /// Those of a few repositories that a viewer may read, in as many statements for a hundred as for one.
+    /// Those of a few repositories that a viewer may read, in as many statements for a hundred as for one. Rules are told
+    /// who it is where a credential was shown.
     pub(crate) async fn visible_among(
         &self,
         viewer: &Viewer,
+        known: Option<&Known>,
         found: Vec<(Repository, Namespace)>,
     ) -> Result<Vec<(Repository, Namespace)>> {
         let owners: Vec<NamespaceKey> = found.iter().map(|(_, owner)| owner.key).collect();
@@ -285,9 +287,11 @@ impl Hub {
             repository.visibility == Visibility::Public || (belongs(owner) && in_scope(&repository.key))
         };
         let mut visible: Vec<_> = found.into_iter().filter(seen).collect();
-        for (_, auth) in &self.0.parts.auth {
+        for (instance, auth) in &self.0.parts.auth {
             let Some(policy) = auth.policy() else { continue };
-            let question = |(repository, _): &(Repository, Namespace)| question(viewer.user, repository, Right::Read);
+            let subject = subject_of(known, instance);
+            let question =
+                |(repository, _): &(Repository, Namespace)| question(viewer.user, subject, repository, Right::Read);
             let questions: Vec<Question> = visible.iter().map(question).collect();
             let mut answers = policy.narrow(&questions).await?.into_iter();
             visible.retain(|_| answers.next() == Some(true));
@@ -296,11 +300,11 @@ impl Hub {
     }
 
     async fn policies_allow(&self, known: Option<&Known>, repository: &Repository, right: Right) -> Result<bool> {
-        for (_, auth) in &self.0.parts.auth {
+        let user = known.map(|known| known.user.key);
+        for (instance, auth) in &self.0.parts.auth {
             let Some(policy) = auth.policy() else { continue };
-            if policy.narrow(&[question(known.map(|known| known.user.key), repository, right)]).await?.first()
-                != Some(&true)
-            {
+            let asked = question(user, subject_of(known, instance), repository, right);
+            if policy.narrow(&[asked]).await?.first() != Some(&true) {
                 return Ok(false);
             }
         }
@@ -312,10 +316,15 @@ fn is_proposal(revision: &Revision) -> bool {
     RefName::writable(revision).is_ok_and(|name| name.kind() == RefKind::Proposal)
 }
 
-fn question(user: Option<UserKey>, repository: &Repository, right: Right) -> Question {
+/// Whom an instance knows the caller as, where it was the one that proved it.
+fn subject_of<'a>(known: Option<&'a Known>, instance: &str) -> Option<&'a str> {
+    known.filter(|known| known.instance == instance).map(|known| known.subject.as_str())
+}
+
+fn question(user: Option<UserKey>, subject: Option<&str>, repository: &Repository, right: Right) -> Question {
     Question {
         user,
-        subject: None,
+        subject: subject.map(str::to_owned),
         repo: repository.key,
         namespace: repository.namespace,
         visibility: repository.visibility,

@@ -106,6 +106,8 @@ pub struct Settings {
     /// How long a visitor's downloads from a repository count as one.
     pub download_session: Duration,
     pub registration: Registration,
+    /// Auth instances whose subjects get an account when they first come.
+    pub provision: Vec<String>,
     /// Whether nobody logs in by password before their address is known to be theirs.
     pub require_email_verification: bool,
     /// What links in mails begin with: never what a request says.

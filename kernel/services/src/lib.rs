@@ -65,6 +65,7 @@ mod plan_collection;
 mod preupload;
 mod profile;
 mod propose_commit;
+mod provision;
 mod prune_versions;
 mod quotas;
 mod random;

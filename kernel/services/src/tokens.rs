@@ -90,7 +90,7 @@ impl Hub {
         let names: Vec<_> = wanted.iter().filter_map(Wanted::name).collect();
         let mut found = self.catalog().find_owned(&keys).await?;
         found.extend(self.catalog().find_named(&names).await?);
-        let visible = self.visible_among(&known.viewer(), found).await?;
+        let visible = self.visible_among(&known.viewer(), Some(known), found).await?;
         let mut scope: Vec<RepoKey> = vec![];
         for (wanted, text) in wanted.iter().zip(&written) {
             let there = visible.iter().find(|(repository, owner)| wanted.is(repository, owner));

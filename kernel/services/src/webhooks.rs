@@ -175,7 +175,7 @@ impl Hub {
             }
         }
         let found = self.catalog().find_named(&wanted).await?;
-        let visible = self.visible_among(&caller.viewer(), found).await?;
+        let visible = self.visible_among(&caller.viewer(), caller.known().ok(), found).await?;
         let key = |wanted: (RepoKind, Name, Name)| {
             let there = visible.iter().find(|(repository, owner)| repository.is_called(owner, &wanted));
             let (kind, namespace, name) = wanted;

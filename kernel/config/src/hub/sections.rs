@@ -245,6 +245,8 @@ fn hours(count: u32) -> Duration {
 pub struct AccountsConfig {
     /// Who may register.
     pub registration: Registration,
+    /// Instances of `auth` whose users get an account when they first come, by the name that the instance suggests.
+    pub provision: Vec<String>,
     /// Whether a new account, and one whose address has changed, logs in by password only after its e-mail address is
     /// verified. See `mail` for how the link gets there.
     pub require_email_verification: bool,
@@ -260,6 +262,7 @@ impl Default for AccountsConfig {
     fn default() -> Self {
         Self {
             registration: Registration::Closed,
+            provision: vec![],
             require_email_verification: false,
             session_days: 30,
             min_password: 8,

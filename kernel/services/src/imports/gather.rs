@@ -193,7 +193,8 @@ impl TakingOver<'_> {
         }
         let keys: Vec<RepoKey> = holders.keys().copied().collect();
         let there = self.hub.catalog().find_owned(&keys).await?;
-        let visible = self.hub.visible_among(&self.repository.caller.viewer(), there).await?;
+        let caller = &self.repository.caller;
+        let visible = self.hub.visible_among(&caller.viewer(), caller.known().ok(), there).await?;
         // Who sees a gated repository may not have its files for that.
         let lenders = visible.into_iter().filter(|(repository, _)| repository.gated.is_none());
         let lenders: HashSet<RepoKey> = lenders.map(|(repository, _)| repository.key).collect();

@@ -95,7 +95,7 @@ impl Importing {
         let page = paged(found, limit, |import| import.order.repo.0);
         let keys: Vec<RepoKey> = page.items.iter().map(|import| import.order.repo).collect();
         let there = self.hub.catalog().find_owned(&keys).await?;
-        let there = self.hub.visible_among(&self.caller.viewer(), there).await?;
+        let there = self.hub.visible_among(&self.caller.viewer(), self.caller.known().ok(), there).await?;
         let there: HashMap<RepoKey, (RepoKind, RepoId)> = there
             .into_iter()
             .map(|(repository, owner)| {

@@ -85,7 +85,7 @@ impl Hub {
         let mut readers = HashSet::new();
         for (owner, everything) in owners {
             let viewer = Viewer { user: Some(owner), everything, scope: None };
-            let visible = self.visible_among(&viewer, known.values().cloned().collect()).await?;
+            let visible = self.visible_among(&viewer, None, known.values().cloned().collect()).await?;
             readers.extend(visible.into_iter().map(|(repository, _)| (owner, repository.key)));
         }
         Ok(readers)
