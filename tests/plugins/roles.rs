@@ -125,7 +125,7 @@ fn nobody_gets_an_account_by_an_auth_that_may_not_bring_any() {
 
 #[test]
 fn the_rules_of_an_auth_of_others_take_rights_away() {
-    let hub = trusting("readers = [\"ada\"]", "\"word\"").start();
+    let hub = trusting("readers = [\"ada\"]\nblind = [\"eve\"]", "\"word\"").start();
     let (ada, bob) = (hub.client().with_token("iam:ada"), hub.client().with_token("iam:bob"));
     assert_eq!((name(&ada), name(&bob)), ("ada".to_owned(), "bob".to_owned()));
     let of_bob = Repository::create(&bob, "bob", false);
@@ -133,6 +133,10 @@ fn the_rules_of_an_auth_of_others_take_rights_away() {
     of_bob.seen_by(&ada).client.get(of_bob.api("")).send().expect(200);
     let of_ada = Repository::create(&ada, "ada", false);
     of_ada.commit(&[lines::file("a.txt", "a")]).refused(403, "Forbidden");
+    let seen = |client: &Client| client.get("/api/models").send().ok().as_array().unwrap().len();
+    let eve = hub.client().with_token("iam:eve");
+    assert_eq!((seen(&hub.client()), seen(&ada), seen(&eve)), (2, 2, 0));
+    of_bob.seen_by(&eve).client.get(of_bob.api("")).send().refused(404, "RepoNotFound");
     hub.stop();
 }
 

@@ -114,6 +114,7 @@ impl Hub {
         let next = found.last().filter(|_| more).map(|last| format!("{}.{}", last.updated_at.0, last.key.0));
         let keys: Vec<CollectionKey> = found.iter().map(|collection| collection.key).collect();
         let items = self.catalog().collection_items(&keys, caller.viewer(), Some(FEW)).await?;
+        let items = self.listed_by_rules(caller, items, |item| &item.repository).await?;
         let mut views: Vec<CollectionView> =
             found.into_iter().map(|collection| CollectionView { collection, items: vec![] }).collect();
         for item in items {
@@ -189,6 +190,7 @@ impl ReadableCollection {
     pub async fn view(self) -> Result<CollectionView> {
         let Self { hub, caller, collection } = self;
         let items = hub.catalog().collection_items(&[collection.key], caller.viewer(), None).await?;
+        let items = hub.listed_by_rules(&caller, items, |item| &item.repository).await?;
         Ok(CollectionView { collection, items: items.into_iter().map(shown).collect() })
     }
 }

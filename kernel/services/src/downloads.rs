@@ -190,6 +190,7 @@ impl Hub {
         let trends = self.catalog().trends(kind, first.before(1), &caller.viewer(), limit).await?;
         let keys: Vec<RepoKey> = trends.iter().map(|trend| trend.repo).collect();
         let found = self.catalog().named_repositories(&keys).await?;
+        let found = self.listed_by_rules(caller, found, |(repository, _)| repository).await?;
         let trending = |trend: &ballast_catalog::Trend| {
             let (repository, namespace) = found.iter().find(|(repository, _)| repository.key == trend.repo)?;
             let id = RepoId { namespace: namespace.clone(), name: repository.name.clone() };

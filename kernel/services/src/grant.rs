@@ -286,17 +286,37 @@ impl Hub {
         let seen = |(repository, owner): &(Repository, Namespace)| {
             repository.visibility == Visibility::Public || (belongs(owner) && in_scope(&repository.key))
         };
-        let mut visible: Vec<_> = found.into_iter().filter(seen).collect();
+        let visible = found.into_iter().filter(seen).collect();
+        self.readable_by_rules(viewer.user, known, visible, |(repository, _)| repository).await
+    }
+
+    /// Those of what a list found that no rule takes from the caller.
+    pub(crate) async fn listed_by_rules<T>(
+        &self,
+        caller: &Caller,
+        found: Vec<T>,
+        of: impl Fn(&T) -> &Repository,
+    ) -> Result<Vec<T>> {
+        let known = caller.known().ok();
+        self.readable_by_rules(known.map(|known| known.user.key), known, found, of).await
+    }
+
+    async fn readable_by_rules<T>(
+        &self,
+        user: Option<UserKey>,
+        known: Option<&Known>,
+        mut found: Vec<T>,
+        of: impl Fn(&T) -> &Repository,
+    ) -> Result<Vec<T>> {
         for (instance, auth) in &self.0.parts.auth {
             let Some(policy) = auth.policy() else { continue };
             let subject = subject_of(known, instance);
-            let question =
-                |(repository, _): &(Repository, Namespace)| question(viewer.user, subject, repository, Right::Read);
-            let questions: Vec<Question> = visible.iter().map(question).collect();
+            let questions: Vec<Question> =
+                found.iter().map(|one| question(user, subject, of(one), Right::Read)).collect();
             let mut answers = policy.narrow(&questions).await?.into_iter();
-            visible.retain(|_| answers.next() == Some(true));
+            found.retain(|_| answers.next() == Some(true));
         }
-        Ok(visible)
+        Ok(found)
     }
 
     async fn policies_allow(&self, known: Option<&Known>, repository: &Repository, right: Right) -> Result<bool> {

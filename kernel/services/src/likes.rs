@@ -100,6 +100,7 @@ impl Hub {
             id: RepoId { namespace: liked.namespace, name: liked.repository.name },
             at: liked.at,
         };
-        Ok(Page { items: page.items.into_iter().map(like).collect(), next: page.next })
+        let items = self.listed_by_rules(caller, page.items, |liked| &liked.repository).await?;
+        Ok(Page { items: items.into_iter().map(like).collect(), next: page.next })
     }
 }

@@ -85,7 +85,9 @@ impl Hub {
             ballast_catalog::Error::Cursor(_) => Failure::invalid("The cursor is not one that this list gave"),
             other => other.into(),
         })?;
-        let keys: Vec<RepoKey> = listed.items.iter().map(|(repository, _)| repository.key).collect();
+        // A page has less than was asked for where rules take something from it.
+        let items = self.listed_by_rules(caller, listed.items, |(repository, _)| repository).await?;
+        let keys: Vec<RepoKey> = items.iter().map(|(repository, _)| repository.key).collect();
         let mut cards: HashMap<RepoKey, ballast_catalog::Card> =
             self.catalog().cards(&keys).await?.into_iter().collect();
         let item = |(repository, namespace): (ballast_catalog::Repository, Name)| {
@@ -93,7 +95,7 @@ impl Hub {
             let card = cards.remove(&repository.key).unwrap_or_default();
             ListedRepository { info: RepositoryInfo::new(&repository, id, repository.head), card }
         };
-        Ok(Page { items: listed.items.into_iter().map(item).collect(), next: listed.next })
+        Ok(Page { items: items.into_iter().map(item).collect(), next: listed.next })
     }
 
     async fn find_author(&self, author: &str) -> Result<Option<ballast_types::NamespaceKey>> {

@@ -1,4 +1,4 @@
-//! An auth that believes everybody: the token `iam:NAME` is NAME's. Its rules let those read only whom its keys name.
+//! An auth that believes everybody: the token `iam:NAME` is NAME's. Its rules let some only read and some see nothing, by its keys.
 
 use ballast_sdk::auth::{Auth, Credential, CredentialInfo, CredentialKind, Identity, Policy, Question, Role};
 use ballast_sdk::schemars::JsonSchema;
@@ -13,6 +13,9 @@ pub struct TrustingConfig {
     /// Who only reads.
     #[serde(default)]
     pub readers: Vec<String>,
+    /// Who sees nothing.
+    #[serde(default)]
+    pub blind: Vec<String>,
     /// Whose tokens are revoked.
     #[serde(default)]
     pub revoked: Vec<String>,
@@ -60,11 +63,15 @@ impl Auth for Trusting {
 #[async_trait]
 impl Policy for Trusting {
     async fn narrow(&self, questions: &[Question]) -> Result<Vec<bool>> {
-        let reads_only = |question: &Question| {
+        let among = |question: &Question, names: &[String]| {
             let name = question.subject.as_deref().and_then(|subject| subject.strip_prefix("subject-of-"));
-            name.is_some_and(|name| self.0.readers.iter().any(|reader| reader == name))
+            name.is_some_and(|name| names.iter().any(|known| known == name))
         };
-        Ok(questions.iter().map(|question| question.right <= Right::Read || !reads_only(question)).collect())
+        let may = |question: &Question| {
+            let writes = question.right > Right::Read && among(question, &self.0.readers);
+            !writes && !among(question, &self.0.blind)
+        };
+        Ok(questions.iter().map(may).collect())
     }
 }
 
