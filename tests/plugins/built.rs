@@ -53,12 +53,19 @@ impl Library {
         self.place.path().join(self.name)
     }
 
-    /// The lines of a configuration that load it.
+    /// The lines of a configuration that load it, and wait a second for its answers.
     pub fn load(&self) -> String {
-        format!(
-            "[[plugins.load]]\nfile = {:?}\nstart_seconds = 1\nanswer_seconds = 1\n",
-            self.file().display().to_string()
-        )
+        self.load_for(1)
+    }
+
+    /// The same with as many seconds as any machine needs.
+    pub fn load_patiently(&self) -> String {
+        self.load_for(60)
+    }
+
+    fn load_for(&self, seconds: u32) -> String {
+        let file = self.file().display().to_string();
+        format!("[[plugins.load]]\nfile = {file:?}\nstart_seconds = {seconds}\nanswer_seconds = {seconds}\n")
     }
 }
 

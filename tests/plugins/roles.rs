@@ -8,7 +8,7 @@ use crate::built;
 /// A hub whose public bytes a library counts.
 fn counted() -> Deployment {
     let keys = "[quota.main]\nplugin = \"quota.state\"\n[quota.main.config]\npublic_bytes = 20000\n";
-    Deployment::new().config(&(built::quota().load() + keys))
+    Deployment::new().config(&(built::quota().load_patiently() + keys))
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn trusting(keys: &str, provision: &str) -> Deployment {
     let config = format!(
         "{}[accounts]\nprovision = [{provision}]\n[auth.main]\nplugin = \"auth.local\"\n\
          [auth.word]\nplugin = \"auth.trusting\"\n[auth.word.config]\n{keys}\n",
-        built::trusting().load()
+        built::trusting().load_patiently()
     );
     Deployment::new().config(&config)
 }
@@ -160,7 +160,7 @@ fn an_oauth_server_is_asked_about_tokens() {
     let config = format!(
         "{}[accounts]\nprovision = [\"company\"]\n[auth.main]\nplugin = \"auth.local\"\n\
          [auth.company]\nplugin = \"auth.introspection\"\n[auth.company.config]\n{keys}\n",
-        built::introspection().load()
+        built::introspection().load_patiently()
     );
     let hub = Deployment::new().config(&config).start();
     let ada = hub.client().with_token("co-ada");

@@ -78,18 +78,17 @@ fn key(text: &str) -> StorageKey {
 
 /// A library that is opened already.
 fn library(declaration: &'static Declaration) -> Result<Library, String> {
-    opened(declaration, MANIFEST)
+    opened(declaration, MANIFEST, Duration::from_secs(1))
 }
 
-fn opened(declaration: &'static Declaration, manifest: &str) -> Result<Library, String> {
+fn opened(declaration: &'static Declaration, manifest: &str, limit: Duration) -> Result<Library, String> {
     let declared = unsafe { Declared::read(declaration, manifest.as_bytes()) }?;
-    let second = Duration::from_secs(1);
     Ok(Library {
         file: "/memory.so".into(),
         sha256: None,
         manifest: serde_json::from_str(manifest).unwrap(),
         section: manifest.as_bytes().to_vec(),
-        limits: Limits { start: second, answer: second },
+        limits: Limits { start: limit, answer: limit },
         opened: Mutex::new(Some(Ok(Arc::new(declared)))),
     })
 }

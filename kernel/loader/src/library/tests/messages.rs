@@ -23,9 +23,12 @@ fn declared<E: Exported>(requires: &str) -> (&'static Declaration, &'static str)
     (Box::leak(Box::new(declaration::<E>(manifest.as_bytes()))), manifest)
 }
 
-async fn made<E: Exported>(requires: &str, state: Arc<dyn State>) -> Result<Opened, Refusal> {
+/// Long enough for any machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn made<E: Exported>(requires: &str, state: Arc<dyn State>, limit: Duration) -> Result<Opened, Refusal> {
     let (declaration, manifest) = declared::<E>(requires);
-    let library = opened(declaration, manifest).unwrap();
+    let library = opened(declaration, manifest, limit).unwrap();
     let role = library.manifest().role().unwrap();
     library.create(role, "main", &json!({}), state).await
 }
@@ -102,8 +105,8 @@ impl Quota for Counter {
     }
 }
 
-async fn counter(state: Arc<dyn State>) -> Arc<dyn Quota> {
-    let Ok(Opened::Quota(quota)) = made::<Counter>("\"state\"", state).await else { panic!("no quota") };
+async fn counter(state: Arc<dyn State>, limit: Duration) -> Arc<dyn Quota> {
+    let Ok(Opened::Quota(quota)) = made::<Counter>("\"state\"", state, limit).await else { panic!("no quota") };
     quota.start().await.unwrap();
     quota
 }
@@ -112,7 +115,7 @@ const REPO: RepoKey = RepoKey(7);
 
 #[tokio::test]
 async fn a_question_arrives_as_it_was_asked_and_an_error_as_it_was_answered() {
-    let quota = counter(Arc::new(NoState)).await;
+    let quota = counter(Arc::new(NoState), PATIENCE).await;
     let account = Account { namespace: NamespaceKey(1), visibility: Visibility::Private };
     quota.place(REPO, account, true).await.unwrap();
     let scopes = [Scope::Repository(REPO), Scope::Account(account)];
@@ -125,7 +128,7 @@ async fn a_question_arrives_as_it_was_asked_and_an_error_as_it_was_answered() {
 
 #[tokio::test]
 async fn a_panic_an_answer_of_another_length_and_none_are_faults_of_the_instance() {
-    let quota = counter(Arc::new(NoState)).await;
+    let quota = counter(Arc::new(NoState), Duration::from_secs(1)).await;
     let panicked = quota.settle(REPO, Held { bytes: 1, revision: 3 }, &[]).await.unwrap_err();
     assert!(panicked.to_string().contains("the plugin panicked: on purpose, at 3"), "{panicked}");
     let short = quota.limits(&[Scope::Repository(REPO); 3]).await.unwrap_err();
@@ -144,7 +147,7 @@ async fn a_panic_an_answer_of_another_length_and_none_are_faults_of_the_instance
 async fn a_space_is_the_instances_own_and_durable() {
     let scratch = sqlite().await;
     let state = state_of(scratch.database.clone(), "quota.main");
-    let quota = counter(Arc::clone(&state)).await;
+    let quota = counter(Arc::clone(&state), PATIENCE).await;
     let all = (0..16).map(|at| {
         let quota = Arc::clone(&quota);
         tokio::spawn(async move { quota.forget(RepoKey(at % 4)).await })
@@ -159,14 +162,14 @@ async fn a_space_is_the_instances_own_and_durable() {
     let listed = quota.set_limit(Scope::Repository(REPO), Limit::Unlimited).await.unwrap_err();
     assert_eq!(listed.context, "[\"forgotten/0\", \"forgotten/1\"] and true");
     drop(quota);
-    counter(Arc::clone(&state)).await.forget(RepoKey(0)).await.unwrap();
+    counter(Arc::clone(&state), PATIENCE).await.forget(RepoKey(0)).await.unwrap();
     assert_eq!(state.get("forgotten/0").await.unwrap().unwrap().version, 5);
     assert_eq!(state_of(scratch.database.clone(), "quota.other").get("forgotten/0").await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn who_requires_no_space_gets_none() {
-    let Ok(Opened::Quota(quota)) = made::<Counter>("", Arc::new(NoState)).await else { panic!("no quota") };
+    let Ok(Opened::Quota(quota)) = made::<Counter>("", Arc::new(NoState), PATIENCE).await else { panic!("no quota") };
     quota.start().await.unwrap();
     assert_eq!(quota.forget(REPO).await.unwrap_err().context, "no space");
 }
@@ -231,7 +234,7 @@ fn ada() -> Identity {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_auth_proves_who_is_calling_and_narrows_what_they_may() {
-    let Ok(Opened::Auth(auth)) = made::<One>("", Arc::new(NoState)).await else { panic!("no auth") };
+    let Ok(Opened::Auth(auth)) = made::<One>("", Arc::new(NoState), PATIENCE).await else { panic!("no auth") };
     auth.start().await.unwrap();
     let bearer = |token: &str| Credential::Bearer { token: Secret::new(token) };
     assert_eq!(auth.authenticate(&bearer("the-token")).await.unwrap(), Some(ada()));
@@ -255,7 +258,7 @@ async fn an_auth_proves_who_is_calling_and_narrows_what_they_may() {
 #[tokio::test]
 async fn an_instance_of_another_role_than_its_plugins_is_refused() {
     let (declaration, manifest) = declared::<One>("");
-    let library = opened(declaration, manifest).unwrap();
+    let library = opened(declaration, manifest, PATIENCE).unwrap();
     let refused = library.create(Role::Quota, "main", &json!({}), Arc::new(NoState)).await.err().unwrap();
     assert_eq!(refused.why, "plugin.create: the one role that it has is auth");
 }
