@@ -287,6 +287,8 @@ pub enum Plugins {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum NewPlugin {
     Storage,
+    Auth,
+    Quota,
 }
 
 #[derive(Debug, Subcommand)]

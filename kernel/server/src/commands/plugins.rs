@@ -6,7 +6,7 @@ mod suite;
 
 use ballast_loader::Plugin;
 
-use crate::cli::{NewPlugin, Options, Plugins};
+use crate::cli::{Options, Plugins};
 use crate::exit::Exit;
 use crate::{builtins, output};
 
@@ -16,7 +16,7 @@ pub fn run(options: &Options, command: Plugins) -> Result<(), Exit> {
         Plugins::List => list(options),
         Plugins::Inspect { file } => inspect::run(&file),
         Plugins::Test { file } => suite::run(options, &file),
-        Plugins::New { role: NewPlugin::Storage, name, ballast } => new::storage(&name, &ballast),
+        Plugins::New { role, name, ballast } => new::run(role, &name, &ballast),
     }
 }
 

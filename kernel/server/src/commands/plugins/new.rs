@@ -1,23 +1,59 @@
-//! `ballast plugins new storage NAME`: the example of the repository under another name.
+//! `ballast plugins new ROLE NAME`: an example of the repository under another name.
 
 use std::fs;
 use std::path::Path;
 
+use crate::cli::NewPlugin;
 use crate::exit::Exit;
 use crate::output;
 
-/// The files of the example, which the tests build, load and run.
-const STORAGE: [(&str, &str); 6] = [
-    ("Cargo.toml", include_str!("../../../../../examples/plugin/storage-folder/Cargo.toml")),
-    ("src/lib.rs", include_str!("../../../../../examples/plugin/storage-folder/src/lib.rs")),
-    ("src/folder.rs", include_str!("../../../../../examples/plugin/storage-folder/src/folder.rs")),
-    ("src/writer.rs", include_str!("../../../../../examples/plugin/storage-folder/src/writer.rs")),
-    ("src/config.schema.json", include_str!("../../../../../examples/plugin/storage-folder/src/config.schema.json")),
-    ("tests/conformance.rs", include_str!("../../../../../examples/plugin/storage-folder/tests/conformance.rs")),
-];
+/// An example, which the tests build, load and run.
+struct Example {
+    role: &'static str,
+    /// What stands behind the dot of its id.
+    name: &'static str,
+    what: &'static str,
+    files: &'static [(&'static str, &'static str)],
+}
 
-/// Writes a storage plugin into a new folder of its name.
-pub fn storage(name: &str, ballast: &str) -> Result<(), Exit> {
+/// The files of an example, its manifest first.
+macro_rules! files {
+    ($folder:literal: $($file:literal)*) => {
+        &[$(($file, include_str!(concat!("../../../../../examples/plugin/", $folder, "/", $file)))),*]
+    };
+}
+
+const STORAGE: Example = Example {
+    role: "storage",
+    name: "folder",
+    what: "keeps bytes in a folder",
+    files: files!("storage-folder": "Cargo.toml" "src/lib.rs" "src/folder.rs" "src/writer.rs" "src/config.schema.json"
+        "tests/conformance.rs"),
+};
+
+const QUOTA: Example = Example {
+    role: "quota",
+    name: "state",
+    what: "counts bytes in a space that the hub lends",
+    files: files!("quota-state": "Cargo.toml" "src/lib.rs" "src/books.rs" "src/keeper.rs" "src/config.schema.json"
+        "tests/conformance.rs"),
+};
+
+const AUTH: Example = Example {
+    role: "auth",
+    name: "introspection",
+    what: "asks an OAuth 2.0 server about tokens",
+    files: files!("auth-introspection": "Cargo.toml" "src/lib.rs" "src/introspection.rs" "src/server.rs"
+        "src/config.schema.json" "tests/conformance.rs"),
+};
+
+/// Writes a plugin of a role into a new folder of its name.
+pub fn run(role: NewPlugin, name: &str, ballast: &str) -> Result<(), Exit> {
+    let example = match role {
+        NewPlugin::Storage => STORAGE,
+        NewPlugin::Auth => AUTH,
+        NewPlugin::Quota => QUOTA,
+    };
     let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !name.starts_with(|first: char| first.is_ascii_lowercase()) || !name.bytes().all(good) || name.len() > 40 {
         let named = name.escape_debug();
@@ -27,18 +63,19 @@ pub fn storage(name: &str, ballast: &str) -> Result<(), Exit> {
     }
     let folder = Path::new(name);
     fs::create_dir(folder).map_err(|error| Exit::failure(format!("{name}: {error}")))?;
-    for (file, text) in STORAGE {
+    for (file, text) in example.files {
         let path = folder.join(file);
-        let written =
-            path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, renamed(text, name)));
+        let text = match *file {
+            "Cargo.toml" => pointed_at(&example.renamed(text, name), ballast)?,
+            _ => example.renamed(text, name),
+        };
+        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         written.map_err(|error| Exit::failure(format!("{}: {error}", path.display())))?;
     }
-    let manifest = folder.join("Cargo.toml");
-    let pointed = pointed_at(&renamed(STORAGE[0].1, name), ballast)?;
-    fs::write(&manifest, pointed).map_err(|error| Exit::failure(format!("{}: {error}", manifest.display())))?;
-    let library = format!("target/release/libstorage_{}.so", name.replace('-', "_"));
+    let Example { role, what, .. } = example;
+    let library = format!("target/release/lib{role}_{}.so", name.replace('-', "_"));
     output::print(&format!(
-        "wrote {name}/, a plugin that keeps bytes in a folder. Make it yours, then:\n\
+        "wrote {name}/, a plugin that {what}. Make it yours, then:\n\
          \n    cd {name}\
          \n    cargo test\
          \n    cargo build --release\
@@ -47,11 +84,15 @@ pub fn storage(name: &str, ballast: &str) -> Result<(), Exit> {
     ))
 }
 
-/// The example, called otherwise.
-fn renamed(text: &str, name: &str) -> String {
-    let snake = name.replace('-', "_");
-    let text = text.replace("storage-folder", &format!("storage-{name}"));
-    text.replace("storage_folder", &format!("storage_{snake}")).replace("storage.folder", &format!("storage.{name}"))
+impl Example {
+    /// One of its files, where it is called otherwise.
+    fn renamed(&self, text: &str, name: &str) -> String {
+        let Self { role, name: own, .. } = self;
+        let snake = name.replace('-', "_");
+        let text = text.replace(&format!("{role}-{own}"), &format!("{role}-{name}"));
+        let text = text.replace(&format!("{role}_{own}"), &format!("{role}_{snake}"));
+        text.replace(&format!("{role}.{own}"), &format!("{role}.{name}"))
+    }
 }
 
 /// The manifest with its dependencies on Ballast where they are.
