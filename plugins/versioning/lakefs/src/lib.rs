@@ -32,6 +32,7 @@ mod publish;
 mod reading;
 mod records;
 mod refs;
+mod relocation;
 mod repositories;
 mod rewrite;
 mod upkeep;
