@@ -47,9 +47,8 @@ pub struct Moved {
     pub wanted: u64,
     /// Those that were gone over.
     pub repositories: u64,
-    /// Commits that were moved, and those that were there.
+    /// Commits that were moved; others were there.
     pub commits: u64,
-    pub known: u64,
     /// Refs that are in the new engine as in the old one.
     pub refs: u64,
     /// Repositories that stayed where they are.
@@ -218,7 +217,10 @@ impl Relocating<'_> {
         (self.told)(None, &self.done);
         match self.relocate(repository.key).await? {
             Outcome::Moved => {}
-            Outcome::Gone => self.done.wanted -= 1,
+            Outcome::Gone => {
+                self.done.wanted -= 1;
+                return Ok(());
+            }
             Outcome::Behind if self.options.serving => self.done.behind += 1,
             Outcome::Behind => {
                 let name = self.hub.name_of(repository.key).await?;
