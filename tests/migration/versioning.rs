@@ -220,10 +220,15 @@ fn a_repository_that_cannot_move_is_told_and_stays_whole_where_it_is() {
     let hub = deployment.start();
     let seen = [&odd, &plain].map(|model| model.seen_by(&hub.admin()));
     assert_eq!(seen.each_ref().map(Repository::state), states);
-    // Without the branch that nobody else can hold, all its other commits are still kept, that one too.
+    // Without the branch there is nothing that keeps it.
     seen[0].client.request("DELETE", seen[0].api("/branch/odd")).send().expect(200);
+    let states = seen.each_ref().map(Repository::state);
     hub.stop();
-    deployment.run(MIGRATE).ended(1);
+    let summary = migrate(&deployment, &MIGRATE, &[]);
+    assert_eq!((&summary["not_moved"], &summary["left_behind"]), (&0.into(), &1.into()), "{summary}");
+    let hub = on_lakefs(&deployment).start();
+    assert_eq!([&odd, &plain].map(|model| model.seen_by(&hub.admin()).state()), states);
+    hub.stop();
 }
 
 #[test]

@@ -7,8 +7,8 @@
 //!
 //! **What is checked.** The new engine works out the tree of each commit from what it stores, and refuses one that is
 //! not the commit's. When the refs are set, they are read from both engines and compared, and so is the tree of each
-//! commit that a ref leads to, worked out from what the new engine lists. A repository of which anything cannot be held
-//! there stays where it is, with a sentence, and nothing of it is left in the new engine.
+//! commit that a ref leads to, worked out from what the new engine lists. A repository of which a ref leads to what cannot
+//! be held there stays where it is, with a sentence, and nothing of it is left in the new engine.
 
 mod history;
 mod verify;
@@ -49,6 +49,8 @@ pub struct Moved {
     pub repositories: u64,
     /// Commits that were moved; others were there.
     pub commits: u64,
+    /// Commits that stayed: no ref leads to them, and the new engine cannot hold them.
+    pub stayed: u64,
     /// Refs that are in the new engine as in the old one.
     pub refs: u64,
     /// Repositories that stayed where they are.
@@ -272,11 +274,14 @@ impl Relocating<'_> {
     /// Moves what is not there yet; whether both engines have the same then.
     async fn pass(&mut self, repo: RepoKey) -> ballast_contract::Result<bool> {
         self.check_strangers(repo).await?;
-        self.commits(repo).await?;
         let refs = history::whole_refs(&self.from, repo).await?;
+        let stayed = self.commits(repo, &refs).await?;
         self.to.relocation()?.adopt_refs(repo, &refs).await?;
         let same = self.verify(repo, &refs).await?;
-        self.done.refs += if same { refs.len() as u64 } else { 0 };
+        if same {
+            self.done.refs += refs.len() as u64;
+            self.done.stayed += stayed;
+        }
         Ok(same)
     }
 

@@ -95,10 +95,11 @@ fn machine_line(not_moved: &NotMoved) -> String {
 }
 
 fn machine_summary(moved: &Moved) -> String {
-    let Moved { wanted, commits, refs, left, behind, gone, .. } = *moved;
+    let Moved { wanted, commits, stayed, refs, left, behind, gone, .. } = *moved;
     let summary = json!({ "summary": {
         "repositories": wanted,
         "commits": commits,
+        "left_behind": stayed,
         "refs": refs,
         "not_moved": left,
         "behind": behind,
@@ -109,13 +110,16 @@ fn machine_summary(moved: &Moved) -> String {
 
 fn summary(hub: &Hub, options: &RelocateOptions, moved: &Moved, took: Duration) -> String {
     let RelocateOptions { from, to, only, serving } = options;
-    let Moved { wanted, commits, refs, left, behind, gone, .. } = *moved;
+    let Moved { wanted, commits, stayed, refs, left, behind, gone, .. } = *moved;
     let whole = wanted - left - behind;
     let mut text = format!(
         "{commits} commits were moved from '{from}' to '{to}' in {:.1} s. {whole} of {wanted} repositories have there the \
          same {refs} refs, read again, and the same trees\n",
         took.as_secs_f64()
     );
+    if stayed > 0 {
+        text += &format!("{stayed} commits to which no branch or tag leads stay in '{from}': '{to}' cannot hold them\n");
+    }
     if gone > 0 {
         text += &format!("{gone} repositories that the hub has no more were deleted from '{to}'\n");
     }

@@ -45,22 +45,36 @@ impl Relocating<'_> {
         Ok(())
     }
 
-    /// Moves every commit that the new engine does not have.
-    pub(super) async fn commits(&mut self, repo: RepoKey) -> Result<()> {
+    /// Moves every commit that the new engine does not have; how many stayed, because it cannot hold them and no ref
+    /// leads to them.
+    pub(super) async fn commits(&mut self, repo: RepoKey, refs: &[WholeRef]) -> Result<u64> {
         let parents = self.absent(repo).await?;
+        let wanted = ancestry(&parents, refs.iter().filter_map(|one| one.commit));
+        let mut stayed = HashSet::new();
         for id in order(&parents) {
-            let first = parents.get(&id).and_then(|parents| parents.first()).copied();
-            let bytes = self.from.relocation()?.commit_bytes(repo, &[id]).await?;
-            let bytes = bytes.into_iter().flatten().next().ok_or_else(|| no_commit(OPERATION, repo, id))?;
-            let changes = self.changes(repo, first, id).await?;
-            let arrival = Arrival { bytes, changes };
-            if arrival.id() != id {
-                return Err(corrupt(OPERATION, format!("the bytes of commit {id} are not those of its id")));
+            let its = parents.get(&id).map(Vec::as_slice).unwrap_or_default();
+            if its.iter().any(|parent| stayed.contains(parent)) {
+                stayed.insert(id);
+                continue;
             }
-            self.to.relocation()?.adopt(repo, arrival).await?;
-            self.done.commits += 1;
+            match self.commit(repo, id, its.first().copied()).await {
+                Err(error) if error.is(ErrorKind::Unsupported) && !wanted.contains(&id) => drop(stayed.insert(id)),
+                moved => moved?,
+            }
             (self.told)(None, &self.done);
         }
+        Ok(stayed.len() as u64)
+    }
+
+    async fn commit(&mut self, repo: RepoKey, id: CommitId, first: Option<CommitId>) -> Result<()> {
+        let bytes = self.from.relocation()?.commit_bytes(repo, &[id]).await?;
+        let bytes = bytes.into_iter().flatten().next().ok_or_else(|| no_commit(OPERATION, repo, id))?;
+        let arrival = Arrival { bytes, changes: self.changes(repo, first, id).await? };
+        if arrival.id() != id {
+            return Err(corrupt(OPERATION, format!("the bytes of commit {id} are not those of its id")));
+        }
+        self.to.relocation()?.adopt(repo, arrival).await?;
+        self.done.commits += 1;
         Ok(())
     }
 
@@ -100,6 +114,20 @@ impl Relocating<'_> {
             }
         }
     }
+}
+
+/// Those of these commits that lead to one of the tips, or are one.
+fn ancestry(
+    parents: &HashMap<CommitId, Vec<CommitId>>,
+    tips: impl Iterator<Item = CommitId>,
+) -> HashSet<CommitId> {
+    let (mut found, mut open): (_, Vec<CommitId>) = (HashSet::new(), tips.collect());
+    while let Some(id) = open.pop() {
+        if let Some(its) = parents.get(&id).filter(|_| found.insert(id)) {
+            open.extend(its);
+        }
+    }
+    found
 }
 
 /// These commits, those before their children that are among them.
@@ -146,5 +174,7 @@ mod tests {
             assert!(parents.iter().all(|parent| place(*parent) < place(*child)), "{sorted:?}");
         }
         assert_eq!(order(&HashMap::new()), []);
+        let found = ancestry(&parents, [id(4), id(77), id(3)].into_iter());
+        assert_eq!(found, [4, 5, 9, 3].map(id).into());
     }
 }
