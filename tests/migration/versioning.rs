@@ -92,7 +92,11 @@ fn what_moves_to_lakefs_and_back_has_the_same_ids_files_and_refs() {
     hub.stop();
 
     let last = migrate(&deployment, &MIGRATE, &[]);
-    assert_eq!((&last["repositories"], &last["deleted"], &last["not_moved"]), (&3.into(), &1.into(), &0.into()), "{last}");
+    assert_eq!(
+        (&last["repositories"], &last["deleted"], &last["not_moved"]),
+        (&3.into(), &1.into(), &0.into()),
+        "{last}"
+    );
     assert_eq!(migrate(&deployment, &MIGRATE, &[])["commits"], 0, "there is nothing left to do");
 
     let moved = on_lakefs(&deployment);

@@ -22,8 +22,8 @@ pub use mirror::{MirrorConfig, MirrorSourceConfig};
 pub use plugin::{PluginConfig, PluginFile, PluginsConfig, Role};
 pub use sections::{
     AccountsConfig, AuditConfig, DatabaseConfig, Deduplication, LfsConfig, LogConfig, LogFormat, MailConfig,
-    MailTransport, RateLimitsConfig, Registration, RepositoriesConfig, ServerConfig, StatisticsConfig, UploadRoute, UploadsConfig,
-    WebhooksConfig, XetConfig,
+    MailTransport, RateLimitsConfig, Registration, RepositoriesConfig, ServerConfig, StatisticsConfig, UploadRoute,
+    UploadsConfig, WebhooksConfig, XetConfig,
 };
 
 /// The configuration of a hub.

@@ -165,7 +165,8 @@ impl Registry {
         let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
         for (name, instance) in loaded.config.instances(Role::Versioning) {
             let id = instance.plugin.as_str();
-            let has_tables = self.of_role(Role::Versioning).any(|plugin| plugin.id() == id && plugin.tables().is_some());
+            let has_tables =
+                self.of_role(Role::Versioning).any(|plugin| plugin.id() == id && plugin.tables().is_some());
             if let Some(first) = seen.get(id).filter(|_| has_tables) {
                 let key = format!("versioning.{name}.plugin");
                 let what = format!("{id} keeps its rows in the hub's database, where '{first}' is of it already");
@@ -257,8 +258,6 @@ pub(crate) fn choose(loaded: &Loaded, role: Role) -> Result<Option<&str>, Proble
             let names = names.join(", ");
             wrong(format!("several instances ({names}), and none is named main: {key} says which {does}"))
         }
-        (_, names, None) => {
-            wrong(format!("one instance serves the hub, and here are several: {}", names.join(", ")))
-        }
+        (_, names, None) => wrong(format!("one instance serves the hub, and here are several: {}", names.join(", "))),
     }
 }

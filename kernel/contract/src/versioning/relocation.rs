@@ -69,7 +69,10 @@ impl WholeRef {
         for name in &names {
             let mut above = name.match_indices('/').map(|(at, _)| &name[..at]);
             if let Some(folder) = above.find(|above| names.contains(above)) {
-                return Err(invalid(OPERATION, format!("{name} cannot be beside {folder}: one is a folder of the other")));
+                return Err(invalid(
+                    OPERATION,
+                    format!("{name} cannot be beside {folder}: one is a folder of the other"),
+                ));
             }
         }
         refs.iter().map(Self::summary).collect()
@@ -141,7 +144,8 @@ mod tests {
 
     #[test]
     fn no_ref_comes_twice_or_is_a_folder_of_another() {
-        let all = |names: &[&str]| WholeRef::summaries(&names.iter().map(|name| whole(name, vec![])).collect::<Vec<_>>());
+        let all =
+            |names: &[&str]| WholeRef::summaries(&names.iter().map(|name| whole(name, vec![])).collect::<Vec<_>>());
         assert_eq!(all(&["refs/heads/a-b", "refs/heads/a/b", "refs/heads/a.b"]).unwrap().len(), 3);
         for bad in [["refs/heads/a", "refs/heads/a/b"], ["refs/heads/a", "refs/heads/a"]] {
             assert_eq!(all(&bad).unwrap_err().kind, ErrorKind::Invalid);

@@ -66,7 +66,9 @@ fn migrate(options: &Options, relocate: RelocateOptions, json: bool) -> Result<(
         }
         match moved.left {
             0 => Ok(()),
-            n => Err(Exit::failure(format!("{n} repositories could not be moved, and are in '{}' still", relocate.from))),
+            n => {
+                Err(Exit::failure(format!("{n} repositories could not be moved, and are in '{}' still", relocate.from)))
+            }
         }
     })
 }
@@ -118,7 +120,8 @@ fn summary(hub: &Hub, options: &RelocateOptions, moved: &Moved, took: Duration) 
         took.as_secs_f64()
     );
     if stayed > 0 {
-        text += &format!("{stayed} commits to which no branch or tag leads stay in '{from}': '{to}' cannot hold them\n");
+        text +=
+            &format!("{stayed} commits to which no branch or tag leads stay in '{from}': '{to}' cannot hold them\n");
     }
     if gone > 0 {
         text += &format!("{gone} repositories that the hub has no more were deleted from '{to}'\n");

@@ -117,10 +117,7 @@ impl Relocating<'_> {
 }
 
 /// Those of these commits that lead to one of the tips, or are one.
-fn ancestry(
-    parents: &HashMap<CommitId, Vec<CommitId>>,
-    tips: impl Iterator<Item = CommitId>,
-) -> HashSet<CommitId> {
+fn ancestry(parents: &HashMap<CommitId, Vec<CommitId>>, tips: impl Iterator<Item = CommitId>) -> HashSet<CommitId> {
     let (mut found, mut open): (_, Vec<CommitId>) = (HashSet::new(), tips.collect());
     while let Some(id) = open.pop() {
         if let Some(its) = parents.get(&id).filter(|_| found.insert(id)) {

@@ -8,8 +8,8 @@ use ballast_contract::versioning::{ListRequest, WholeRef};
 use ballast_types::git::{ObjectKind, TreeItem, encode_tree_item, object_id};
 use ballast_types::{CommitId, GitOid, RepoKey};
 
+use super::history::whole_refs;
 use super::{Relocating, Side};
-use crate::migrate_versioning::history::whole_refs;
 
 const OPERATION: &str = "versioning.migrate";
 /// Entries of a root that are read at a time.

@@ -99,7 +99,10 @@ async fn filled(engine: &Arc<dyn Versioning>) -> Repo {
         put("a/b/one", "1"),
         put("a/two", "2"),
         Change::Put { path: path("big"), node: large("big", 1 << 40) },
-        Change::Put { path: path("link"), node: ballast_contract::versioning::Node::Symlink { file: regular("a/two") } },
+        Change::Put {
+            path: path("link"),
+            node: ballast_contract::versioning::Node::Symlink { file: regular("a/two") },
+        },
     ];
     let first = repo.commit_new(sorts.to_vec()).await;
     make_ref(&repo, "refs/heads/side/1", first, None).await;
@@ -162,7 +165,8 @@ pub async fn what_is_taken_in_answers_as_before(engine: &Arc<dyn Versioning>) {
     assert_eq!(blobs(&to).await, blobs(&from).await);
     // It goes on as any other, and what came meanwhile is taken in afterwards.
     from.commit_new(vec![put("later", "on")]).await;
-    let gone = RefUpdate { name: name("refs/tags/plain"), old: from.resolve("plain").await, new: None, annotation: None };
+    let gone =
+        RefUpdate { name: name("refs/tags/plain"), old: from.resolve("plain").await, new: None, annotation: None };
     engine.update_refs(from.key, &[gone]).await.unwrap();
     take_over(relocation, &from, &to).await;
     assert_eq!(refs(&to).await, refs(&from).await);

@@ -359,7 +359,8 @@ impl Sealed {
         for (path, folder) in &mut self.indexes {
             for item in &mut folder.items {
                 if item.last == NEW {
-                    let lines = sources.iter().filter_map(|source| source.0.get(path)?.line(&item.name, item.is_folder()));
+                    let lines =
+                        sources.iter().filter_map(|source| source.0.get(path)?.line(&item.name, item.is_folder()));
                     let same = lines.into_iter().find(|theirs| theirs.what.is_same(&item.what));
                     item.last = same.map_or(id, |same| same.last);
                 }

@@ -157,7 +157,8 @@ impl Records {
                     continue;
                 }
                 let name = key.strip_prefix(&begin).and_then(|name| name.parse().ok());
-                let name: RefName = name.ok_or_else(|| corrupt(OPERATION, format!("the state has a strange key, {key}")))?;
+                let name: RefName =
+                    name.ok_or_else(|| corrupt(OPERATION, format!("the state has a strange key, {key}")))?;
                 items.push((name, row));
             }
             after = page.next;

@@ -178,11 +178,8 @@ impl Relocation for Native {
         };
         let rows = WholeRef::summaries(refs)?.into_iter().map(row).collect();
         let tags = refs.iter().flat_map(|one| &one.tags);
-        let tag = |text: &Bytes| TagRow {
-            repo: repo.0,
-            oid: bytes(object_id(ObjectKind::Tag, text)),
-            bytes: text.to_vec(),
-        };
+        let tag =
+            |text: &Bytes| TagRow { repo: repo.0, oid: bytes(object_id(ObjectKind::Tag, text)), bytes: text.to_vec() };
         let mut tags: Vec<TagRow> = tags.map(tag).collect();
         tags.sort_unstable_by(|a, b| a.oid.cmp(&b.oid));
         tags.dedup_by(|a, b| a.oid == b.oid);
