@@ -16,7 +16,8 @@ use bytes::Bytes;
 use super::repo::*;
 
 /// Every commit that a repository keeps, in pages of so many.
-async fn kept(relocation: &dyn Relocation, repo: &Repo, limit: usize) -> Vec<CommitId> {
+pub async fn kept_commits(repo: &Repo, limit: usize) -> Vec<CommitId> {
+    let relocation = repo.engine.relocation().unwrap();
     let (mut all, mut after) = (Vec::new(), None);
     loop {
         let page = relocation.kept_commits(repo.key, after, limit).await.unwrap();
@@ -47,10 +48,12 @@ async fn arrival(relocation: &dyn Relocation, repo: &Repo, id: CommitId) -> Arri
     Arrival { bytes, changes: changes(repo, info.parents.first().copied(), id).await }
 }
 
-/// Takes all that one repository keeps into another, parents first.
-async fn take_over(relocation: &dyn Relocation, from: &Repo, to: &Repo) {
+/// Takes all that one repository keeps into another, parents first, each commit twice. The two may have different engines,
+/// which both have the capability.
+pub async fn take_over(from: &Repo, to: &Repo) {
+    let [source, target] = [from, to].map(|repo| repo.engine.relocation().unwrap());
     let mut done = HashSet::new();
-    let mut open: Vec<CommitId> = kept(relocation, from, 100).await;
+    let mut open: Vec<CommitId> = kept_commits(from, 100).await;
     while !open.is_empty() {
         let before = open.len();
         for id in std::mem::take(&mut open) {
@@ -59,16 +62,16 @@ async fn take_over(relocation: &dyn Relocation, from: &Repo, to: &Repo) {
                 open.push(id);
                 continue;
             }
-            let arrival = arrival(relocation, from, id).await;
-            assert_eq!(relocation.adopt(to.key, arrival.clone()).await.unwrap(), id);
-            assert_eq!(relocation.adopt(to.key, arrival).await.unwrap(), id, "twice is once");
+            let arrival = arrival(source, from, id).await;
+            assert_eq!(target.adopt(to.key, arrival.clone()).await.unwrap(), id);
+            assert_eq!(target.adopt(to.key, arrival).await.unwrap(), id, "twice is once");
             done.insert(id);
         }
         assert!(open.len() < before, "parents are kept with their children");
     }
-    let refs = whole_refs(relocation, from, 100).await;
-    relocation.adopt_refs(to.key, &refs).await.unwrap();
-    relocation.adopt_refs(to.key, &refs).await.unwrap();
+    let refs = whole_refs(source, from, 100).await;
+    target.adopt_refs(to.key, &refs).await.unwrap();
+    target.adopt_refs(to.key, &refs).await.unwrap();
 }
 
 /// All that a commit says and holds.
@@ -140,11 +143,11 @@ async fn filled(engine: &Arc<dyn Versioning>) -> Repo {
 pub async fn what_is_taken_in_answers_as_before(engine: &Arc<dyn Versioning>) {
     let Some(relocation) = engine.relocation() else { return };
     let (from, to) = (filled(engine).await, Repo::new(engine).await);
-    take_over(relocation, &from, &to).await;
-    let commits = kept(relocation, &from, 100).await;
+    take_over(&from, &to).await;
+    let commits = kept_commits(&from, 100).await;
     assert!(commits.len() >= 4 && commits.is_sorted());
     for limit in [1, 3] {
-        assert_eq!(kept(relocation, &to, limit).await, commits, "in pages of {limit}");
+        assert_eq!(kept_commits(&to, limit).await, commits, "in pages of {limit}");
         assert_eq!(whole_refs(relocation, &to, limit).await, whole_refs(relocation, &from, 100).await);
     }
     for id in &commits {
@@ -168,7 +171,7 @@ pub async fn what_is_taken_in_answers_as_before(engine: &Arc<dyn Versioning>) {
     let gone =
         RefUpdate { name: name("refs/tags/plain"), old: from.resolve("plain").await, new: None, annotation: None };
     engine.update_refs(from.key, &[gone]).await.unwrap();
-    take_over(relocation, &from, &to).await;
+    take_over(&from, &to).await;
     assert_eq!(refs(&to).await, refs(&from).await);
     assert_eq!(to.tip().await, from.tip().await);
     to.commit_new(vec![put("after", "that")]).await;
@@ -218,7 +221,7 @@ pub async fn commits_and_tags_of_elsewhere_keep_their_bytes(engine: &Arc<dyn Ver
 pub async fn what_cannot_be_taken_in_leaves_nothing(engine: &Arc<dyn Versioning>) {
     let Some(relocation) = engine.relocation() else { return };
     let (from, to) = (filled(engine).await, Repo::new(engine).await);
-    let commits = kept(relocation, &from, 100).await;
+    let commits = kept_commits(&from, 100).await;
     let mut arrivals = HashMap::new();
     for id in &commits {
         arrivals.insert(*id, arrival(relocation, &from, *id).await);
@@ -232,7 +235,7 @@ pub async fn what_cannot_be_taken_in_leaves_nothing(engine: &Arc<dyn Versioning>
     assert_eq!(refused(other).await, ErrorKind::Unsupported);
     let garbage = Arrival { bytes: Bytes::from_static(b"no commit"), changes: vec![] };
     assert_eq!(refused(garbage).await, ErrorKind::Invalid);
-    assert_eq!(kept(relocation, &to, 100).await, [], "nothing of it is there");
+    assert_eq!(kept_commits(&to, 100).await, [], "nothing of it is there");
     let refs = whole_refs(relocation, &from, 100).await;
     assert_eq!(relocation.adopt_refs(to.key, &refs).await.unwrap_err().kind, ErrorKind::NotFound);
     let unborn = WholeRef { name: main(), commit: None, tags: vec![] };
@@ -245,7 +248,7 @@ pub async fn what_cannot_be_taken_in_leaves_nothing(engine: &Arc<dyn Versioning>
 pub async fn a_withdrawn_repository_may_begin_again(engine: &Arc<dyn Versioning>) {
     let Some(relocation) = engine.relocation() else { return };
     let (from, to) = (filled(engine).await, Repo::new(engine).await);
-    take_over(relocation, &from, &to).await;
+    take_over(&from, &to).await;
     let there = async || {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
@@ -267,7 +270,7 @@ pub async fn a_withdrawn_repository_may_begin_again(engine: &Arc<dyn Versioning>
     assert!(gone.is(ErrorKind::NotFound), "{gone}");
     engine.create(to.key, &main()).await.unwrap();
     assert_eq!(to.tip().await, None);
-    take_over(relocation, &from, &to).await;
+    take_over(&from, &to).await;
     assert!(told(&to, tip).await == told(&from, tip).await);
     engine.delete(to.key).await.unwrap();
     assert!(!there().await.contains(&to.key), "a deleted one is not there");
