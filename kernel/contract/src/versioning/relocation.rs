@@ -50,9 +50,10 @@ impl WholeRef {
     /// leads elsewhere than to what comes behind it.
     pub fn summary(&self) -> Result<Ref> {
         let ids: Vec<GitOid> = self.tags.iter().map(|bytes| object_id(ObjectKind::Tag, bytes)).collect();
-        let ends = ids.iter().skip(1).copied().chain(self.commit.map(GitOid::from));
-        let leads_on = |(bytes, next): (&Bytes, GitOid)| TagText::parse(bytes).is_some_and(|tag| tag.object == next);
-        let whole = self.tags.iter().zip(ends).filter(|one| leads_on((one.0, one.1))).count() == self.tags.len();
+        let leads_to = self.tags.iter().map(|bytes| TagText::parse(bytes).map(|tag| tag.object));
+        let ends = ids.iter().skip(1).copied().chain(self.commit.map(GitOid::from)).map(Some);
+        // Without a commit there is one end less than tags.
+        let whole = self.tags.is_empty() || leads_to.eq(ends);
         match whole {
             true => Ok(Ref { name: self.name.clone(), commit: self.commit, tag: ids.first().copied() }),
             false => Err(invalid(OPERATION, format!("the tags of {} do not lead to its commit", self.name))),

@@ -359,9 +359,9 @@ impl Sealed {
         for (path, folder) in &mut self.indexes {
             for item in &mut folder.items {
                 if item.last == NEW {
-                    let lines =
-                        sources.iter().filter_map(|source| source.0.get(path)?.line(&item.name, item.is_folder()));
-                    let same = lines.into_iter().find(|theirs| theirs.what.is_same(&item.what));
+                    let (name, is_folder) = (&item.name, item.is_folder());
+                    let mut theirs = sources.iter().filter_map(|source| source.0.get(path)?.line(name, is_folder));
+                    let same = theirs.find(|theirs| theirs.what.is_same(&item.what));
                     item.last = same.map_or(id, |same| same.last);
                 }
                 if let What::Folder(sub) = &mut item.what

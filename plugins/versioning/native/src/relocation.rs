@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use ballast_contract::versioning::{Arrival, Relocation, WholeRef};
+use ballast_contract::versioning::{Arrival, Ref, Relocation, WholeRef};
 use ballast_contract::{Error, ErrorKind, Page, Result};
 use ballast_types::git::{self, ObjectKind, TagText, object_id};
 use ballast_types::{CommitId, GitOid, RepoKey, Timestamp};
@@ -170,7 +170,7 @@ impl Relocation for Native {
 
     async fn adopt_refs(&self, repo: RepoKey, refs: &[WholeRef]) -> Result<()> {
         let bytes = |oid: GitOid| oid.0.to_vec();
-        let row = |one: ballast_contract::versioning::Ref| RefRow {
+        let row = |one: Ref| RefRow {
             repo: repo.0,
             name: one.name.to_string(),
             commit: one.commit.map(|id| id.0.to_vec()),
