@@ -120,7 +120,7 @@ async fn any_history(random: &Random, repo: &Repo) {
     let mut commits: Vec<CommitId> = Vec::new();
     for _ in 0..30 {
         let request = repo.request((0..1 + random.below(6)).map(|_| any_change(random)).collect());
-        let outcome = if commits.len() > 1 && random.below(3) == 0 {
+        let outcome = if commits.len() > 1 && random.below(2) == 0 {
             let rewrite = any_rewrite(random, &commits);
             let CommitRequest { operation, repo: key, branch, expected_parent, author, time, message, .. } = request;
             let request =
@@ -131,7 +131,7 @@ async fn any_history(random: &Random, repo: &Repo) {
         };
         if let Ok(Rewritten::Done(done)) = outcome {
             commits.push(done.tip());
-            if random.below(6) == 0 {
+            if random.below(3) == 0 {
                 // The next ones begin at an older commit, and a merge may bring these back.
                 let (tip, old) = (done.tip(), commits[random.below(commits.len())]);
                 let update = RefUpdate { name: main(), old: Some(tip), new: Some(old), annotation: None };
@@ -149,7 +149,7 @@ async fn random_histories_are_taken_over_in_both_directions_with_all_that_they_a
     let lakefs = any(&scratch.database).await;
     let native: Arc<dyn Versioning> = Arc::new(native);
     let mut merges = 0;
-    for seed in 1..=4 {
+    for seed in 1..=8 {
         let random = Random::new(seed);
         let repo = Repo::new(&native).await;
         any_history(&random, &repo).await;
@@ -167,5 +167,5 @@ async fn random_histories_are_taken_over_in_both_directions_with_all_that_they_a
         let infos = native.commits(repo.key, &commits).await.unwrap();
         merges += infos.iter().flatten().filter(|info| info.parents.len() > 1).count();
     }
-    assert!(merges > 3, "{merges} merges: the test has lost its meaning");
+    assert!(merges > 2, "{merges} merges: the test has lost its meaning");
 }
