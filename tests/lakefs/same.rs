@@ -8,6 +8,7 @@ use ballast_contract::versioning::{
 };
 use ballast_database::testing;
 use ballast_testkit::Random;
+use ballast_testkit::versioning::relocation::{kept_commits, take_over};
 use ballast_testkit::versioning::repo::*;
 use ballast_types::{CommitId, RefName, RepoPath};
 
@@ -112,4 +113,59 @@ async fn random_histories_have_the_ids_trees_and_answers_of_the_native_engine() 
         );
     }
     assert!(made > 80 && refused > 20, "{made} made, {refused} refused: the test has lost its meaning");
+}
+
+/// A random history of one branch and of what was merged into it, reverted, squashed and left behind.
+async fn any_history(random: &Random, repo: &Repo) {
+    let mut commits: Vec<CommitId> = Vec::new();
+    for _ in 0..30 {
+        let request = repo.request((0..1 + random.below(6)).map(|_| any_change(random)).collect());
+        let outcome = if commits.len() > 1 && random.below(2) == 0 {
+            let rewrite = any_rewrite(random, &commits);
+            let CommitRequest { operation, repo: key, branch, expected_parent, author, time, message, .. } = request;
+            let request =
+                RewriteRequest { operation, repo: key, branch, expected_parent, author, time, message, rewrite };
+            repo.engine.rewriting().unwrap().rewrite(request).await
+        } else {
+            repo.engine.commit(request).await.map(Rewritten::Done)
+        };
+        if let Ok(Rewritten::Done(done)) = outcome {
+            commits.push(done.tip());
+            if random.below(3) == 0 {
+                // The next ones begin at an older commit, and a merge may bring these back.
+                let (tip, old) = (done.tip(), commits[random.below(commits.len())]);
+                let update = RefUpdate { name: main(), old: Some(tip), new: Some(old), annotation: None };
+                repo.engine.update_refs(repo.key, &[update]).await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_histories_are_taken_over_in_both_directions_with_all_that_they_answer() {
+    let scratch = testing::sqlite().await;
+    let native = ballast_versioning_native::open(Default::default(), scratch.database.clone()).await.unwrap();
+    native.start().await.unwrap();
+    let lakefs = any(&scratch.database).await;
+    let native: Arc<dyn Versioning> = Arc::new(native);
+    let mut merges = 0;
+    for seed in 1..=8 {
+        let random = Random::new(seed);
+        let repo = Repo::new(&native).await;
+        any_history(&random, &repo).await;
+        let (there, back) = (Repo::new(&lakefs).await, Repo::new(&native).await);
+        take_over(&repo, &there).await;
+        take_over(&there, &back).await;
+        let commits = kept_commits(&repo, 100).await;
+        for other in [&there, &back] {
+            assert_eq!(kept_commits(other, 100).await, commits, "seed {seed}");
+            assert_eq!(other.tip().await, repo.tip().await);
+            for id in &commits {
+                assert!(told(other, *id).await == told(&repo, *id).await, "seed {seed}, commit {id}");
+            }
+        }
+        let infos = native.commits(repo.key, &commits).await.unwrap();
+        merges += infos.iter().flatten().filter(|info| info.parents.len() > 1).count();
+    }
+    assert!(merges > 2, "{merges} merges: the test has lost its meaning");
 }

@@ -5,4 +5,5 @@ mod database;
 mod routes;
 mod steps;
 mod storage;
+mod versioning;
 mod world;

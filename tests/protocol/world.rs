@@ -107,11 +107,12 @@ async fn node(database: &Database, storage: &Arc<dyn Storage>, kind: Kind, ahead
     let stores = BTreeMap::from([("main".to_owned(), storage.clone())]);
     let content = Content::new(database.clone(), stores, "main".to_owned(), options).unwrap();
     content.migrate().await.unwrap();
-    let ahead = ahead.clone();
+    let (ahead, engine) = (ahead.clone(), engine(database, kind).await);
     Parts {
         catalog,
         content,
-        engine: engine(database, kind).await,
+        engines: vec![("main".to_owned(), engine.clone())],
+        engine,
         auth: vec![("main".to_owned(), Arc::new(auth))],
         quota: ledger(database).await,
         mail: Mail::log("hub@localhost").unwrap(),

@@ -22,8 +22,8 @@ pub use mirror::{MirrorConfig, MirrorSourceConfig};
 pub use plugin::{PluginConfig, PluginFile, PluginsConfig, Role};
 pub use sections::{
     AccountsConfig, AuditConfig, DatabaseConfig, Deduplication, LfsConfig, LogConfig, LogFormat, MailConfig,
-    MailTransport, RateLimitsConfig, Registration, ServerConfig, StatisticsConfig, UploadRoute, UploadsConfig,
-    WebhooksConfig, XetConfig,
+    MailTransport, RateLimitsConfig, Registration, RepositoriesConfig, ServerConfig, StatisticsConfig, UploadRoute,
+    UploadsConfig, WebhooksConfig, XetConfig,
 };
 
 /// The configuration of a hub.
@@ -43,7 +43,8 @@ pub struct HubConfig {
     /// With no section at all: `[storage.main]` with plugin `storage.opendal` in the folder `storage` of the data
     /// folder.
     pub storage: BTreeMap<String, PluginConfig>,
-    /// The engine that keeps commits, trees and refs: one instance.
+    /// Engines that keep commits, trees and refs. The one named `main` (or the only one) serves, unless
+    /// `repositories.versioning` names another.
     /// With no section at all: `[versioning.main]` with plugin `versioning.native`.
     pub versioning: BTreeMap<String, PluginConfig>,
     /// Who is calling. Several instances are asked in the order of their names.
@@ -62,6 +63,8 @@ pub struct HubConfig {
     pub ssh: SshConfig,
     /// Where uploads go, and how long unfinished ones live.
     pub uploads: UploadsConfig,
+    /// What keeps the repositories' commits.
+    pub repositories: RepositoriesConfig,
     /// Who may have an account.
     pub accounts: AccountsConfig,
     /// Who is told what happens.

@@ -2,6 +2,7 @@
 
 pub mod failure;
 mod git;
+mod relocation;
 mod upkeep;
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ pub use git::{
     Common, Cut, Encoded, FetchRequest, Filter, GitObject, GitObjects, Outcome, Push, PushedObjects, PushedRef,
     Receipt, TreeBase,
 };
+pub use relocation::{Arrival, Relocation, WholeRef};
 pub use upkeep::{Damage, Damaged, SweepRequest, Swept, Upkeep};
 
 /// The bytes of one file. The engine keeps it and gives it back; it never looks at the bytes.
@@ -324,6 +326,11 @@ pub trait Versioning: Component {
 
     /// Verifying and sweeping, where the engine's storage is its own.
     fn upkeep(&self) -> Option<&dyn Upkeep> {
+        None
+    }
+
+    /// Moving whole histories to and from other engines, where the engine does that.
+    fn relocation(&self) -> Option<&dyn Relocation> {
         None
     }
 }

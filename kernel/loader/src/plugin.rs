@@ -72,6 +72,7 @@ impl Opened {
                 ("git", one.git().is_some()),
                 ("rewriting", one.rewriting().is_some()),
                 ("upkeep", one.upkeep().is_some()),
+                ("relocation", one.relocation().is_some()),
             ],
             Self::Auth(one) => {
                 vec![("credentials", one.credentials().is_some()), ("policy", one.policy().is_some())]

@@ -26,7 +26,10 @@ pub struct Plugins {
     pub storage: Named<dyn Storage>,
     /// Every store, that one included.
     pub storages: Vec<Named<dyn Storage>>,
+    /// What keeps the commits.
     pub versioning: Named<dyn Versioning>,
+    /// Every engine, that one included.
+    pub versionings: Vec<Named<dyn Versioning>>,
     /// Asked in this order.
     pub auth: Vec<Named<dyn Auth>>,
     pub quota: Named<dyn Quota>,
@@ -121,6 +124,7 @@ impl Roles {
             versioning: chosen(loaded, Role::Versioning, &self.versionings)?,
             quota: chosen(loaded, Role::Quota, &self.quotas)?,
             storages: self.storages,
+            versionings: self.versionings,
             auth: self.auth,
             downloaders: self.downloaders,
             instances: self.instances,

@@ -1,5 +1,6 @@
 //! The plugins that there are, and what the configuration makes of them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -122,7 +123,7 @@ impl Registry {
 
     pub(crate) fn plan<'a>(&'a self, loaded: &'a Loaded) -> Plan<'a> {
         let mistakes = misrouted(loaded).into_iter().chain(mirroring_nobody(loaded)).chain(provided_by_nobody(loaded));
-        let mistakes = mistakes.collect();
+        let mistakes = mistakes.chain(self.sharing_tables(loaded)).collect();
         let mut plan = Plan { mistakes, ..Plan::default() };
         for role in Role::ALL {
             plan.mistakes.extend(choose(loaded, role).err());
@@ -158,6 +159,24 @@ impl Registry {
             plan.mistakes.push(Problem::new(key, origin, why));
         }
         plan.instances.push(Planned { plugin, instance: name, required: instance.required, config });
+    }
+
+    /// Engines that would write the same rows: a plugin's tables belong to the plugin, and not to an instance of it.
+    fn sharing_tables(&self, loaded: &Loaded) -> Vec<Problem> {
+        let mut mistakes: Vec<Problem> = Vec::new();
+        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, instance) in loaded.config.instances(Role::Versioning) {
+            let id = instance.plugin.as_str();
+            let has_tables =
+                self.of_role(Role::Versioning).any(|plugin| plugin.id() == id && plugin.tables().is_some());
+            if let Some(first) = seen.get(id).filter(|_| has_tables) {
+                let key = format!("versioning.{name}.plugin");
+                let what = format!("{id} keeps its rows in the hub's database, where '{first}' is of it already");
+                mistakes.push(Problem::new(key.clone(), loaded.origins.of_key(&key), what));
+            }
+            seen.entry(id).or_insert(name);
+        }
+        mistakes
     }
 
     /// The plugin of this id, or what stands for a library that was refused and is it, or might have been.
@@ -208,41 +227,47 @@ fn mirroring_nobody(loaded: &Loaded) -> Vec<Problem> {
 
 /// Accounts for the users of auth instances that are none.
 fn provided_by_nobody(loaded: &Loaded) -> Option<Problem> {
-    let known = &loaded.config.auth;
-    let unknown = loaded.config.accounts.provision.iter().find(|name| !known.contains_key(name.as_str()))?;
-    let names = known.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let what = format!("there is no auth instance '{}'; configured are: {names}", unknown.escape_debug());
-    Some(Problem::new("accounts.provision", loaded.origins.of_key("accounts.provision"), what))
+    let mut provided = loaded.config.accounts.provision.iter();
+    let unknown = provided.find(|name| !loaded.config.auth.contains_key(name.as_str()))?;
+    Some(no_instance(loaded, Role::Auth, "accounts.provision", unknown))
 }
 
 fn no_storage(loaded: &Loaded, key: &str, wanted: &str) -> Problem {
-    let names = loaded.config.storage.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let what = format!("there is no storage instance '{}'; configured are: {names}", wanted.escape_debug());
+    no_instance(loaded, Role::Storage, key, wanted)
+}
+
+fn no_instance(loaded: &Loaded, role: Role, key: &str, wanted: &str) -> Problem {
+    let names = loaded.config.instances(role).keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let what = format!("there is no {role} instance '{}'; configured are: {names}", wanted.escape_debug());
     Problem::new(key, loaded.origins.of_key(key), what)
 }
 
-/// The instance that a role with several is asked by default: of storages the one that `uploads.storage` names, else the
-/// only one, or the one named `main`. `Ok(None)` where a role has none and needs none.
+/// The instance that a role with several is asked by default: of storages the one that `uploads.storage` names, of
+/// engines the one that `repositories.versioning` names, else the only one, or the one named `main`. `Ok(None)` where a
+/// role has none and needs none.
 pub(crate) fn choose(loaded: &Loaded, role: Role) -> Result<Option<&str>, Problem> {
     let names: Vec<_> = loaded.config.instances(role).keys().map(String::as_str).collect();
     let wrong = |what: String| Err(Problem::new(role.as_str(), loaded.origins.of_key(role.as_str()), what));
-    if let (Role::Storage, Some(wanted)) = (role, &loaded.config.uploads.storage) {
+    let chooser = match role {
+        Role::Storage => Some((&loaded.config.uploads.storage, "uploads.storage", "takes uploads")),
+        Role::Versioning => Some((&loaded.config.repositories.versioning, "repositories.versioning", "serves")),
+        Role::Auth | Role::Quota | Role::Downloader => None,
+    };
+    if let Some((Some(wanted), key, _)) = chooser {
         return match names.iter().find(|name| *name == wanted) {
             Some(name) => Ok(Some(name)),
-            None => Err(no_storage(loaded, "uploads.storage", wanted)),
+            None => Err(no_instance(loaded, role, key, wanted)),
         };
     }
-    match (role, names.as_slice()) {
-        (Role::Downloader, names) => Ok(names.first().copied()),
-        (_, []) => wrong("the hub needs an instance".to_owned()),
-        (Role::Auth, [first, ..]) | (_, [first]) => Ok(Some(first)),
-        (Role::Storage, names) if names.contains(&"main") => Ok(Some("main")),
-        (Role::Storage, names) => {
+    match (role, names.as_slice(), chooser) {
+        (Role::Downloader, names, _) => Ok(names.first().copied()),
+        (_, [], _) => wrong("the hub needs an instance".to_owned()),
+        (Role::Auth, [first, ..], _) | (_, [first], _) => Ok(Some(first)),
+        (_, names, Some(_)) if names.contains(&"main") => Ok(Some("main")),
+        (_, names, Some((_, key, does))) => {
             let names = names.join(", ");
-            wrong(format!(
-                "several instances ({names}), and none is named main: uploads.storage says which takes uploads"
-            ))
+            wrong(format!("several instances ({names}), and none is named main: {key} says which {does}"))
         }
-        (_, names) => wrong(format!("one instance serves the hub, and here are several: {}", names.join(", "))),
+        (_, names, None) => wrong(format!("one instance serves the hub, and here are several: {}", names.join(", "))),
     }
 }

@@ -130,6 +130,24 @@ fn of_several_storages_the_one_that_is_named_takes_uploads() {
 }
 
 #[test]
+fn of_several_engines_the_one_that_is_named_serves() {
+    let mistakes = |text: &str| {
+        let (_folder, layers) = layers(&format!("[versioning.a]\nplugin = 'v'\n[versioning.b]\nplugin = 'w'\n{text}"));
+        Problems(registry().mistakes(&layers.load().unwrap())).to_string()
+    };
+    assert!(
+        mistakes("").contains("several instances (a, b), and none is named main: repositories.versioning says which")
+    );
+    assert!(!mistakes("[versioning.main]\nplugin = 'v'").contains("several instances"));
+    assert!(!mistakes("[repositories]\nversioning = 'b'").contains("repositories.versioning"));
+    let told = mistakes("[repositories]\nversioning = 'c'");
+    assert!(
+        told.contains("repositories.versioning") && told.contains("no versioning instance 'c'; configured are: a, b"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_mirror_of_what_no_downloader_reads_is_a_mistake() {
     let (_folder, layers) =
         layers("[downloader.a]\nplugin = 'd'\n[[mirror.sources]]\nfrom = 'a'\n[[mirror.sources]]\nfrom = 'b'");

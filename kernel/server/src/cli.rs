@@ -64,6 +64,9 @@ pub enum Command {
     /// What is stored
     #[command(subcommand)]
     Storage(Storage),
+    /// Commits, branches and tags
+    #[command(subcommand)]
+    Versioning(Versioning),
     /// What nobody needs any more
     #[command(subcommand)]
     Gc(Gc),
@@ -449,6 +452,33 @@ pub enum Storage {
     /// Say how much is stored, for whom, and what deduplication and compression save
     Stats {
         /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Versioning {
+    /// Move repositories from the engine that serves to another one, with every branch, tag, proposal and commit
+    ///
+    /// Both are named in the configuration. Commits keep their ids; each tree is worked out anew in the other engine and
+    /// compared. What was cut off goes on where it was when it is called again. The hub must not serve meanwhile, except
+    /// for a first pass with --while-serving, which leaves little for the last one. Then write versioning = "…" into
+    /// [repositories] and start the hub. Ends with code 1 where a repository could not be moved: it stays where it is.
+    Migrate {
+        /// The engine that serves, as the configuration calls it
+        #[arg(long, value_name = "NAME")]
+        from: String,
+        /// The engine that is to have the repositories
+        #[arg(long, value_name = "NAME")]
+        to: String,
+        /// This repository alone; repeatable
+        #[arg(long, value_name = "KIND:NAMESPACE/NAME")]
+        repo: Vec<String>,
+        /// Move what there is although a hub serves; call it again without this when none does
+        #[arg(long)]
+        while_serving: bool,
+        /// One JSON document per repository that could not be moved, and one with the sums at the end
         #[arg(long)]
         json: bool,
     },

@@ -17,6 +17,7 @@ mod serve;
 mod storage;
 mod token;
 mod user;
+mod versioning;
 
 use ballast_services::Hub;
 use tokio::runtime::Runtime;
@@ -40,6 +41,7 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
         Command::Token(command) => token::run(&options, command),
         Command::Database(command) => database::run(&options, command),
         Command::Storage(command) => storage::run(&options, command),
+        Command::Versioning(command) => versioning::run(&options, command),
         Command::Gc(command) => gc::run(&options, command),
         Command::Audit(command) => audit::run(&options, command),
         Command::Download { wanted, speed, json } => download::run(&options, &wanted, &speed, json),

@@ -65,6 +65,22 @@ impl Lock {
     }
 }
 
+impl Lock {
+    /// The same for a command beside which nobody may serve. The error says so: what a serving hub would come to, and
+    /// what `--while-serving` is for.
+    pub fn take_unserved(folder: &Path, what: &str, purpose: &str) -> Result<Self, Exit> {
+        make(folder)?;
+        match is_served(folder) {
+            true => Err(Exit::failure(format!(
+                "the data folder {}: a hub serves from it, and what it writes from now on {what}. Stop it first, on \
+                 every node; or say --while-serving {purpose}",
+                folder.display()
+            ))),
+            false => Self::take(folder),
+        }
+    }
+}
+
 /// Whether a hub serves from the folder at this moment.
 pub fn is_served(folder: &Path) -> bool {
     let lock = File::open(folder.join("serving.lock"));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ballast_catalog::Catalog;
 use ballast_config::{HubConfig, Loaded, MailTransport, Problems, UploadRoute};
 use ballast_content::{Content, ContentOptions};
+use ballast_contract::versioning::Versioning;
 use ballast_database::{Database, Options};
 use ballast_loader::{Deps, Plugins, Registry};
 use ballast_services::{Deduplication, Hub, LfsSettings, Mail, Parts, Registration, Route, Settings, WebhookSettings};
@@ -62,6 +63,7 @@ pub async fn open_reading(
         catalog,
         content,
         engine: plugins.versioning.instance.clone(),
+        engines: engines(&plugins),
         auth: plugins.auth.iter().map(|auth| (auth.name.clone(), auth.instance.clone())).collect(),
         quota: plugins.quota.instance.clone(),
         mail: mail(loaded)?,
@@ -77,6 +79,13 @@ pub async fn open_reading(
             Err(Exit::failure(failure))
         }
     }
+}
+
+/// Every engine with its name, the one that serves first.
+fn engines(plugins: &Plugins) -> Vec<(String, Arc<dyn Versioning>)> {
+    let serving = &plugins.versioning;
+    let others = plugins.versionings.iter().filter(|engine| engine.name != serving.name);
+    std::iter::once(serving).chain(others).map(|engine| (engine.name.clone(), engine.instance.clone())).collect()
 }
 
 /// Brings every table up to date that any part of the program has, whatever the configuration makes of it.

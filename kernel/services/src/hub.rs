@@ -130,6 +130,8 @@ pub struct Parts {
     pub catalog: Catalog,
     pub content: Content,
     pub engine: Arc<dyn Versioning>,
+    /// Every engine with its instance's name, that one first.
+    pub engines: Vec<(String, Arc<dyn Versioning>)>,
     /// Asked in this order, each with its instance's name.
     pub auth: Vec<(String, Arc<dyn Auth>)>,
     pub quota: Arc<dyn Quota>,

@@ -12,12 +12,29 @@ const BATCH: usize = 100;
 /// How old an unfinished repository must be before another node takes it over.
 const TAKE_OVER: Duration = Duration::from_secs(120);
 
+/// No deadline is further away.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 impl Hub {
     /// Ends operations whose deadline is over, finishes repositories that are half made or half deleted, and lets
     /// reservations expire. At start and every minute, on every node: each step is idempotent, so nodes may meet.
     /// Answers how many things it brought to an end.
     pub async fn recover(&self) -> Result<usize> {
         let now = self.now();
+        let mut ended = self.end_operations(now).await?;
+        ended += self.recover_repositories(now).await?;
+        ended += self.index_new_cards().await?;
+        self.quota().expire(now).await?;
+        Ok(ended)
+    }
+
+    /// The same for all that is under way, whatever its deadline, where nobody serves: whoever began it is gone.
+    pub(crate) async fn recover_unserved(&self) -> Result<usize> {
+        let later = self.now().after(LONGEST);
+        Ok(self.end_operations(later).await? + self.recover_repositories(later).await?)
+    }
+
+    async fn end_operations(&self, now: Timestamp) -> Result<usize> {
         let (mut ended, mut after) = (0, None);
         loop {
             let operations = self.catalog().expired_operations(now, after, BATCH).await?;
@@ -36,13 +53,9 @@ impl Hub {
                 ended += 1;
             }
             if operations.len() < BATCH {
-                break;
+                return Ok(ended);
             }
         }
-        ended += self.recover_repositories(now).await?;
-        ended += self.index_new_cards().await?;
-        self.quota().expire(now).await?;
-        Ok(ended)
     }
 
     async fn is_written(&self, repo: RepoKey) -> Result<bool> {

@@ -12,6 +12,7 @@ pub mod listing;
 mod model;
 pub mod random;
 pub mod refs;
+pub mod relocation;
 pub mod repo;
 pub mod rewriting;
 pub mod upkeep;
@@ -80,6 +81,12 @@ pub async fn conforms(engine: Arc<dyn Versioning>) {
         rewriting::a_rewriting_commit_keeps_the_promises_of_a_commit(engine).await;
         rewriting::random_merges_agree_with_the_rule(engine).await;
         rewriting::merges_beside_commits_all_get_through(engine).await;
+    }
+    if engine.relocation().is_some() {
+        relocation::what_is_taken_in_answers_as_before(engine).await;
+        relocation::commits_and_tags_of_elsewhere_keep_their_bytes(engine).await;
+        relocation::what_cannot_be_taken_in_leaves_nothing(engine).await;
+        relocation::a_withdrawn_repository_may_begin_again(engine).await;
     }
     upkeep::what_is_whole_is_said_to_be_whole(engine).await;
     upkeep::a_sweep_takes_only_what_nobody_keeps(engine).await;

@@ -190,6 +190,16 @@ impl Default for UploadsConfig {
     }
 }
 
+/// What keeps the repositories' commits.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RepositoriesConfig {
+    /// The versioning instance that serves. Without it: the only one, or the one named `main`. Another one has what
+    /// `ballast versioning migrate` took there, and nobody reads it.
+    #[schemars(extend("examples" = ["lakefs"]))]
+    pub versioning: Option<String>,
+}
+
 /// Where what is uploaded to some repositories goes. It fits those that are of one of its kinds and in one of its
 /// namespaces; where it names none, of all kinds, in all namespaces.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -27,7 +27,7 @@ fn copy(options: &Options, to: &CopyTarget, while_serving: bool, json: bool) -> 
     // Whoever serves has this, and nobody begins to serve while it is held.
     let _lock = match while_serving {
         true => None,
-        false => Some(not_serving(loaded.data_dir())?),
+        false => Some(data_dir::Lock::take_unserved(loaded.data_dir(), "would not be in the copy", "to rehearse")?),
     };
     super::runtime()?.block_on(async {
         let (begun, asked) = (Instant::now(), shutdown::asked()?);
@@ -65,18 +65,6 @@ fn source_of(to: &CopyTarget) -> SecretSource {
         _ => None,
     };
     table.unwrap_or_else(|| SecretSource::text(to.url.clone().unwrap_or_default()))
-}
-
-fn not_serving(folder: &std::path::Path) -> Result<data_dir::Lock, Exit> {
-    data_dir::make(folder)?;
-    match data_dir::is_served(folder) {
-        true => Err(Exit::failure(format!(
-            "the data folder {}: a hub serves from it, and what it writes from now on would not be in the copy. Stop it \
-             first, on every node; or say --while-serving to rehearse",
-            folder.display()
-        ))),
-        false => data_dir::Lock::take(folder),
-    }
 }
 
 fn show(bar: &indicatif::ProgressBar, progress: &CopyProgress) {

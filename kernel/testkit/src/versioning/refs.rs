@@ -14,7 +14,7 @@ fn update(name: &str, old: Option<CommitId>, new: Option<CommitId>) -> RefUpdate
 }
 
 impl Repo {
-    async fn resolve(&self, text: &str) -> Option<CommitId> {
+    pub(super) async fn resolve(&self, text: &str) -> Option<CommitId> {
         match self.engine.resolve(self.key, &Revision::new(text)).await {
             Ok(id) => Some(id),
             Err(error) if error.is(ErrorKind::NotFound) => None,

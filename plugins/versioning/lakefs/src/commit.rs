@@ -23,7 +23,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::Lakefs;
 use crate::draft::{Copied, Draft, Sealed, Stored};
 use crate::folder::{Folder, What};
-use crate::records::{self, Commit, CommitRow, Kept, RefRow, Repository};
+use crate::records::{self, Commit, CommitRow, RefRow, Repository};
 use ballast_contract::versioning::failure::{conflict, corrupt, internal, invalid, missing, no_commit, no_repository};
 
 const OPERATION: &str = "versioning.commit";
@@ -78,15 +78,27 @@ pub enum Drafted {
 pub struct Content {
     pub parents: Vec<Arc<Commit>>,
     pub sealed: Sealed,
-    /// What this one has in the same way was changed by whom it says.
-    pub source: Option<Arc<Commit>>,
+    /// What one of these has in the same way was changed by whom it says.
+    pub sources: Vec<Arc<Commit>>,
+}
+
+/// A commit that lakeFS does not have yet.
+pub struct New {
+    pub repo: RepoKey,
+    pub id: CommitId,
+    /// What it says.
+    pub encoded: git::Commit,
+    /// None of one that comes from elsewhere.
+    pub operation: Option<OperationId>,
 }
 
 /// Where a commit begins.
 pub struct Ground {
     pub repository: Repository,
-    pub branch: Kept<RefRow>,
+    /// The tip, or the first parent of a commit that comes from elsewhere.
     pub tip: Option<Arc<Commit>>,
+    /// The version of the branch's row.
+    pub branch: u64,
 }
 
 enum Begin {
@@ -189,11 +201,21 @@ impl Lakefs {
             Some(tip) => Some(self.commit_of(repo, tip).await?),
             None => None,
         };
-        Ok(Begin::Ground(Box::new(Ground { repository, branch, tip })))
+        Ok(Begin::Ground(Box::new(Ground { repository, tip, branch: branch.version })))
     }
 
     /// What changes come to.
     async fn draft(&self, repo: RepoKey, ground: &Ground, changes: &[Change]) -> Result<Drafted> {
+        let sealed = self.seal(repo, ground, changes).await?;
+        if sealed.edits.is_empty() && ground.tip.is_some() {
+            return Ok(Drafted::Nothing);
+        }
+        let content = Content { parents: ground.tip.iter().cloned().collect(), sealed, sources: Vec::new() };
+        Ok(Drafted::Content(Box::new(content)))
+    }
+
+    /// The tree that changes lead to.
+    pub(crate) async fn seal(&self, repo: RepoKey, ground: &Ground, changes: &[Change]) -> Result<Sealed> {
         let mut copied = HashMap::new();
         let mut stored = Stored::default();
         match &ground.tip {
@@ -226,12 +248,7 @@ impl Lakefs {
         let before = ground.tip.as_ref().map_or_else(crate::empty, |tip| tip.root);
         let mut draft = Draft::over(stored)?;
         draft.apply(changes, &mut copied)?;
-        let sealed = draft.seal(before, false)?;
-        if sealed.edits.is_empty() && ground.tip.is_some() {
-            return Ok(Drafted::Nothing);
-        }
-        let content = Content { parents: ground.tip.iter().cloned().collect(), sealed, source: None };
-        Ok(Drafted::Content(Box::new(content)))
+        draft.seal(before, false)
     }
 
     /// What a copy brings.
@@ -257,11 +274,10 @@ impl Lakefs {
 
     /// Makes the commit on this ground; none where somebody was faster.
     async fn conclude_attempt(&self, order: &Order, ground: &Ground, content: Content) -> Result<Option<CommitId>> {
-        let Content { parents, mut sealed, source } = content;
         let repo = order.repo;
         let encoded = git::Commit {
-            tree: sealed.root.oid,
-            parents: parents.iter().map(|parent| parent.info.id).collect(),
+            tree: content.sealed.root.oid,
+            parents: content.parents.iter().map(|parent| parent.info.id).collect(),
             author: order.author.clone(),
             time: order.time,
             message: order.message.clone(),
@@ -269,25 +285,14 @@ impl Lakefs {
         let (id, bytes) = encoded.encode();
         let text =
             String::from_utf8(bytes).map_err(|error| internal(OPERATION, "a commit is no text").with_source(error))?;
-        let mut theirs = Stored::default();
-        if let Some(source) = &source {
-            let view = self.view(repo, &ground.repository, source.clone());
-            view.load(&mut theirs, sealed.indexes.keys().cloned().collect()).await?;
-        }
-        sealed.stamp(id, Some(&theirs));
         // The same commit may be there already: the same bytes on another branch, or made once and left behind.
         let known = self.find_commit(repo, id).await?;
         let (commit, work) = match known.clone() {
             Some(commit) => (commit, None),
             None => {
-                let published = self.publish(order, ground, &encoded, id, &sealed).await?;
-                let time = Timestamp::from_seconds(order.time.seconds());
-                let rank = parents.iter().map(|parent| parent.rank.saturating_add(1)).fold(time.0, i64::max);
-                let git::Commit { tree, parents: ids, author, message, .. } = encoded;
-                let info = CommitInfo { id, tree, parents: ids, author, time, message };
-                let length = self.length_of(repo, &parents).await?;
-                let commit = Commit { info, lakefs: published.commit, root: sealed.root, rank, length };
-                (Arc::new(commit), Some(published.work))
+                let new = New { repo, id, encoded, operation: Some(order.operation) };
+                let (commit, work) = self.store(ground, new, content).await?;
+                (Arc::new(commit), Some(work))
             }
         };
         let recorded = self.record(order, ground, &commit, text, known.is_none()).await;
@@ -299,6 +304,27 @@ impl Lakefs {
             self.leave(&ground.repository.name, &work).await;
         }
         Ok(recorded?.then_some(id))
+    }
+
+    /// Commits in lakeFS, on a hidden branch; answers the commit, which counts for nobody yet, and that branch.
+    pub(crate) async fn store(&self, ground: &Ground, new: New, content: Content) -> Result<(Commit, String)> {
+        let Content { parents, mut sealed, sources } = content;
+        let (repo, id) = (new.repo, new.id);
+        let mut theirs = Vec::with_capacity(sources.len());
+        for source in sources {
+            let mut stored = Stored::default();
+            let view = self.view(repo, &ground.repository, source);
+            view.load(&mut stored, sealed.indexes.keys().cloned().collect()).await?;
+            theirs.push(stored);
+        }
+        sealed.stamp(id, &theirs);
+        let published = self.publish(ground, &new, &sealed).await?;
+        let git::Commit { tree, parents: ids, author, time, message } = new.encoded;
+        let time = Timestamp::from_seconds(time.seconds());
+        let rank = parents.iter().map(|parent| parent.rank.saturating_add(1)).fold(time.0, i64::max);
+        let info = CommitInfo { id, tree, parents: ids, author, time, message };
+        let length = self.length_of(repo, &parents).await?;
+        Ok((Commit { info, lakefs: published.commit, root: sealed.root, rank, length }, published.work))
     }
 
     /// The step that counts.
@@ -313,13 +339,11 @@ impl Lakefs {
         let (repo, id) = (order.repo, commit.info.id);
         let row = RefRow { commit: Some(id), ..RefRow::default() };
         let mut writes = vec![
-            records::write(records::ref_key(repo, order.branch.as_str()), ground.branch.version, &row)?,
+            records::write(records::ref_key(repo, order.branch.as_str()), ground.branch, &row)?,
             records::write(records::operation_key(repo, order.operation), 0, &Some(id))?,
         ];
         if is_new {
-            let Commit { lakefs, root, rank, length, .. } = commit.clone();
-            let row = CommitRow { lakefs, text, root, rank, length };
-            writes.push(records::write(records::commit_key(repo, &id.to_string()), 0, &row)?);
+            writes.push(records::write(records::commit_key(repo, &id.to_string()), 0, &CommitRow::of(commit, text))?);
         }
         self.records.apply(writes).await
     }

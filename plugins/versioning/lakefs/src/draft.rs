@@ -351,17 +351,18 @@ fn compare(
 }
 
 impl Sealed {
-    /// Names the commit. What `source` has in the same way was changed by whom that says.
-    pub fn stamp(&mut self, id: CommitId, source: Option<&Stored>) {
+    /// Names the commit. What one of these sources has in the same way was changed by whom that says.
+    pub fn stamp(&mut self, id: CommitId, sources: &[Stored]) {
         if self.root.written == NEW {
             self.root.written = id;
         }
         for (path, folder) in &mut self.indexes {
-            let theirs = source.and_then(|source| source.0.get(path));
             for item in &mut folder.items {
                 if item.last == NEW {
-                    let same = theirs.and_then(|theirs| theirs.line(&item.name, item.is_folder()));
-                    item.last = same.filter(|same| same.what.is_same(&item.what)).map_or(id, |same| same.last);
+                    let (name, is_folder) = (&item.name, item.is_folder());
+                    let mut theirs = sources.iter().filter_map(|source| source.0.get(path)?.line(name, is_folder));
+                    let same = theirs.find(|theirs| theirs.what.is_same(&item.what));
+                    item.last = same.map_or(id, |same| same.last);
                 }
                 if let What::Folder(sub) = &mut item.what
                     && sub.written == NEW

@@ -5,8 +5,8 @@ use std::ops::Bound;
 
 use async_trait::async_trait;
 use ballast_contract::versioning::{
-    CommitInfo, CommitRequest, Committed, Difference, Entry, ListRequest, Node, Ref, RefUpdate, Rewriting, Upkeep,
-    Versioning,
+    CommitInfo, CommitRequest, Committed, Difference, Entry, ListRequest, Node, Ref, RefUpdate, Relocation, Rewriting,
+    Upkeep, Versioning,
 };
 use ballast_contract::{Page, Result};
 use ballast_types::{CommitId, OperationId, RefName, RepoKey, RepoPath, Revision, Sha256};
@@ -112,6 +112,10 @@ impl Versioning for Lakefs {
     }
 
     fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+
+    fn relocation(&self) -> Option<&dyn Relocation> {
         Some(self)
     }
 }

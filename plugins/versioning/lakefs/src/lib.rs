@@ -14,6 +14,9 @@
 //! is one, and none when it is at hand. An index has all lines of its folder: a folder of a hundred thousand files is
 //! some megabytes, sent again with each commit that touches it.
 //!
+//! **From other engines** ([`relocation`]) come whole histories, commit by commit, with the bytes that git gave them. Trees
+//! that git wrote in a way of its own, and text that is no UTF-8, are refused.
+//!
 //! **What it does not do.** Git's own objects ([`git`](ballast_contract::versioning::Versioning::git)): clone, fetch and
 //! push are answered as unsupported. lakeFS's own garbage collection must not be given rules for these repositories: it
 //! would take the indexes of old commits. Only one git oid with two contents in one commit is refused, not one in two
@@ -32,6 +35,7 @@ mod publish;
 mod reading;
 mod records;
 mod refs;
+mod relocation;
 mod repositories;
 mod rewrite;
 mod upkeep;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use ballast_contract::Result;
 use ballast_contract::versioning::{FileRef, Node};
-use ballast_types::{CommitId, RefKind, RefName, RepoKey, Timestamp, git};
+use ballast_types::{RefKind, RefName, RepoKey, Timestamp, git};
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::Lakefs;
 use crate::client::{AT_ONCE, Link, Staging};
-use crate::commit::{Ground, Order};
+use crate::commit::{Ground, New};
 use crate::draft::Sealed;
 use crate::names::{WORK, file_key, folder_key, mirror};
 use crate::records::Repository;
@@ -33,23 +33,16 @@ pub struct Published {
 
 impl Lakefs {
     /// Commits in lakeFS what was worked out. Where that fails, nothing of it is left but perhaps the hidden branch.
-    pub(crate) async fn publish(
-        &self,
-        order: &Order,
-        ground: &Ground,
-        encoded: &git::Commit,
-        id: CommitId,
-        sealed: &Sealed,
-    ) -> Result<Published> {
+    pub(crate) async fn publish(&self, ground: &Ground, new: &New, sealed: &Sealed) -> Result<Published> {
         let (repo, work) = (&ground.repository.name, work_branch()?);
         let root = || ground.repository.root.clone().ok_or_else(|| corrupt(OPERATION, "a repository has no root"));
         let from = ground.tip.as_ref().map_or_else(root, |tip| Ok(tip.lakefs.clone()))?;
         self.client.create_branch(repo, &work, &from, true).await?;
         let committed = async {
             self.stage(repo, &work, sealed).await?;
-            let metadata = metadata(encoded, id, order);
-            let message = if order.message.trim().is_empty() { "(no message)" } else { &order.message };
-            self.client.commit(repo, &work, message, order.time.seconds(), &metadata).await
+            let git::Commit { message, time, .. } = &new.encoded;
+            let message = if message.trim().is_empty() { "(no message)" } else { message };
+            self.client.commit(repo, &work, message, time.seconds(), &metadata(new)).await
         };
         match committed.await {
             Ok(commit) => Ok(Published { commit: commit.id, work }),
@@ -196,13 +189,15 @@ pub fn made_at(branch: &str) -> Option<Timestamp> {
 }
 
 /// What the commit in lakeFS says of git's: the way back from lakeFS's id to git's.
-fn metadata(encoded: &git::Commit, id: CommitId, order: &Order) -> BTreeMap<&'static str, String> {
-    let parents: Vec<String> = encoded.parents.iter().map(ToString::to_string).collect();
-    BTreeMap::from([
-        ("ballast-commit", id.to_string()),
-        ("ballast-tree", encoded.tree.to_string()),
+fn metadata(new: &New) -> BTreeMap<&'static str, String> {
+    let git::Commit { tree, parents, author, .. } = &new.encoded;
+    let parents: Vec<String> = parents.iter().map(ToString::to_string).collect();
+    let mut metadata = BTreeMap::from([
+        ("ballast-commit", new.id.to_string()),
+        ("ballast-tree", tree.to_string()),
         ("ballast-parents", parents.join(" ")),
-        ("ballast-author", format!("{} <{}>", encoded.author.name, encoded.author.email)),
-        ("ballast-operation", order.operation.to_string()),
-    ])
+        ("ballast-author", format!("{} <{}>", author.name, author.email)),
+    ]);
+    metadata.extend(new.operation.map(|operation| ("ballast-operation", operation.to_string())));
+    metadata
 }

@@ -42,6 +42,13 @@ pub struct View<'a> {
     pub commit: Arc<Commit>,
 }
 
+impl View<'_> {
+    /// Whose commit it is.
+    pub fn repo(&self) -> RepoKey {
+        self.repo
+    }
+}
+
 impl Lakefs {
     /// A commit of a repository, to be read.
     pub(crate) fn view(&self, repo: RepoKey, repository: &Repository, commit: Arc<Commit>) -> View<'_> {

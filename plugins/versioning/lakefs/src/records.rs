@@ -12,6 +12,7 @@
 //! | `commits/KEY/ID` | git's own text of the commit, its id in lakeFS (64 digits), its root; the way back, from lakeFS's id to git's, is in the metadata of the commit in lakeFS |
 //! | `operations/KEY/NUMBER` | the commit that the operation made, or that it makes none for ever |
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ballast_contract::versioning::{CommitInfo, Ref};
@@ -62,6 +63,9 @@ pub struct Tag {
     pub oid: GitOid,
     /// Git's own text of it.
     pub text: String,
+    /// The texts of the tags that it leads through, where it is a tag of a tag.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inner: Vec<String>,
 }
 
 /// A commit.
@@ -130,6 +134,19 @@ impl Records {
 
     /// The refs that are there, by name.
     pub async fn refs(&self, repo: RepoKey, prefix: &str, after: Option<String>, limit: usize) -> Result<Page<Ref>> {
+        let page = self.ref_rows(repo, prefix, after, limit).await?;
+        let told = |(name, row): (RefName, RefRow)| Ref { name, commit: row.commit, tag: row.tag.map(|tag| tag.oid) };
+        Ok(Page { items: page.items.into_iter().map(told).collect(), next: page.next })
+    }
+
+    /// The same with all that is behind them.
+    pub async fn ref_rows(
+        &self,
+        repo: RepoKey,
+        prefix: &str,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<(RefName, RefRow)>> {
         let (begin, mut items) = (ref_key(repo, ""), Vec::new());
         let mut after = after.map(|name| ref_key(repo, &name));
         loop {
@@ -140,8 +157,9 @@ impl Records {
                     continue;
                 }
                 let name = key.strip_prefix(&begin).and_then(|name| name.parse().ok());
-                let name = name.ok_or_else(|| corrupt(OPERATION, format!("the state has a strange key, {key}")))?;
-                items.push(Ref { name, commit: row.commit, tag: row.tag.map(|tag| tag.oid) });
+                let name: RefName =
+                    name.ok_or_else(|| corrupt(OPERATION, format!("the state has a strange key, {key}")))?;
+                items.push((name, row));
             }
             after = page.next;
             if items.len() > limit || after.is_none() {
@@ -150,8 +168,29 @@ impl Records {
         }
         let more = items.len() > limit;
         items.truncate(limit);
-        let next = items.last().filter(|_| more).map(|last| last.name.to_string());
+        let next = items.last().filter(|_| more).map(|(last, _)| last.to_string());
         Ok(Page { items, next })
+    }
+
+    /// Every ref's row by name, deleted ones too.
+    pub async fn all_ref_rows(&self, repo: RepoKey) -> Result<BTreeMap<String, Kept<RefRow>>> {
+        let (begin, mut all, mut after) = (ref_key(repo, ""), BTreeMap::new(), None);
+        loop {
+            let page = self.0.scan(&begin, after, 500).await?;
+            for (key, row) in page.items {
+                all.insert(key[begin.len()..].to_owned(), read(&key, &row)?);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Git's own text of a commit; none where the repository has none of this id.
+    pub async fn commit_text(&self, repo: RepoKey, id: CommitId) -> Result<Option<String>> {
+        let row: Option<Kept<CommitRow>> = self.get(&commit_key(repo, &id.to_string())).await?;
+        Ok(row.map(|row| row.value.text))
     }
 
     /// A commit; none where the repository has none of this id.
@@ -216,6 +255,14 @@ impl Records {
             }
         }
         Ok(count)
+    }
+}
+
+impl CommitRow {
+    /// The row of a commit with this text.
+    pub fn of(commit: &Commit, text: String) -> Self {
+        let Commit { lakefs, root, rank, length, .. } = commit.clone();
+        Self { lakefs, text, root, rank, length }
     }
 }
 

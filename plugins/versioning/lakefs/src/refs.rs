@@ -170,5 +170,5 @@ fn annotated(update: &RefUpdate) -> Option<Tag> {
     let who = format!("{} <{}> {} +0000", tagger.name, tagger.email, time.seconds());
     let name = update.name.short();
     let text = format!("object {commit}\ntype commit\ntag {name}\ntagger {who}\n\n{message}");
-    Some(Tag { oid: object_id(ObjectKind::Tag, text.as_bytes()), text })
+    Some(Tag { oid: object_id(ObjectKind::Tag, text.as_bytes()), text, inner: Vec::new() })
 }

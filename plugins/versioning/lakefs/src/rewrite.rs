@@ -62,7 +62,7 @@ impl Lakefs {
                 let mut stored = Stored::default();
                 self.view(repo, repository, tip.clone()).load_below(&mut stored, "").await?;
                 let sealed = Draft::over(stored)?.seal(tip.root, true)?;
-                Ok(Drafted::Content(Box::new(Content { parents: Vec::new(), sealed, source: None })))
+                Ok(Drafted::Content(Box::new(Content { parents: Vec::new(), sealed, sources: Vec::new() })))
             }
             Rewrite::Reset { to } => {
                 let to = self.commit_of(repo, *to).await?;
@@ -103,7 +103,7 @@ impl Lakefs {
             return drafted(draft, &tip, vec![tip.clone()]);
         }
         let sealed = draft.seal(tip.root, false)?;
-        let content = Content { parents: vec![tip, source.clone()], sealed, source: Some(source) };
+        let content = Content { parents: vec![tip, source.clone()], sealed, sources: vec![source] };
         Ok(Drafted::Content(Box::new(content)))
     }
 
@@ -196,7 +196,7 @@ fn drafted(draft: Draft, tip: &Commit, parents: Vec<Arc<Commit>>) -> Result<Draf
     let sealed = draft.seal(tip.root, false)?;
     match sealed.edits.is_empty() {
         true => Ok(Drafted::Nothing),
-        false => Ok(Drafted::Content(Box::new(Content { parents, sealed, source: None }))),
+        false => Ok(Drafted::Content(Box::new(Content { parents, sealed, sources: Vec::new() }))),
     }
 }
 

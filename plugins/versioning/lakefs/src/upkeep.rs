@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ballast_contract::versioning::{CommitInfo, Damage, Damaged, SweepRequest, Swept, Upkeep};
+use ballast_contract::versioning::{Damage, Damaged, SweepRequest, Swept, Upkeep};
 use ballast_contract::{ErrorKind, Page, Result};
-use ballast_types::{CommitId, RepoKey, RepoPath, Timestamp, git};
+use ballast_types::git::{ObjectKind, object_id};
+use ballast_types::{CommitId, RepoKey, RepoPath, Timestamp};
 
 use crate::Lakefs;
 use crate::client::noted;
@@ -16,7 +17,7 @@ use crate::folder::{Item, What, join};
 use crate::names::{WORK, file_key};
 use crate::publish::made_at;
 use crate::reading::View;
-use crate::records::{Commit, Repository};
+use crate::records::Repository;
 use ballast_contract::versioning::failure::invalid;
 
 const OPERATION: &str = "versioning.upkeep";
@@ -58,7 +59,8 @@ impl Walk<'_, '_> {
     async fn commit(&mut self, engine: &Lakefs, repository: &Repository) -> Result<()> {
         let commit = self.view.commit.clone();
         let id = commit.info.id;
-        if git_id(&commit) != id {
+        let text = engine.records.commit_text(self.view.repo(), id).await?;
+        if text.is_some_and(|text| object_id(ObjectKind::Commit, text.as_bytes()) != id.into()) {
             self.note(Damaged::Commit, id.to_string(), None, "its text is not that of its id");
         }
         if commit.root.oid != commit.info.tree {
@@ -283,12 +285,6 @@ impl Lakefs {
             }
         }
     }
-}
-
-/// The id of what a commit's row says.
-fn git_id(commit: &Commit) -> CommitId {
-    let CommitInfo { tree, parents, author, time, message, .. } = commit.info.clone();
-    git::Commit { tree, parents, author, time, message }.encode().0
 }
 
 /// The order in which folders are walked: one before those in it, and these before its neighbours.

@@ -20,7 +20,7 @@ use crate::error::{conflict, corrupt, internal, invalid, missing, stored};
 use crate::files::{self, Facts, FileId};
 use crate::history::Commit;
 use crate::node::{NodeId, Value};
-use crate::rows::commits::{self, Halt, Record};
+use crate::rows::commits::{self, Halt, Made, Record};
 use crate::rows::schema::TreeRow;
 use crate::store::{Fresh, empty};
 use crate::trees::{Derived, Pinned};
@@ -96,6 +96,16 @@ pub enum Marks {
     Or(Vec<Arc<Commit>>),
     /// All of them by the new one.
     All,
+}
+
+impl Marks {
+    /// Of a commit that was made elsewhere, by its parents alone.
+    pub fn of(parents: &[Arc<Commit>]) -> Self {
+        match parents.get(1..).unwrap_or_default() {
+            [] => Self::New,
+            others => Self::Or(others.to_vec()),
+        }
+    }
 }
 
 /// A commit that is worked out and not recorded.
@@ -250,10 +260,12 @@ impl Native {
             branch: order.branch.to_string(),
             old: tip.map(|tip| tip.info.id.0.to_vec()),
             operation: order.operation.0,
-            nodes: fresh.rows(Timestamp::now().0),
-            files: new_facts.iter().filter_map(|(id, facts)| files::row(repo, *id, facts)).collect(),
-            trees: tree_rows(repo, id, trees),
-            commit: commit.row(repo, bytes),
+            made: Made {
+                nodes: fresh.rows(Timestamp::now().0),
+                files: new_facts.iter().filter_map(|(id, facts)| files::row(repo, *id, facts)).collect(),
+                trees: tree_rows(repo, id, trees),
+                commit: commit.row(repo, bytes),
+            },
         };
         Ok(Prepared { commit, fresh, record })
     }
@@ -279,7 +291,7 @@ impl Native {
     }
 
     /// The maps of the commits that copies are made from.
-    async fn sources(&self, repo: RepoKey, changes: &[Change]) -> Result<HashMap<CommitId, NodeId>> {
+    pub(crate) async fn sources(&self, repo: RepoKey, changes: &[Change]) -> Result<HashMap<CommitId, NodeId>> {
         let mut roots = HashMap::new();
         for change in changes {
             if let Change::Copy { at: Some(at), .. } = change
@@ -292,7 +304,7 @@ impl Native {
     }
 
     /// Those of these facts that the repository does not have yet, by oid. One git oid with two contents is refused.
-    async fn unknown(&self, repo: RepoKey, facts: HashMap<FileId, Facts>) -> Result<Vec<(FileId, Facts)>> {
+    pub(crate) async fn unknown(&self, repo: RepoKey, facts: HashMap<FileId, Facts>) -> Result<Vec<(FileId, Facts)>> {
         let known = self.files.find(repo, facts.keys().copied()).await?;
         let other = facts.iter().find(|(id, new)| known.get(id).is_some_and(|old| old.sha256 != new.sha256));
         if let Some(((oid, _), _)) = other {

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use ballast_contract::versioning::{
-    CommitInfo, CommitRequest, Committed, Difference, Entry, GitObjects, ListRequest, Node, Ref, RefUpdate, Rewriting,
-    Upkeep, Versioning,
+    CommitInfo, CommitRequest, Committed, Difference, Entry, GitObjects, ListRequest, Node, Ref, RefUpdate, Relocation,
+    Rewriting, Upkeep, Versioning,
 };
 use ballast_contract::{ErrorKind, Page, Result};
 use ballast_types::{CommitId, OperationId, RefName, RepoKey, RepoPath, Revision, Sha256};
@@ -133,6 +133,10 @@ impl Versioning for Native {
     }
 
     fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
+    }
+
+    fn relocation(&self) -> Option<&dyn Relocation> {
         Some(self)
     }
 }

@@ -314,7 +314,7 @@ mod tests {
     use ballast_types::{Signature, Timestamp};
 
     use super::*;
-    use crate::rows::commits::Record;
+    use crate::rows::commits::{Made, Record};
     use crate::store::empty;
 
     const REPO: RepoKey = RepoKey(1);
@@ -336,7 +336,8 @@ mod tests {
         let old = commits::start(&history.database, REPO.0, main.clone(), n).await.unwrap().tip.unwrap();
         let (nodes, files, trees) = (Vec::new(), Vec::new(), Vec::new());
         let commit_row = commit.row(REPO, bytes);
-        let record = Record { branch: main, old, operation: n, commit: commit_row, nodes, files, trees };
+        let made = Made { commit: commit_row, nodes, files, trees };
+        let record = Record { branch: main, old, operation: n, made };
         assert!(commits::record(&history.database, record).await.is_ok());
         Arc::new(commit)
     }

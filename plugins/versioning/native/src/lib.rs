@@ -6,8 +6,8 @@
 //! second map with the same keys says which commit last changed each path. Both are written by [`edit`], read by
 //! [`walk`], kept by [`store`]; [`draft`] applies a commit's changes, [`trees`] derives git's trees, and [`commit`]
 //! puts it all into one transaction whose only truth is the move of the ref; [`rewrite`] makes commits of other commits,
-//! by [`merge`] and [`fork`]. [`git`] answers fetches and takes pushes. [`upkeep`] checks what is stored and clears
-//! away what nobody needs.
+//! by [`merge`] and [`fork`]. [`git`] answers fetches and takes pushes. [`relocation`] takes in whole histories of other
+//! engines. [`upkeep`] checks what is stored and clears away what nobody needs.
 
 mod commit;
 #[cfg(test)]
@@ -28,6 +28,7 @@ mod merge;
 mod node;
 mod reading;
 mod refs;
+mod relocation;
 mod rewrite;
 mod rows;
 #[cfg(test)]

@@ -125,7 +125,7 @@ fn encode_tag(name: &RefName, commit: CommitId, annotation: &Annotation) -> (Git
     (object_id(ObjectKind::Tag, text.as_bytes()), text.into_bytes())
 }
 
-fn explain(repo: RepoKey, refusal: Refusal) -> Error {
+pub(crate) fn explain(repo: RepoKey, refusal: Refusal) -> Error {
     match refusal {
         Refusal::NoRepository => no_repository(OPERATION, repo),
         Refusal::NoCommit(id) => match CommitId::from_slice(&id) {

@@ -263,9 +263,7 @@ impl Reading<'_> {
             return Err(invalid(OPERATION, context));
         }
         self.keep_trees(id, &derived).await?;
-        let others: Vec<Arc<Commit>> = parents.iter().skip(1).cloned().collect();
-        let marks = if others.is_empty() { Marks::New } else { Marks::Or(others) };
-        let plan = Plan { base, parents: &parents, marks: &marks };
+        let plan = Plan { base, parents: &parents, marks: &Marks::of(&parents) };
         let roots = self.engine.edit_maps(walk, fresh, id, plan, derived).await?;
         let length = self.length_of(&parents).await?;
         let made = Arc::new(Commit::new(&commit, id, roots, &parents, length));

@@ -16,11 +16,16 @@ pub struct Start {
     pub operation: Option<Option<Vec<u8>>>,
 }
 
-/// All rows of one commit.
+/// A commit on a branch.
 pub struct Record {
     pub branch: String,
     pub old: Option<Vec<u8>>,
     pub operation: i64,
+    pub made: Made,
+}
+
+/// All rows of one commit.
+pub struct Made {
     pub commit: CommitRow,
     pub nodes: Vec<NodeRow>,
     pub files: Vec<FileRow>,
@@ -100,8 +105,8 @@ for_both! {
     /// Records a commit, in a transaction. The ref's move is the only truth and comes first: whoever is too late finds
     /// out before writing anything. Rows come in a fixed order, so that transactions never wait in a circle.
     pub async fn record(c: &mut Connection, record: Record) -> Result<(), Halt> {
-        let Record { branch, old, operation, commit, nodes, files, trees } = record;
-        let (repo, id) = (commit.repo, commit.id.clone());
+        let Record { branch, old, operation, made } = record;
+        let (repo, id) = (made.commit.repo, made.commit.id.clone());
         let there = native_refs::table.find((repo, branch));
         let target = (native_refs::commit.eq(&id), native_refs::tag.eq(None::<Vec<u8>>));
         let moved = match old {
@@ -116,11 +121,26 @@ for_both! {
         if claim.execute(c).await? != 1 {
             return Err(Halt::Claimed);
         }
+        keep(c, made).await
+    }
+
+    /// Records a commit to which no ref leads yet, in a transaction; `Moved` where the repository is gone.
+    pub async fn adopt(c: &mut Connection, made: Made) -> Result<(), Halt> {
+        use native_repositories as repositories;
+        let query = repositories::table.find(made.commit.repo).select(repositories::deleted);
+        if lock!(query).first::<bool>(c).await.optional()? != Some(false) {
+            return Err(Halt::Moved);
+        }
+        keep(c, made).await
+    }
+
+    async fn keep(c: &mut Connection, made: Made) -> Result<(), Halt> {
+        let Made { commit, nodes, files, trees } = made;
         bulk_insert!(
             c, native_nodes::table, nodes,
             on_conflict(native_nodes::id).do_update().set(native_nodes::stamp.eq(excluded(native_nodes::stamp)))
         )?;
-        keep_files(c, repo, files).await?;
+        keep_files(c, commit.repo, files).await?;
         // The same commit may be there already: the same bytes on another branch, or made once and left behind.
         diesel::insert_into(native_commits::table).values(commit).on_conflict_do_nothing().execute(c).await?;
         bulk_insert!(c, native_trees::table, trees)?;
@@ -180,4 +200,9 @@ pub async fn between(database: &Database, repo: i64, from: Vec<u8>, to: Vec<u8>)
 /// Records a commit: all of it or nothing.
 pub async fn record(database: &Database, rows: Record) -> Result<(), Halt> {
     transaction!(database, record(rows))
+}
+
+/// Records a commit to which no ref leads yet: all of it or nothing.
+pub async fn adopt(database: &Database, made: Made) -> Result<(), Halt> {
+    transaction!(database, adopt(made))
 }

@@ -7,6 +7,9 @@ use diesel_async::RunQueryDsl;
 
 use super::schema::*;
 
+/// Refs in one statement.
+const BATCH: usize = 500;
+
 /// One ref's move.
 pub struct Move {
     pub name: String,
@@ -97,6 +100,29 @@ for_both! {
         Ok(())
     }
 
+    /// Makes these all refs of a repository, in a transaction.
+    pub async fn replace(
+        c: &mut Connection, repo: i64, refs: Vec<RefRow>, tags: Vec<TagRow>,
+    ) -> Result<(), Refusal> {
+        use native_repositories as repositories;
+        let query = repositories::table.filter(repositories::repo.eq(repo)).select(repositories::deleted);
+        if lock!(query).first::<bool>(c).await.optional()? != Some(false) {
+            return Err(Refusal::NoRepository);
+        }
+        for batch in refs.chunks(BATCH) {
+            let wanted: Vec<Vec<u8>> = batch.iter().filter_map(|row| row.commit.clone()).collect();
+            let ours = native_commits::table.filter(native_commits::repo.eq(repo)).select(native_commits::id);
+            let known: Vec<Vec<u8>> = ours.filter(native_commits::id.eq_any(&wanted)).load(c).await?;
+            if let Some(unknown) = wanted.into_iter().find(|id| !known.contains(id)) {
+                return Err(Refusal::NoCommit(unknown));
+            }
+        }
+        bulk_insert!(c, native_tags::table, tags)?;
+        diesel::delete(native_refs::table.filter(native_refs::repo.eq(repo))).execute(c).await?;
+        bulk_insert!(c, native_refs::table, refs)?;
+        Ok(())
+    }
+
     async fn advance(
         c: &mut Connection, repo: i64, name: String, old: Vec<u8>, new: Vec<u8>, tag: Option<Vec<u8>>,
     ) -> Result<(), Refusal> {
@@ -160,4 +186,9 @@ pub async fn tags(database: &Database, repo: i64, oids: Vec<Vec<u8>>) -> databas
 /// Moves refs: all of them or none.
 pub async fn apply(database: &Database, repo: i64, moves: Vec<Move>) -> Result<(), Refusal> {
     transaction!(database, apply(repo, moves))
+}
+
+/// Makes these all refs of a repository, or changes nothing.
+pub async fn replace(database: &Database, repo: i64, refs: Vec<RefRow>, tags: Vec<TagRow>) -> Result<(), Refusal> {
+    transaction!(database, replace(repo, refs, tags))
 }

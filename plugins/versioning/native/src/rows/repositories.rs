@@ -41,6 +41,21 @@ for_both! {
         Ok(())
     }
 
+    /// Removes a repository as if it had never been.
+    pub async fn withdraw(c: &mut Connection, repo: i64) -> Result<()> {
+        use native_repositories as repositories;
+        delete(c, repo).await?;
+        diesel::delete(repositories::table.find(repo)).execute(c).await?;
+        Ok(())
+    }
+
+    /// The first repositories by key, behind this one.
+    pub async fn page(c: &mut Connection, after: i64, limit: i64) -> Result<Vec<i64>> {
+        use native_repositories as repositories;
+        let there = repositories::table.filter(repositories::deleted.eq(false)).select(repositories::repo);
+        Ok(there.filter(repositories::repo.gt(after)).order(repositories::repo).limit(limit).load(c).await?)
+    }
+
     /// Removes what late calls left of deleted repositories.
     pub async fn bury(c: &mut Connection) -> Result<()> {
         use native_repositories as repositories;
@@ -88,6 +103,16 @@ pub async fn create(database: &Database, repo: i64, branch: String) -> Result<bo
 /// Removes all rows of a repository but the mark that it is gone.
 pub async fn delete(database: &Database, repo: i64) -> Result<()> {
     transaction!(database, delete(repo))
+}
+
+/// Removes a repository as if it had never been.
+pub async fn withdraw(database: &Database, repo: i64) -> Result<()> {
+    transaction!(database, withdraw(repo))
+}
+
+/// The first repositories by key, behind this one.
+pub async fn page(database: &Database, after: i64, limit: i64) -> Result<Vec<i64>> {
+    read!(database, page(after, limit))
 }
 
 /// Removes what late calls left of deleted repositories: the fence of an operation, say.
