@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ballast_config::{Loaded, PluginConfig, Problem, Role, Tree, UploadRoute, conform, nearest, read_secrets};
+use ballast_config::{
+    Loaded, MirrorSourceConfig, PluginConfig, Problem, Role, Tree, UploadRoute, conform, nearest, read_secrets,
+};
 use ballast_database::{self as database, Database};
 use serde_json::Value;
 
@@ -117,7 +119,8 @@ impl Registry {
     }
 
     pub(crate) fn plan<'a>(&'a self, loaded: &'a Loaded) -> Plan<'a> {
-        let mut plan = Plan { mistakes: misrouted(loaded), ..Plan::default() };
+        let mistakes = misrouted(loaded).into_iter().chain(mirroring_nobody(loaded)).collect();
+        let mut plan = Plan { mistakes, ..Plan::default() };
         for role in Role::ALL {
             plan.mistakes.extend(choose(loaded, role).err());
             for (name, instance) in loaded.config.instances(role) {
@@ -184,6 +187,19 @@ fn misrouted(loaded: &Loaded) -> Vec<Problem> {
         (!is_there).then(|| no_storage(loaded, &format!("uploads.routes[{number}].storage"), &route.storage))
     };
     routes.filter_map(misrouted).collect()
+}
+
+/// Mirrors of hubs that no downloader reads.
+fn mirroring_nobody(loaded: &Loaded) -> Vec<Problem> {
+    let downloaders = &loaded.config.downloader;
+    let unknown = |(number, source): (usize, &MirrorSourceConfig)| {
+        let key = format!("mirror.sources[{number}].from");
+        let names = downloaders.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let what = format!("there is no downloader '{}'; configured are: {names}", source.from.escape_debug());
+        let problem = Problem::new(&key, loaded.origins.of_key(&key), what);
+        (!downloaders.contains_key(&source.from)).then_some(problem)
+    };
+    loaded.config.mirror.sources.iter().enumerate().filter_map(unknown).collect()
 }
 
 fn no_storage(loaded: &Loaded, key: &str, wanted: &str) -> Problem {

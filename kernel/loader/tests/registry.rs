@@ -130,6 +130,15 @@ fn of_several_storages_the_one_that_is_named_takes_uploads() {
 }
 
 #[test]
+fn a_mirror_of_what_no_downloader_reads_is_a_mistake() {
+    let (_folder, layers) =
+        layers("[downloader.a]\nplugin = 'd'\n[[mirror.sources]]\nfrom = 'a'\n[[mirror.sources]]\nfrom = 'b'");
+    let told = Problems(registry().mistakes(&layers.load().unwrap())).to_string();
+    assert!(told.contains("mirror.sources[1].from") && told.contains("no downloader 'b'; configured are: a"), "{told}");
+    assert!(!told.contains("mirror.sources[0]"), "{told}");
+}
+
+#[test]
 fn environment_text_becomes_what_the_plugin_wants() {
     let environment = [("BALLAST_AUTH__MAIN__PLUGIN", "auth.local"), ("BALLAST_AUTH__MAIN__CONFIG__THREADS", "4")];
     assert_eq!(said("[auth.main.config.options]\npin = { env = 'NO_SUCH_PIN' }", &environment), [""; 0]);

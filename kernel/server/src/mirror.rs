@@ -27,12 +27,10 @@ pub fn parts(loaded: &Loaded, plugins: &Plugins) -> Result<Option<MirrorParts>, 
 
 fn read(loaded: &Loaded, plugins: &Plugins, source: &MirrorSourceConfig) -> Result<MirrorSource, Problem> {
     let found = plugins.downloaders.iter().find(|downloader| downloader.name == source.from);
+    // The plan of the configuration has looked before.
     let found = found.ok_or_else(|| {
-        let names: Vec<&str> = plugins.downloaders.iter().map(|downloader| downloader.name.as_str()).collect();
-        let there =
-            if names.is_empty() { "there is none".to_owned() } else { format!("there is {}", names.join(", ")) };
-        let why = format!("from = '{}' names no section of [downloader]; {there}", source.from);
-        Problem::new("mirror.sources", loaded.origins.of_key("mirror.sources"), why)
+        let what = format!("there is no downloader '{}'", source.from.escape_debug());
+        Problem::new("mirror.sources", loaded.origins.of_key("mirror.sources"), what)
     })?;
     let rules = MirrorRules {
         allow: source.allow.clone(),

@@ -14,6 +14,7 @@
 //!
 //! A credential lowers that to its role's ceiling, a policy plugin may take more away, and nothing adds to it.
 
+use std::borrow::Borrow;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -74,6 +75,12 @@ pub enum Destination {
 
 /// A repository that the caller may change in every way, and delete.
 pub struct Administering(Writable);
+
+impl Borrow<Readable> for Downloadable {
+    fn borrow(&self) -> &Readable {
+        self
+    }
+}
 
 impl Deref for Downloadable {
     type Target = Readable;

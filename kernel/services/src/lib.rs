@@ -160,7 +160,7 @@ pub use profile::{Presence, PresencePatch, UserAbout};
 pub use propose_commit::Proposed;
 pub use quotas::{NamespaceQuota, QuotaPatch, RepositoryQuota, StoredRepository};
 pub use read_tree::{TreeEntry, TreeNode, TreeOptions, TreePage};
-pub use reading::{Fetching, Reading, Wish};
+pub use reading::{Fetching, Found, Reading, Wish};
 pub use refs::Refs;
 pub use register::Applicant;
 pub use repository_info::RepositoryInfo;

@@ -60,29 +60,50 @@ pub struct TreePage {
     pub next: Option<String>,
 }
 
-pub(crate) const PAGE: usize = 1000;
-pub(crate) const EXPANDED_PAGE: usize = 50;
+const PAGE: usize = 1000;
+const EXPANDED_PAGE: usize = 50;
 
 /// The most paths that can be asked for at once.
-pub(crate) const MAX_PATHS: usize = 1000;
+const MAX_PATHS: usize = 1000;
 
 /// The most files that an answer holds in one piece.
 pub(crate) const MAX_SIBLINGS: usize = 100_000;
 
+impl TreeOptions {
+    /// How many entries a page has.
+    pub(crate) fn entries(&self) -> usize {
+        let most = if self.expand { EXPANDED_PAGE } else { PAGE };
+        page_size(self.limit, most, most)
+    }
+}
+
+/// A folder as clients write it; the root is none.
+pub(crate) fn folder_named(text: &str) -> Result<Option<RepoPath>> {
+    let text = Some(text.trim_end_matches('/')).filter(|text| !text.is_empty());
+    text.map(str::parse).transpose().map_err(Failure::invalid)
+}
+
+/// The paths that are asked for at once. `Invalid` where they are too many.
+pub(crate) fn paths_asked(paths: &[String]) -> Result<Vec<RepoPath>> {
+    if paths.len() > MAX_PATHS {
+        return Err(Failure::Invalid(format!("{} paths at once; at most {MAX_PATHS} are answered", paths.len())));
+    }
+    let asked = paths.iter().map(|path| path.trim_end_matches('/')).filter(|path| !path.is_empty());
+    asked.map(str::parse).collect::<std::result::Result<_, _>>().map_err(Failure::invalid)
+}
+
 impl Readable {
     /// A page of a folder; none is the root. The page is pinned to the commit it names: ask for the next one there.
     pub async fn tree(&self, revision: &Revision, folder: Option<&str>, options: TreeOptions) -> Result<TreePage> {
-        let folder = folder.map(|text| text.trim_end_matches('/')).filter(|text| !text.is_empty());
-        let folder: Option<RepoPath> = folder.map(str::parse).transpose().map_err(Failure::invalid)?;
+        let folder = folder.map_or(Ok(None), folder_named)?;
         let commit = self.resolve(revision).await?;
-        let most = if options.expand { EXPANDED_PAGE } else { PAGE };
         let request = ListRequest {
             repo: self.key(),
             at: commit,
             folder: folder.clone(),
             recursive: options.recursive,
+            limit: options.entries(),
             after: options.after,
-            limit: page_size(options.limit, most, most),
         };
         let page = match (self.hub.engine().list(&request).await, folder) {
             (Err(error), Some(folder)) if error.is(ErrorKind::NotFound) => {
@@ -101,12 +122,7 @@ impl Readable {
         paths: &[String],
         expand: bool,
     ) -> Result<(CommitId, Vec<TreeEntry>)> {
-        if paths.len() > MAX_PATHS {
-            return Err(Failure::Invalid(format!("{} paths at once; at most {MAX_PATHS} are answered", paths.len())));
-        }
-        let asked = paths.iter().map(|path| path.trim_end_matches('/')).filter(|path| !path.is_empty());
-        let asked: Vec<RepoPath> =
-            asked.map(str::parse).collect::<std::result::Result<_, _>>().map_err(Failure::invalid)?;
+        let asked = paths_asked(paths)?;
         let commit = self.resolve(revision).await?;
         let nodes = self.hub.engine().entries(self.key(), commit, &asked).await?;
         let found = asked.into_iter().zip(nodes).filter_map(|(path, node)| Some(Entry { path, node: node? }));

@@ -1,5 +1,7 @@
 //! A repository that is to be read, wherever it is: in this hub, or mirrored from another one.
 
+use std::borrow::Borrow;
+
 use ballast_types::{CommitId, RepoId, RepoKind, Revision};
 
 use crate::{
@@ -20,17 +22,17 @@ pub struct Wish<'a> {
     pub fallback: bool,
 }
 
-/// A repository that the caller may read.
-pub enum Reading {
-    Here(Readable),
+/// A right to a repository of this hub, or one that is mirrored.
+pub enum Found<T> {
+    Here(T),
     Mirrored(Box<Mirrored>),
 }
 
+/// A repository that the caller may read.
+pub type Reading = Found<Readable>;
+
 /// A repository whose files the caller may have.
-pub enum Fetching {
-    Here(Downloadable),
-    Mirrored(Box<Mirrored>),
-}
+pub type Fetching = Found<Downloadable>;
 
 impl Hub {
     /// The right to read a repository of this hub; where there is none of that name, one that is mirrored.
@@ -60,7 +62,7 @@ impl Hub {
     }
 }
 
-impl Reading {
+impl<T: Borrow<Readable>> Found<T> {
     /// Where this comes from; none is this hub.
     pub fn provenance(&self) -> Option<Provenance> {
         match self {
@@ -72,11 +74,21 @@ impl Reading {
     /// `namespace/name`.
     pub fn id(&self) -> &RepoId {
         match self {
-            Self::Here(here) => here.id(),
+            Self::Here(here) => here.borrow().id(),
             Self::Mirrored(mirrored) => mirrored.id(),
         }
     }
 
+    /// Model, dataset or space.
+    pub fn kind(&self) -> RepoKind {
+        match self {
+            Self::Here(here) => here.borrow().kind(),
+            Self::Mirrored(mirrored) => mirrored.kind(),
+        }
+    }
+}
+
+impl Found<Readable> {
     /// A page of a folder; none is the root.
     pub async fn tree(&self, revision: &Revision, folder: Option<&str>, options: TreeOptions) -> Result<TreePage> {
         match self {
@@ -107,31 +119,7 @@ impl Reading {
     }
 }
 
-impl Fetching {
-    /// Where this comes from; none is this hub.
-    pub fn provenance(&self) -> Option<Provenance> {
-        match self {
-            Self::Here(_) => None,
-            Self::Mirrored(mirrored) => Some(mirrored.provenance()),
-        }
-    }
-
-    /// `namespace/name`.
-    pub fn id(&self) -> &RepoId {
-        match self {
-            Self::Here(here) => here.id(),
-            Self::Mirrored(mirrored) => mirrored.id(),
-        }
-    }
-
-    /// Model, dataset or space.
-    pub fn kind(&self) -> RepoKind {
-        match self {
-            Self::Here(here) => here.kind(),
-            Self::Mirrored(mirrored) => mirrored.kind(),
-        }
-    }
-
+impl Found<Downloadable> {
     /// Finds a file. A folder, or nothing, at the path is `EntryNotFound`.
     pub async fn resolve_file(&self, revision: &Revision, path: &str) -> Result<ResolvedFile> {
         match self {

@@ -7,8 +7,7 @@ use ballast_types::{RefKind, RepoPath};
 
 use super::Mirrored;
 use super::listing::node;
-use crate::paging::page_size;
-use crate::read_tree::{EXPANDED_PAGE, MAX_PATHS, MAX_SIBLINGS, PAGE, TreeEntry, TreeNode, TreeOptions, TreePage};
+use crate::read_tree::{MAX_SIBLINGS, TreeEntry, TreeNode, TreeOptions, TreePage, folder_named, paths_asked};
 use crate::refs::Refs;
 use crate::resolve_file::ResolvedFile;
 use crate::{Failure, Result};
@@ -16,27 +15,19 @@ use crate::{Failure, Result};
 impl Mirrored {
     /// A page of a folder; none is the root.
     pub fn tree(&self, folder: Option<&str>, options: TreeOptions) -> Result<TreePage> {
-        let folder = folder.map(|text| text.trim_end_matches('/')).filter(|text| !text.is_empty());
-        let folder: Option<RepoPath> = folder.map(str::parse).transpose().map_err(Failure::invalid)?;
+        let folder = folder.map_or(Ok(None), folder_named)?;
         if let Some(folder) = folder.as_ref().filter(|folder| !self.listing.is_folder(Some(*folder))) {
             return Err(Failure::entry_not_found(folder, self.commit));
         }
         let after: Option<RepoPath> = options.after.as_deref().map(str::parse).transpose().map_err(Failure::invalid)?;
-        let most = if options.expand { EXPANDED_PAGE } else { PAGE };
-        let limit = page_size(options.limit, most, most);
+        let limit = options.entries();
         let (entries, next) = self.listing.page(folder.as_ref(), options.recursive, after, limit, options.expand);
         Ok(TreePage { commit: self.commit, entries, next })
     }
 
     /// What stands at each of these paths; those where nothing does are left out.
     pub fn paths_info(&self, paths: &[String], expand: bool) -> Result<Vec<TreeEntry>> {
-        if paths.len() > MAX_PATHS {
-            return Err(Failure::Invalid(format!("{} paths at once; at most {MAX_PATHS} are answered", paths.len())));
-        }
-        let asked = paths.iter().map(|path| path.trim_end_matches('/')).filter(|path| !path.is_empty());
-        let asked = asked.map(str::parse::<RepoPath>).collect::<std::result::Result<Vec<_>, _>>();
-        let asked = asked.map_err(Failure::invalid)?;
-        Ok(asked.iter().filter_map(|path| self.listing.entry(path, expand)).collect())
+        Ok(paths_asked(paths)?.iter().filter_map(|path| self.listing.entry(path, expand)).collect())
     }
 
     /// Every file; none where there are more than an answer can hold.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ballast_contract::downloader::{SourceAccess, SourceFile, SourceInfo};
 use ballast_types::{Name, RepoId, Timestamp};
+use gix_glob::wildmatch::Mode;
 
 /// What may be mirrored from one hub. Everything, unless something is written here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,9 +117,7 @@ fn matches(rule: &str, id: &RepoId) -> bool {
 
 /// Whether a text is a pattern's, in which `*` stands for any letters.
 fn fits(pattern: &str, text: &str) -> bool {
-    let Some((begin, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(text) = text.strip_prefix(begin) else { return false };
-    (0..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| fits(rest, &text[at..]))
+    gix_glob::wildmatch(pattern.into(), text.into(), Mode::empty())
 }
 
 #[cfg(test)]
