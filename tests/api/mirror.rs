@@ -1,5 +1,6 @@
 //! Repositories of other hubs, read through this one.
 
+mod alone;
 mod faults;
 mod people;
 mod rules;

@@ -40,7 +40,13 @@ pub struct Call<const REQUIRED: bool> {
     address: Option<IpAddr>,
     agent: Option<HeaderValue>,
     sourced: Sourced,
+    /// Whether the address names a repository by a name that stands alone.
+    alone: bool,
 }
+
+/// Set with a request whose address names a repository by a name that stands alone.
+#[derive(Clone, Copy)]
+pub(crate) struct Alone;
 
 /// A call that anybody may make, as far as the thing itself is public.
 pub type OpenCall = Call<false>;
@@ -86,6 +92,7 @@ impl<const REQUIRED: bool> Call<REQUIRED> {
             address,
             agent: request.headers().get(header::USER_AGENT).cloned(),
             sourced: Sourced::of(request),
+            alone: request.data::<Alone>().is_some(),
         })
     }
 
@@ -99,10 +106,16 @@ impl<const REQUIRED: bool> Call<REQUIRED> {
         fallback: Option<Flag>,
     ) -> Answer<Reading> {
         let fallback = fallback.is_none_or(|flag| flag.0);
+        let namespace = self.namespace(namespace);
         let wish = Wish { kind: kind.into(), namespace, name, revision, fallback };
         let reading = self.hub.reading(&self.caller, wish).await?;
         self.sourced.tell(reading.provenance());
         Ok(reading)
+    }
+
+    /// Empty where the client wrote none.
+    fn namespace<'a>(&self, namespace: &'a str) -> &'a str {
+        if self.alone { "" } else { namespace }
     }
 
     /// The same for a repository's files.
@@ -114,6 +127,7 @@ impl<const REQUIRED: bool> Call<REQUIRED> {
         fallback: Option<Flag>,
     ) -> Answer<Fetching> {
         let fallback = fallback.is_none_or(|flag| flag.0);
+        let namespace = self.namespace(namespace);
         let wish = Wish { kind: kind.into(), namespace, name, revision: Some(revision), fallback };
         let fetching = self.hub.fetching(&self.caller, wish).await?;
         self.sourced.tell(fetching.provenance());

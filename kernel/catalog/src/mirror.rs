@@ -1,11 +1,11 @@
 //! Mirrors: what is known of repositories of other hubs that are read through this one.
 
 use ballast_database::{Error, Result, for_both, read, transaction, write};
-use ballast_types::{CommitId, LeaseId, Name, RepoKey, RepoKind, Sha256, Timestamp};
+use ballast_types::{CommitId, LeaseId, Name, RepoId, RepoKey, RepoKind, Sha256, Timestamp};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use crate::tables::{mirror_commits, mirror_files, mirror_revisions, mirrors};
+use crate::tables::{mirror_commits, mirror_files, mirror_redirects, mirror_revisions, mirrors};
 use crate::{Catalog, rows};
 
 /// A repository of another hub, in any spelling of the case.
@@ -14,7 +14,8 @@ pub struct MirrorName {
     /// The address of the other hub.
     pub endpoint: String,
     pub kind: RepoKind,
-    pub namespace: Name,
+    /// None of one that has a name alone there.
+    pub namespace: Option<Name>,
     pub name: Name,
 }
 
@@ -27,6 +28,18 @@ pub struct Mirror {
     pub lease: LeaseId,
     /// Until then, unless it is kept longer.
     pub kept_until: Timestamp,
+}
+
+impl MirrorName {
+    /// `namespace/name`, or the name alone.
+    pub fn repo(&self) -> String {
+        self.namespace.as_ref().map_or_else(|| self.name.to_string(), |namespace| format!("{namespace}/{}", self.name))
+    }
+
+    /// As it stands in the rows.
+    fn namespace(&self) -> String {
+        self.namespace.as_ref().map(Name::lower).unwrap_or_default()
+    }
 }
 
 /// What the other hub said of a revision.
@@ -61,11 +74,13 @@ pub struct Row {
 
 type PinRow = (String, String, i64, Vec<u8>);
 type RefsRow = (Option<String>, i64);
+/// The address of a hub, a kind, and a name that stands alone.
+type RedirectKey = (String, String, String);
 
 macro_rules! named {
     ($name:expr) => {
         mirrors::table
-            .filter(mirrors::namespace.eq($name.namespace.lower()))
+            .filter(mirrors::namespace.eq($name.namespace()))
             .filter(mirrors::name.eq($name.name.lower()))
             .filter(mirrors::kind.eq($name.kind.as_str()))
             .filter(mirrors::endpoint.eq(&$name.endpoint))
@@ -168,6 +183,31 @@ for_both! {
         Ok(())
     }
 
+    pub async fn find_redirect(c: &mut Connection, endpoint: String, kind: String, name: String) -> Result<Option<(String, i64)>> {
+        let found = mirror_redirects::table.find((name, kind, endpoint));
+        let led = (mirror_redirects::repo, mirror_redirects::checked_at);
+        Ok(found.select(led).first(c).await.optional()?)
+    }
+
+    pub async fn put_redirect(c: &mut Connection, from: RedirectKey, repo: String, at: i64) -> Result<()> {
+        let (endpoint, kind, name) = from;
+        let led = (mirror_redirects::repo.eq(repo), mirror_redirects::checked_at.eq(at));
+        let row = (
+            mirror_redirects::name.eq(name), mirror_redirects::kind.eq(kind), mirror_redirects::endpoint.eq(endpoint),
+            led.clone(),
+        );
+        let key = (mirror_redirects::name, mirror_redirects::kind, mirror_redirects::endpoint);
+        let insert = diesel::insert_into(mirror_redirects::table).values(row).on_conflict(key);
+        insert.do_update().set(led).execute(c).await?;
+        Ok(())
+    }
+
+    pub async fn drop_redirect(c: &mut Connection, from: RedirectKey) -> Result<()> {
+        let (endpoint, kind, name) = from;
+        diesel::delete(mirror_redirects::table.find((name, kind, endpoint))).execute(c).await?;
+        Ok(())
+    }
+
     pub async fn find_refs(c: &mut Connection, id: i64) -> Result<Option<RefsRow>> {
         let found = mirrors::table.find(id).select((mirrors::refs, mirrors::refs_checked_at));
         Ok(found.first(c).await.optional()?)
@@ -184,6 +224,10 @@ impl From<Row> for Mirror {
     fn from(row: Row) -> Self {
         Self { key: RepoKey(row.id), lease: LeaseId(row.lease), kept_until: Timestamp(row.kept_until) }
     }
+}
+
+fn redirect_key(from: &MirrorName) -> RedirectKey {
+    (from.endpoint.clone(), from.kind.as_str().to_owned(), from.name.lower())
 }
 
 fn sha256(column: &str, id: i64, bytes: &[u8]) -> Result<Sha256> {
@@ -209,7 +253,10 @@ impl Catalog {
         let name = |row: Row| {
             Ok(MirrorName {
                 kind: rows::parse("mirrors.kind", row.id, &row.kind)?,
-                namespace: rows::parse("mirrors.namespace", row.id, &row.namespace)?,
+                namespace: match row.namespace.as_str() {
+                    "" => None,
+                    namespace => Some(rows::parse("mirrors.namespace", row.id, namespace)?),
+                },
                 name: rows::parse("mirrors.name", row.id, &row.name)?,
                 endpoint: row.endpoint,
             })
@@ -223,7 +270,7 @@ impl Catalog {
             id: mirror.key.0,
             endpoint: name.endpoint.clone(),
             kind: name.kind.as_str().to_owned(),
-            namespace: name.namespace.lower(),
+            namespace: name.namespace(),
             name: name.name.lower(),
             lease: mirror.lease.0,
             kept_until: mirror.kept_until.0,
@@ -292,6 +339,29 @@ impl Catalog {
     pub async fn drop_mirror_file(&self, mirror: RepoKey, digest: &str) -> Result<()> {
         let digest = digest.to_owned();
         write!(self.database, drop_file(mirror.0, digest))
+    }
+
+    /// Which repository the other hub has under a name that stands alone, and when it said so; none where it never did.
+    pub async fn find_mirror_redirect(&self, from: &MirrorName) -> Result<Option<(RepoId, Timestamp)>> {
+        let (endpoint, kind, name) = redirect_key(from);
+        let found = read!(self.database, find_redirect(endpoint, kind, name))?;
+        let led = |(repo, at): (String, i64)| {
+            let broken = || Error::corrupt(format!("mirror_redirects.repo of '{}': '{repo}'", from.name));
+            let (namespace, name) = repo.split_once('/').ok_or_else(broken)?;
+            let (namespace, name) = (namespace.parse().map_err(|_| broken())?, name.parse().map_err(|_| broken())?);
+            Ok((RepoId { namespace, name }, Timestamp(at)))
+        };
+        found.map(led).transpose()
+    }
+
+    /// The other hub has that repository under a name that stands alone.
+    pub async fn put_mirror_redirect(&self, from: &MirrorName, to: &RepoId, at: Timestamp) -> Result<()> {
+        write!(self.database, put_redirect(redirect_key(from), to.to_string(), at.0))
+    }
+
+    /// It has none any more.
+    pub async fn drop_mirror_redirect(&self, from: &MirrorName) -> Result<()> {
+        write!(self.database, drop_redirect(redirect_key(from)))
     }
 
     /// What was said last of the branches and tags, as JSON, and when; none where nothing was.

@@ -467,6 +467,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    mirror_redirects (name, kind, endpoint) {
+        name -> Text,
+        kind -> Text,
+        endpoint -> Text,
+        repo -> Text,
+        checked_at -> BigInt,
+    }
+}
+
+diesel::table! {
     mirror_files (mirror, digest) {
         mirror -> BigInt,
         digest -> Text,

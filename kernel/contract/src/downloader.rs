@@ -15,7 +15,7 @@ use crate::{ByteStream, Component, Error, ErrorKind, Page, Result};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     pub kind: RepoKind,
-    /// As the remote hub writes it: `namespace/name`.
+    /// As the remote hub writes it: `namespace/name`, or `name` alone where it has such.
     pub repo: String,
     pub revision: Revision,
     /// The reader's own token at the remote hub, where one is used.
@@ -79,6 +79,9 @@ pub enum SourceAccess {
 /// What a remote hub tells of a repository at a revision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceInfo {
+    /// What the repository is called there now, which is not what it was asked for by where it was renamed; none where that
+    /// is not told.
+    pub id: Option<String>,
     /// What the revision means now.
     pub commit: CommitId,
     pub access: SourceAccess,

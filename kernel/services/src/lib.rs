@@ -150,7 +150,7 @@ pub use login::Session;
 pub use mail::Mail;
 pub use members::Members;
 pub use migrate_storage::{MigrateOptions, Migrated, MigrationTold, NotCopied};
-pub use mirror::{MirrorParts, MirrorRules, MirrorSource, Mirrored, Provenance};
+pub use mirror::{MirrorId, MirrorParts, MirrorRules, MirrorSource, Mirrored, Provenance};
 pub use open_discussion::OpenDiscussion;
 pub use organizations::OrganizationAbout;
 pub use pass::{Pass, is_pass};

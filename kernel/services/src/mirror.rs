@@ -9,9 +9,11 @@
 //! Only what everybody may have at the other hub is mirrored, by what that hub says each time it is asked.
 
 mod arrive;
+mod id;
 mod keep;
 mod listing;
 mod look;
+mod moved;
 mod people;
 mod read;
 mod rules;
@@ -22,7 +24,7 @@ use std::time::Duration;
 
 use ballast_catalog::Mirror;
 use ballast_contract::downloader::{Downloader, SourceInfo, SourceProfile};
-use ballast_types::{CommitId, Name, RepoId, RepoKey, RepoKind, Timestamp};
+use ballast_types::{CommitId, Name, RepoKey, RepoKind, Timestamp};
 use moka::sync::Cache;
 
 use crate::Hub;
@@ -30,6 +32,7 @@ use arrive::Arriving;
 use listing::Listing;
 use look::Looking;
 
+pub use id::MirrorId;
 pub(crate) use listing::node as mirrored_node;
 pub use rules::MirrorRules;
 
@@ -123,7 +126,7 @@ pub struct Mirrored {
     hub: Hub,
     source: MirrorSource,
     kind: RepoKind,
-    id: RepoId,
+    id: MirrorId,
     mirror: Mirror,
     commit: CommitId,
     about: Arc<SourceInfo>,
@@ -137,8 +140,8 @@ impl Mirrored {
         self.hub.content()
     }
 
-    /// `namespace/name`, as it was asked for.
-    pub fn id(&self) -> &RepoId {
+    /// As it was asked for.
+    pub fn id(&self) -> &MirrorId {
         &self.id
     }
 
@@ -167,6 +170,11 @@ impl Mirrored {
 impl Hub {
     fn mirrors(&self) -> &Mirrors {
         &self.0.mirrors
+    }
+
+    /// Whether repositories of other hubs are read through this one.
+    pub fn is_mirroring(&self) -> bool {
+        self.mirrors().parts.is_some()
     }
 
     /// The address of the hub whose repository of this name is mirrored here; none where none is, and nothing is asked

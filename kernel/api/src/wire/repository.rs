@@ -246,7 +246,7 @@ impl RepositoryView {
             key: mirrored.commit().to_string().chars().take(24).collect(),
             model_id: (mirrored.kind() == RepoKind::Model).then(|| id.clone()),
             id,
-            author: mirrored.id().namespace.to_string(),
+            author: mirrored.id().namespace.as_ref().map(ToString::to_string).unwrap_or_default(),
             sha: Some(mirrored.commit().to_string()),
             created_at: time(about.created_at.or(about.modified_at)),
             last_modified: time(about.modified_at),

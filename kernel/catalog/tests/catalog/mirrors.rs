@@ -2,7 +2,7 @@
 
 use ballast_catalog::{Catalog, Mirror, MirrorName, MirrorPin, NewMirrorPin};
 use ballast_database::on_both;
-use ballast_types::{CommitId, LeaseId, RepoKey, RepoKind, Sha256, Timestamp};
+use ballast_types::{CommitId, LeaseId, RepoId, RepoKey, RepoKind, Sha256, Timestamp};
 
 use crate::{NOW, open};
 
@@ -15,7 +15,7 @@ fn name(endpoint: &str, name: &str) -> MirrorName {
     MirrorName {
         endpoint: endpoint.to_owned(),
         kind: RepoKind::Model,
-        namespace: namespace.parse().unwrap(),
+        namespace: Some(namespace.parse().unwrap()),
         name: name.parse().unwrap(),
     }
 }
@@ -93,5 +93,31 @@ on_both! {
         assert!(listing.is_some() && catalog.find_mirror_file(key, "file").await.unwrap().is_some(), "what came stays");
         catalog.drop_mirror_file(key, "file").await.unwrap();
         assert_eq!(catalog.find_mirror_file(key, "file").await.unwrap(), None);
+    }
+
+    async fn a_name_that_stands_alone_is_another_one_and_may_lead_to_a_repository(scratch: &Scratch) {
+        let catalog = open(scratch).await;
+        let alone = |endpoint: &str, name: &str| {
+            MirrorName { endpoint: endpoint.to_owned(), kind: RepoKind::Model, namespace: None, name: name.parse().unwrap() }
+        };
+        put(&catalog, 1).await;
+        assert_eq!(catalog.find_mirror(&alone("https://a", "bert")).await.unwrap(), None);
+        catalog.put_mirror(&alone("https://a", "Bert"), mirror(2), NOW).await.unwrap();
+        assert_eq!(catalog.find_mirror(&alone("https://a", "bert")).await.unwrap(), Some(mirror(2)));
+        assert_eq!(catalog.name_mirror(RepoKey(2)).await.unwrap(), Some(alone("https://a", "bert")));
+        let led = async |endpoint: &str, name: &str| {
+            let found = catalog.find_mirror_redirect(&alone(endpoint, name)).await.unwrap();
+            found.map(|(to, at)| (to.to_string(), at))
+        };
+        assert_eq!(led("https://a", "gpt2").await, None);
+        for (to, at) in [("acme/gpt2", 0), ("Openai/GPT2", 5)] {
+            let (namespace, name) = to.split_once('/').unwrap();
+            let to = RepoId { namespace: namespace.parse().unwrap(), name: name.parse().unwrap() };
+            catalog.put_mirror_redirect(&alone("https://a", "GPT2"), &to, later(at)).await.unwrap();
+        }
+        assert_eq!(led("https://a", "Gpt2").await, Some(("Openai/GPT2".to_owned(), later(5))));
+        assert_eq!(led("https://b", "gpt2").await, None);
+        catalog.drop_mirror_redirect(&alone("https://a", "gpt2")).await.unwrap();
+        assert_eq!(led("https://a", "gpt2").await, None);
     }
 }

@@ -8,13 +8,14 @@ use ballast_catalog::{MirrorName, MirrorPin, NewMirrorPin};
 use ballast_contract::downloader::{Source, SourceInfo};
 use ballast_contract::{Error, ErrorKind};
 use ballast_landing::list_files;
-use ballast_types::{CommitId, Name, RepoId, RepoKind, Revision};
+use ballast_types::{CommitId, RepoId, RepoKind, Revision, Timestamp};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 
 use super::listing::Listing;
-use super::{MirrorParts, MirrorSource, Mirrored};
-use crate::{Failure, Hub, Result};
+use super::moved::called;
+use super::{MirrorId, MirrorParts, MirrorSource, Mirrored};
+use crate::{Failure, Hub, Result, Wish};
 
 /// A hub that is being asked, for all who wait for its answer.
 pub(super) type Looking = Shared<BoxFuture<'static, Asked>>;
@@ -27,6 +28,8 @@ type Asked = std::result::Result<(), Miss>;
 pub(super) enum Miss {
     /// The hub has no such repository, as far as it tells.
     NotThere,
+    /// It has another name for it, where what was asked for is a name that stands alone.
+    Moved(RepoId),
     /// It has the repository, and not the revision.
     NoRevision,
     /// It has it, and it is not mirrored, because …
@@ -63,15 +66,15 @@ const MAIN: &str = "main";
 
 /// A repository's name at one hub.
 #[derive(Clone)]
-struct Wanted {
-    source: MirrorSource,
-    kind: RepoKind,
-    id: RepoId,
-    revision: Revision,
+pub(super) struct Wanted {
+    pub source: MirrorSource,
+    pub kind: RepoKind,
+    pub id: MirrorId,
+    pub revision: Revision,
 }
 
 impl Wanted {
-    fn row(&self) -> MirrorName {
+    pub fn row(&self) -> MirrorName {
         MirrorName {
             endpoint: self.source.downloader.endpoint(),
             kind: self.kind,
@@ -81,12 +84,19 @@ impl Wanted {
     }
 
     fn key(&self) -> (super::Whose, String) {
-        let id = format!("{}/{}", self.id.namespace.lower(), self.id.name.lower());
-        ((self.source.downloader.endpoint(), self.kind, id), self.revision.as_str().to_owned())
+        ((self.source.downloader.endpoint(), self.kind, self.id.lower()), self.revision.as_str().to_owned())
     }
 
     fn at(&self, revision: Revision) -> Source {
         Source { kind: self.kind, repo: self.id.to_string(), revision, token: None }
+    }
+
+    /// Why what the hub says of it is not taken; none where it is.
+    pub fn refuses(&self, about: &SourceInfo, now: Timestamp) -> Option<String> {
+        let rules = &self.source.rules;
+        // It may have been renamed there.
+        let named = called(about).unwrap_or_else(|| self.id.clone());
+        rules.refuses_name(&self.id).or_else(|| rules.refuses_name(&named)).or_else(|| rules.refuses(about, now))
     }
 
     fn refused(&self, why: &str) -> Failure {
@@ -98,30 +108,27 @@ impl Wanted {
 impl Hub {
     /// What stands in the place of a repository that is not here: a snapshot of another hub's, or the failure itself.
     /// `Forbidden`, with the reason, where a rule is against it.
-    pub(crate) async fn elsewhere(
-        &self,
-        absent: Failure,
-        kind: RepoKind,
-        namespace: &str,
-        name: &str,
-        revision: Option<&Revision>,
-    ) -> Result<Mirrored> {
+    pub(crate) async fn elsewhere(&self, absent: Failure, wish: &Wish<'_>) -> Result<Mirrored> {
         let Some(parts) = self.mirrors().parts.clone() else { return Err(absent) };
-        let (Ok(namespace), Ok(name)) = (namespace.parse::<Name>(), name.parse::<Name>()) else { return Err(absent) };
+        let Some(id) = MirrorId::read(wish.namespace, wish.name) else { return Err(absent) };
         // Whoever owns a name here is not to be stood in for by whoever has it elsewhere; nor is another hub to hear what
-        // private repositories here are called.
-        if self.catalog().find_namespace(&namespace).await?.is_some() {
+        // private repositories here are called. A name that stands alone is nobody's here, unless it is the hub's own.
+        let taken = match &id.namespace {
+            Some(namespace) => self.catalog().find_namespace(namespace).await?.is_some(),
+            None => id.name.is_reserved(),
+        };
+        if taken {
             return Err(absent);
         }
-        let revision = match revision.map(Revision::as_str) {
+        let revision = match wish.revision.map(Revision::as_str) {
             None | Some("HEAD") => MAIN,
             Some(revision) => revision,
         };
-        let (id, mut reason) = (RepoId { namespace, name }, None);
-        let mut is_asked = false;
+        let (mut reason, mut is_asked) = (None, false);
         for source in &parts.sources {
-            let wanted = Wanted { source: source.clone(), kind, id: id.clone(), revision: Revision::new(revision) };
-            match source.rules.refuses_name(&id) {
+            let (kind, revision) = (wish.kind, Revision::new(revision));
+            let wanted = Wanted { source: source.clone(), kind, id: id.clone(), revision };
+            match source.rules.refuses_before(&id) {
                 Some(why) => reason = reason.or(Some(wanted.refused(&why))),
                 None => {
                     is_asked = true;
@@ -142,16 +149,23 @@ impl Hub {
         {
             return self.snapshot(parts, wanted, *mirror, pin.clone(), false).await.map(Some);
         }
+        let led = self.led(wanted).await?;
+        if let Some((to, at)) = &led
+            && at.after(parts.fresh) > self.now()
+        {
+            return Err(wanted.moved(to.clone()));
+        }
         let (key, from) = (wanted.key(), wanted.source.downloader.endpoint());
         if self.mirrors().absent.contains_key(&key) {
             return Ok(None);
         }
-        let unreachable = known.is_some() && self.mirrors().unreachable.contains_key(&from);
+        let is_known = known.is_some() || led.is_some();
+        let unreachable = is_known && self.mirrors().unreachable.contains_key(&from);
         let asked = match unreachable {
             true => {
                 Err(Miss::Remote(Error::new(ErrorKind::Unavailable, "mirror", format!("{from} cannot be reached"))))
             }
-            false => self.asked(parts, wanted, known.is_some()).await,
+            false => self.asked(parts, wanted, is_known).await,
         };
         match asked {
             Ok(()) => {
@@ -163,17 +177,23 @@ impl Hub {
                 self.mirrors().absent.insert(key, ());
                 Ok(None)
             }
+            Err(Miss::Moved(to)) => Err(wanted.moved(to)),
             Err(Miss::NoRevision) => Err(Failure::RevisionNotFound { revision: wanted.revision.clone() }),
             Err(Miss::Refused(why)) => Err(wanted.refused(&why)),
             Err(Miss::Here(error)) => Err(error.into()),
-            Err(Miss::Remote(error)) => match known {
+            Err(Miss::Remote(error)) => match (known, led) {
                 // Complete, and marked as old.
-                Some((mirror, pin)) => {
+                (Some((mirror, pin)), _) => {
                     tracing::info!(%error, id = %wanted.id, from, "what is known of a mirror is answered unconfirmed");
                     self.mirrors().unreachable.insert(from, ());
                     self.snapshot(parts, wanted, mirror, pin, true).await.map(Some)
                 }
-                None => Err(Failure::Remote(error)),
+                // Where it leads is asked again, and what it leads to says how old it is.
+                (None, Some((to, _))) => {
+                    self.mirrors().unreachable.insert(from, ());
+                    Err(wanted.moved(to))
+                }
+                (None, None) => Err(Failure::Remote(error)),
             },
         }
     }
@@ -230,7 +250,8 @@ impl Hub {
             }
             told => told?,
         };
-        if let Some(why) = wanted.source.rules.refuses(&about, self.now()) {
+        self.follow(wanted, &about).await?;
+        if let Some(why) = wanted.refuses(&about, self.now()) {
             self.close(wanted).await?;
             return Err(Miss::Refused(why));
         }
@@ -275,6 +296,9 @@ impl Hub {
 
     /// What was for everybody is not any more.
     async fn close(&self, wanted: &Wanted) -> std::result::Result<(), Miss> {
+        if wanted.id.namespace.is_none() {
+            self.catalog().drop_mirror_redirect(&wanted.row()).await?;
+        }
         match self.catalog().find_mirror(&wanted.row()).await? {
             Some(mirror) => Ok(self.catalog().close_mirror(mirror.key).await?),
             None => Ok(()),
@@ -298,7 +322,7 @@ impl Hub {
         };
         let about: SourceInfo = serde_json::from_str(&pin.about).map_err(unreadable)?;
         // Rules may have changed since.
-        if let Some(why) = wanted.source.rules.refuses(&about, self.now()) {
+        if let Some(why) = wanted.refuses(&about, self.now()) {
             return Err(wanted.refused(&why));
         }
         let listing = self.listing(mirror, pin.commit, pin.listing).await?;

@@ -12,6 +12,8 @@ use crate::remote::Remote;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Told {
+    #[serde(default)]
+    id: Value,
     sha: Option<String>,
     private: Option<Value>,
     gated: Option<Value>,
@@ -120,6 +122,7 @@ fn info(told: Told) -> Option<SourceInfo> {
         _ => Map::new(),
     };
     Some(SourceInfo {
+        id: text(&told.id),
         commit: told.sha.as_deref()?.parse().ok()?,
         access: access(&told),
         licenses: licenses(&card, &tags),
@@ -195,9 +198,13 @@ mod tests {
     fn licences_are_those_of_the_card_and_of_the_tags_each_once() {
         let told = json!({
             "sha": "c".repeat(40), "tags": ["license:mit", "license:Apache-2.0", "x"], "cardData": { "license": ["MIT"] },
-            "likes": -1, "lastModified": "2024-05-01T12:00:00.000Z", "createdAt": "soon",
+            "id": "acme/bert", "likes": -1, "lastModified": "2024-05-01T12:00:00.000Z", "createdAt": "soon",
         });
         let info = read(told).unwrap();
+        assert_eq!(
+            (info.id.as_deref(), read(json!({ "sha": "c".repeat(40), "id": 7 })).unwrap().id),
+            (Some("acme/bert"), None)
+        );
         assert_eq!(info.licenses, ["apache-2.0", "mit"]);
         assert_eq!((info.likes, info.modified_at, info.created_at), (0, Some(Timestamp(1_714_564_800_000)), None));
         assert!(read(json!({ "sha": "main" })).is_none());
