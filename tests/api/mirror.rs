@@ -2,6 +2,7 @@
 
 mod alone;
 mod faults;
+mod own;
 mod people;
 mod rules;
 

@@ -41,6 +41,13 @@ from = "main"
 """
 
 
+def organization(hub) -> str:
+    """A new one, which only that hub has."""
+    name = f"upstream-{secrets.token_hex(4)}"
+    hub.call("POST", "/org/create", {"name": name})
+    return name
+
+
 def seen(hub, version, repository, kind, home) -> dict:
     """All that a client reads of a repository, into a cache of its own."""
     told = run([python_of(version), "-c", READ, repository, kind], client_variables(hub.endpoint, hub.token, home), LIMIT)
@@ -79,7 +86,7 @@ def test_a_mirrored_repository_reads_as_its_source_does_and_still_when_that_is_g
 
 @pytest.mark.parametrize("version", ["hub-0.20", "hub-2.4"])
 def test_names_that_stand_alone_read_as_what_the_source_has_under_them(hub, tmp_path, version):
-    repository = f"{hub.user}/source-{secrets.token_hex(4)}"
+    repository = f"{organization(hub)}/source"
     folder = tmp_path / "folder"
     (folder / "deep" / "er").mkdir(parents=True)
     (folder / "deep" / "er" / "notes.txt").write_text("notes")
@@ -98,3 +105,28 @@ def test_names_that_stand_alone_read_as_what_the_source_has_under_them(hub, tmp_
             assert alone == {**theirs, "id": "distilgpt2"}
         finally:
             mirror.stop()
+
+
+@pytest.mark.parametrize("version", ["hub-0.20", "hub-2.4"])
+def test_what_is_private_at_the_source_reads_with_a_token_for_it_behind_ones_own_and_not_without(hub, tmp_path, version):
+    repository = f"{organization(hub)}/source"
+    folder = tmp_path / "folder"
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "deep" / "er" / "notes.txt").write_text("notes")
+    (folder / "weights.safetensors").write_bytes(secrets.token_bytes(6_000_000))
+    uploader = client_variables(hub.endpoint, hub.token, tmp_path / "uploader", xet=True)
+    run([HF, "upload", "--private", repository, folder], uploader, LIMIT)
+    config = tmp_path / "mirror.toml"
+    config.write_text(CONFIG.format(endpoint=hub.endpoint))
+    mirror = Hub(tmp_path / "mirror", {}, config)
+    try:
+        theirs = seen(hub, version, repository, "model", tmp_path / "theirs")
+        own = mirror.token
+        mirror.token = f"{own}|{hub.endpoint},{hub.token}"
+        assert seen(mirror, version, repository, "model", tmp_path / "own") == theirs
+        for other in (own, f"{own}|{hub.endpoint},{own}"):
+            mirror.token = other
+            with pytest.raises(AssertionError, match="RepositoryNotFoundError"):
+                seen(mirror, version, repository, "model", tmp_path / "other")
+    finally:
+        mirror.stop()

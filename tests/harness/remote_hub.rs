@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
 
-use crate::sha256;
+use crate::{encoded, sha256};
 
 /// How long anything on a connection may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -216,7 +216,8 @@ impl RemoteHub {
             return leading(format!("/{}/{rest}", to.trim_start_matches("models/")), query);
         }
         let name = rest.strip_prefix(&format!("resolve/{REMOTE_COMMIT}/"));
-        let file = name.and_then(|name| state.repositories.get(repository)?.get(name).map(|bytes| (name, bytes)));
+        let file =
+            name.and_then(|name| state.repositories.get(repository)?.iter().find(|(known, _)| encoded(known) == name));
         let Some((name, bytes)) = file else { return absent() };
         let etag =
             if *manner == Manner::OtherEtag { "f".repeat(digest(name, bytes).len()) } else { digest(name, bytes) };

@@ -1,11 +1,12 @@
 //! Mirrors: what is known of repositories of other hubs that are read through this one.
 
 use ballast_database::{Error, Result, for_both, read, transaction, write};
-use ballast_types::{CommitId, LeaseId, Name, RepoId, RepoKey, RepoKind, Sha256, Timestamp};
+use ballast_types::{CommitId, LeaseId, Name, RepoKey, RepoKind, Sha256, Timestamp};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use crate::tables::{mirror_commits, mirror_files, mirror_redirects, mirror_revisions, mirrors};
+use crate::tables::{mirror_commits, mirror_files, mirror_revisions, mirrors};
 use crate::{Catalog, rows};
 
 /// A repository of another hub, in any spelling of the case.
@@ -72,10 +73,8 @@ pub struct Row {
     kept_until: i64,
 }
 
-type PinRow = (String, String, i64, Vec<u8>);
+pub(crate) type PinRow = (String, String, i64, Vec<u8>);
 type RefsRow = (Option<String>, i64);
-/// The address of a hub, a kind, and a name that stands alone.
-type RedirectKey = (String, String, String);
 
 macro_rules! named {
     ($name:expr) => {
@@ -87,6 +86,18 @@ macro_rules! named {
     };
 }
 
+/// The blob that lists the files of a commit.
+macro_rules! keep_listing {
+    ($c:expr, $mirror:expr, $commit:expr, $listing:expr) => {{
+        use crate::tables::mirror_commits as commits;
+        let of_commit = (commits::mirror.eq($mirror), commits::commit_id.eq($commit), commits::listing.eq($listing));
+        let insert = diesel::insert_into(commits::table).values(of_commit);
+        let insert = insert.on_conflict((commits::mirror, commits::commit_id));
+        insert.do_update().set(commits::listing.eq($listing)).execute($c).await?;
+    }};
+}
+pub(crate) use keep_listing;
+
 for_both! {
     pub async fn find(c: &mut Connection, name: MirrorName) -> Result<Option<Row>> {
         Ok(named!(name).select(Row::as_select()).first(c).await.optional()?)
@@ -94,7 +105,9 @@ for_both! {
 
     pub async fn find_endpoint(c: &mut Connection, kind: String, namespace: String, name: String) -> Result<Option<String>> {
         let of_name = mirrors::table.filter(mirrors::namespace.eq(namespace)).filter(mirrors::name.eq(name));
-        let found = of_name.filter(mirrors::kind.eq(kind)).order(mirrors::endpoint).select(mirrors::endpoint);
+        // What only some may have is told to nobody by what cannot be done with it.
+        let is_open = exists(mirror_revisions::table.filter(mirror_revisions::mirror.eq(mirrors::id)));
+        let found = of_name.filter(mirrors::kind.eq(kind)).filter(is_open).order(mirrors::endpoint).select(mirrors::endpoint);
         Ok(found.first(c).await.optional()?)
     }
 
@@ -138,12 +151,7 @@ for_both! {
 
     pub async fn put_pin(c: &mut Connection, id: i64, revision: String, row: PinRow) -> Result<()> {
         let (commit, about, checked_at, listing) = row;
-        let of_commit = (
-            mirror_commits::mirror.eq(id), mirror_commits::commit_id.eq(&commit), mirror_commits::listing.eq(&listing),
-        );
-        let key = (mirror_commits::mirror, mirror_commits::commit_id);
-        let insert = diesel::insert_into(mirror_commits::table).values(of_commit).on_conflict(key);
-        insert.do_update().set(mirror_commits::listing.eq(&listing)).execute(c).await?;
+        keep_listing!(c, id, &commit, &listing);
         let row = (
             mirror_revisions::mirror.eq(id), mirror_revisions::revision.eq(revision),
             mirror_revisions::commit_id.eq(&commit), mirror_revisions::about.eq(&about),
@@ -183,31 +191,6 @@ for_both! {
         Ok(())
     }
 
-    pub async fn find_redirect(c: &mut Connection, endpoint: String, kind: String, name: String) -> Result<Option<(String, i64)>> {
-        let found = mirror_redirects::table.find((name, kind, endpoint));
-        let led = (mirror_redirects::repo, mirror_redirects::checked_at);
-        Ok(found.select(led).first(c).await.optional()?)
-    }
-
-    pub async fn put_redirect(c: &mut Connection, from: RedirectKey, repo: String, at: i64) -> Result<()> {
-        let (endpoint, kind, name) = from;
-        let led = (mirror_redirects::repo.eq(repo), mirror_redirects::checked_at.eq(at));
-        let row = (
-            mirror_redirects::name.eq(name), mirror_redirects::kind.eq(kind), mirror_redirects::endpoint.eq(endpoint),
-            led.clone(),
-        );
-        let key = (mirror_redirects::name, mirror_redirects::kind, mirror_redirects::endpoint);
-        let insert = diesel::insert_into(mirror_redirects::table).values(row).on_conflict(key);
-        insert.do_update().set(led).execute(c).await?;
-        Ok(())
-    }
-
-    pub async fn drop_redirect(c: &mut Connection, from: RedirectKey) -> Result<()> {
-        let (endpoint, kind, name) = from;
-        diesel::delete(mirror_redirects::table.find((name, kind, endpoint))).execute(c).await?;
-        Ok(())
-    }
-
     pub async fn find_refs(c: &mut Connection, id: i64) -> Result<Option<RefsRow>> {
         let found = mirrors::table.find(id).select((mirrors::refs, mirrors::refs_checked_at));
         Ok(found.first(c).await.optional()?)
@@ -226,8 +209,14 @@ impl From<Row> for Mirror {
     }
 }
 
-fn redirect_key(from: &MirrorName) -> RedirectKey {
-    (from.endpoint.clone(), from.kind.as_str().to_owned(), from.name.lower())
+/// What was said of a revision, as it stands in a row.
+pub(crate) fn pin(mirror: RepoKey, (commit, about, checked_at, listing): PinRow) -> Result<MirrorPin> {
+    Ok(MirrorPin {
+        commit: rows::parse("mirror_revisions.commit_id", mirror.0, &commit)?,
+        about,
+        checked_at: Timestamp(checked_at),
+        listing: sha256("mirror_commits.listing", mirror.0, &listing)?,
+    })
 }
 
 fn sha256(column: &str, id: i64, bytes: &[u8]) -> Result<Sha256> {
@@ -242,7 +231,7 @@ impl Catalog {
         Ok(read!(self.database, find(name))?.map(Mirror::from))
     }
 
-    /// The address of a hub whose repository of this name is mirrored; none where none is.
+    /// The address of a hub whose repository of this name is mirrored for everybody; none where none is.
     pub async fn find_mirrored(&self, kind: RepoKind, namespace: &str, name: &str) -> Result<Option<String>> {
         let (kind, namespace, name) = (kind.as_str().to_owned(), namespace.to_lowercase(), name.to_lowercase());
         read!(self.database, find_endpoint(kind, namespace, name))
@@ -293,15 +282,7 @@ impl Catalog {
     pub async fn find_mirror_pin(&self, mirror: RepoKey, revision: &str) -> Result<Option<MirrorPin>> {
         let revision = revision.to_owned();
         let found = read!(self.database, find_pin(mirror.0, revision))?;
-        let pin = |(commit, about, checked_at, listing): PinRow| {
-            Ok(MirrorPin {
-                commit: rows::parse("mirror_revisions.commit_id", mirror.0, &commit)?,
-                about,
-                checked_at: Timestamp(checked_at),
-                listing: sha256("mirror_commits.listing", mirror.0, &listing)?,
-            })
-        };
-        found.map(pin).transpose()
+        found.map(|row| pin(mirror, row)).transpose()
     }
 
     /// The blob that lists all files of a commit; none where they are not known.
@@ -339,29 +320,6 @@ impl Catalog {
     pub async fn drop_mirror_file(&self, mirror: RepoKey, digest: &str) -> Result<()> {
         let digest = digest.to_owned();
         write!(self.database, drop_file(mirror.0, digest))
-    }
-
-    /// Which repository the other hub has under a name that stands alone, and when it said so; none where it never did.
-    pub async fn find_mirror_redirect(&self, from: &MirrorName) -> Result<Option<(RepoId, Timestamp)>> {
-        let (endpoint, kind, name) = redirect_key(from);
-        let found = read!(self.database, find_redirect(endpoint, kind, name))?;
-        let led = |(repo, at): (String, i64)| {
-            let broken = || Error::corrupt(format!("mirror_redirects.repo of '{}': '{repo}'", from.name));
-            let (namespace, name) = repo.split_once('/').ok_or_else(broken)?;
-            let (namespace, name) = (namespace.parse().map_err(|_| broken())?, name.parse().map_err(|_| broken())?);
-            Ok((RepoId { namespace, name }, Timestamp(at)))
-        };
-        found.map(led).transpose()
-    }
-
-    /// The other hub has that repository under a name that stands alone.
-    pub async fn put_mirror_redirect(&self, from: &MirrorName, to: &RepoId, at: Timestamp) -> Result<()> {
-        write!(self.database, put_redirect(redirect_key(from), to.to_string(), at.0))
-    }
-
-    /// It has none any more.
-    pub async fn drop_mirror_redirect(&self, from: &MirrorName) -> Result<()> {
-        write!(self.database, drop_redirect(redirect_key(from)))
     }
 
     /// What was said last of the branches and tags, as JSON, and when; none where nothing was.

@@ -164,6 +164,13 @@ pub trait Downloader: Component {
         Err(Error::new(ErrorKind::Unsupported, "downloader.describe", why))
     }
 
+    /// Whether whoever shows the source's token may have its files: `Denied`, `Unauthenticated` or `NotFound` where not.
+    async fn check(&self, source: &Source) -> Result<()> {
+        let _ = source;
+        let why = "this downloader does not tell whether a token may read a repository, so nothing private or gated is mirrored";
+        Err(Error::new(ErrorKind::Unsupported, "downloader.check", why))
+    }
+
     /// The branches, tags and conversions of a source, whatever its revision.
     async fn refs(&self, source: &Source) -> Result<Vec<SourceRef>> {
         let _ = source;

@@ -6,7 +6,8 @@
 //! asked for, once however many ask (`arrive`), and lie under the mirror's lease, which is the only thing that keeps them:
 //! they count for nobody, and go when nobody reads the mirror for long enough.
 //!
-//! Only what everybody may have at the other hub is mirrored, by what that hub says each time it is asked.
+//! What everybody may have at the other hub is mirrored for everybody, by what that hub says each time it is asked; and what
+//! only some may have for those of them who show a token of their own (`own`).
 
 mod arrive;
 mod id;
@@ -14,6 +15,7 @@ mod keep;
 mod listing;
 mod look;
 mod moved;
+mod own;
 mod people;
 mod read;
 mod rules;
@@ -31,9 +33,11 @@ use crate::Hub;
 use arrive::Arriving;
 use listing::Listing;
 use look::Looking;
+use own::Reader;
 
 pub use id::MirrorId;
 pub(crate) use listing::node as mirrored_node;
+pub use own::HubToken;
 pub use rules::MirrorRules;
 
 /// A hub that is mirrored.
@@ -50,6 +54,8 @@ pub struct MirrorParts {
     pub sources: Vec<MirrorSource>,
     /// How long what a hub said is answered without asking it again.
     pub fresh: Duration,
+    /// How long who had a right of their own has it while a hub cannot be asked.
+    pub trust: Duration,
     /// How long what nobody reads is kept.
     pub keep: Duration,
     /// How long a hub may take to say whether what is known of it still holds, until that is answered as stale.
@@ -63,7 +69,7 @@ pub(crate) struct Mirrors {
     parts: Option<Arc<MirrorParts>>,
     /// Hubs that are being asked.
     looking: Mutex<HashMap<(Whose, String), Looking>>,
-    /// Files that are on their way, by what the other hub calls them.
+    /// Files that are on their way, by what the other hub calls them and by whose right they come.
     arriving: Mutex<HashMap<(RepoKey, String), Arc<Arriving>>>,
     listings: Cache<(RepoKey, CommitId), Arc<Listing>>,
     /// Hubs that could not be asked a moment ago.
@@ -77,7 +83,7 @@ pub(crate) struct Mirrors {
 /// What a hub said of somebody, if it knows them, and when.
 type Said = (Option<Arc<SourceProfile>>, Timestamp);
 
-/// Whose snapshot, in one spelling: the address of its hub, its kind, `namespace/name`.
+/// Whose snapshot, in one spelling: the address of its hub, its kind, what it is called, and for whom where not for everybody.
 type Whose = (String, RepoKind, String);
 
 /// How long a hub that could not be reached is not waited for again where something is known of it.
@@ -120,7 +126,7 @@ pub struct Provenance {
     pub stale: Option<Duration>,
 }
 
-/// A snapshot of a repository of another hub, which everybody may read there.
+/// A snapshot of a repository of another hub, which everybody may read there, or whoever asked.
 #[derive(Clone)]
 pub struct Mirrored {
     hub: Hub,
@@ -133,6 +139,8 @@ pub struct Mirrored {
     checked_at: Timestamp,
     stale: bool,
     listing: Arc<Listing>,
+    /// Whoever asked, where it is theirs alone.
+    reader: Option<Reader>,
 }
 
 impl Mirrored {

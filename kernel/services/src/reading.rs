@@ -5,8 +5,8 @@ use std::borrow::Borrow;
 use ballast_types::{CommitId, RepoKind, Revision};
 
 use crate::{
-    Caller, Downloadable, Failure, Hub, Mirrored, Origin, Provenance, Readable, Refs, ResolvedFile, Result, TreeEntry,
-    TreeOptions, TreePage,
+    Caller, Downloadable, Failure, Hub, HubToken, Mirrored, Origin, Provenance, Readable, Refs, ResolvedFile, Result,
+    TreeEntry, TreeOptions, TreePage,
 };
 
 /// Which repository is to be read, and where it is looked for.
@@ -21,6 +21,8 @@ pub struct Wish<'a> {
     pub revision: Option<&'a Revision>,
     /// Whether other hubs are asked for what is not here, where this one mirrors any.
     pub fallback: bool,
+    /// The caller's own, for hubs that are mirrored.
+    pub tokens: &'a [HubToken],
 }
 
 /// A right to a repository of this hub, or one that is mirrored.
@@ -53,7 +55,7 @@ impl Hub {
         };
         match here {
             Ok(here) => Ok(Reading::Here(here)),
-            Err(failure) => Ok(Reading::Mirrored(self.not_here(failure, &wish).await?)),
+            Err(failure) => Ok(Reading::Mirrored(self.not_here(caller, failure, &wish).await?)),
         }
     }
 
@@ -65,14 +67,14 @@ impl Hub {
         };
         match here {
             Ok(here) => Ok(Fetching::Here(here)),
-            Err(failure) => Ok(Fetching::Mirrored(self.not_here(failure, &wish).await?)),
+            Err(failure) => Ok(Fetching::Mirrored(self.not_here(caller, failure, &wish).await?)),
         }
     }
 
-    async fn not_here(&self, failure: Failure, wish: &Wish<'_>) -> Result<Box<Mirrored>> {
+    async fn not_here(&self, caller: &Caller, failure: Failure, wish: &Wish<'_>) -> Result<Box<Mirrored>> {
         match failure {
             absent @ Failure::RepositoryNotFound { .. } if wish.fallback => {
-                let found = self.elsewhere(absent, wish).await?;
+                let found = self.elsewhere(caller, absent, wish).await?;
                 Ok(Box::new(found))
             }
             failure => Err(failure),

@@ -106,7 +106,7 @@ fn names_that_stand_alone_are_unknown_where_nothing_is_mirrored_or_nobody_has_th
     for path in ["/settings/resolve/main/x", "/api/models/settings", "/api/models/api/tree/main"] {
         hub.client().get(path).send().refused(401, "RepoNotFound");
     }
-    hub.client().get("/api/spaces/hardware").send().refused(501, "Unsupported");
+    hub.client().get("/api/spaces/hardware").send().refused(501, "NotImplemented");
     assert!(remote.asked().is_empty());
     // A private one of the operator's is told to nobody.
     remote.behave(|asked| match asked.target.contains("/revision/") {

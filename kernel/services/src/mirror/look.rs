@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ballast_catalog::{MirrorName, MirrorPin, NewMirrorPin};
-use ballast_contract::downloader::{Source, SourceInfo};
+use ballast_contract::downloader::{Source, SourceAccess, SourceInfo};
 use ballast_contract::{Error, ErrorKind};
 use ballast_landing::list_files;
 use ballast_types::{CommitId, RepoId, RepoKind, Revision, Timestamp};
@@ -14,8 +14,9 @@ use futures::future::{BoxFuture, Shared};
 
 use super::listing::Listing;
 use super::moved::called;
+use super::own::Reader;
 use super::{MirrorId, MirrorParts, MirrorSource, Mirrored};
-use crate::{Failure, Hub, Result, Wish};
+use crate::{Caller, Failure, Hub, Result, Wish};
 
 /// A hub that is being asked, for all who wait for its answer.
 pub(super) type Looking = Shared<BoxFuture<'static, Asked>>;
@@ -32,6 +33,8 @@ pub(super) enum Miss {
     Moved(RepoId),
     /// It has the repository, and not the revision.
     NoRevision,
+    /// The reader has no right of their own to it, or needs none.
+    NoRight,
     /// It has it, and it is not mirrored, because …
     Refused(String),
     /// It could not be asked, or said what makes no sense.
@@ -62,7 +65,7 @@ impl From<ballast_catalog::Error> for Miss {
 pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
 /// The branch that every hub of this kind has, and that is meant where none is named.
-const MAIN: &str = "main";
+pub(super) const MAIN: &str = "main";
 
 /// A repository's name at one hub.
 #[derive(Clone)]
@@ -71,6 +74,8 @@ pub(super) struct Wanted {
     pub kind: RepoKind,
     pub id: MirrorId,
     pub revision: Revision,
+    /// Whose right it is that counts; none is what everybody may have.
+    pub reader: Option<Reader>,
 }
 
 impl Wanted {
@@ -84,11 +89,16 @@ impl Wanted {
     }
 
     fn key(&self) -> (super::Whose, String) {
-        ((self.source.downloader.endpoint(), self.kind, self.id.lower()), self.revision.as_str().to_owned())
+        let id = match &self.reader {
+            Some(reader) => format!("{} {}", self.id.lower(), reader.key),
+            None => self.id.lower(),
+        };
+        ((self.source.downloader.endpoint(), self.kind, id), self.revision.as_str().to_owned())
     }
 
-    fn at(&self, revision: Revision) -> Source {
-        Source { kind: self.kind, repo: self.id.to_string(), revision, token: None }
+    pub fn at(&self, revision: Revision) -> Source {
+        let token = self.reader.as_ref().map(|reader| reader.token.clone());
+        Source { kind: self.kind, repo: self.id.to_string(), revision, token }
     }
 
     /// Why what the hub says of it is not taken; none where it is.
@@ -96,7 +106,10 @@ impl Wanted {
         let rules = &self.source.rules;
         // It may have been renamed there.
         let named = called(about).unwrap_or_else(|| self.id.clone());
-        rules.refuses_name(&self.id).or_else(|| rules.refuses_name(&named)).or_else(|| rules.refuses(about, now))
+        rules.refuses_name(&self.id).or_else(|| rules.refuses_name(&named)).or_else(|| {
+            let own = self.reader.is_some() && matches!(about.access, SourceAccess::Gated | SourceAccess::Private);
+            rules.refuses(about, own, now)
+        })
     }
 
     fn refused(&self, why: &str) -> Failure {
@@ -108,7 +121,7 @@ impl Wanted {
 impl Hub {
     /// What stands in the place of a repository that is not here: a snapshot of another hub's, or the failure itself.
     /// `Forbidden`, with the reason, where a rule is against it.
-    pub(crate) async fn elsewhere(&self, absent: Failure, wish: &Wish<'_>) -> Result<Mirrored> {
+    pub(crate) async fn elsewhere(&self, caller: &Caller, absent: Failure, wish: &Wish<'_>) -> Result<Mirrored> {
         let Some(parts) = self.mirrors().parts.clone() else { return Err(absent) };
         let Some(id) = MirrorId::read(wish.namespace, wish.name) else { return Err(absent) };
         // Whoever owns a name here is not to be stood in for by whoever has it elsewhere; nor is another hub to hear what
@@ -127,11 +140,18 @@ impl Hub {
         let (mut reason, mut is_asked) = (None, false);
         for source in &parts.sources {
             let (kind, revision) = (wish.kind, Revision::new(revision));
-            let wanted = Wanted { source: source.clone(), kind, id: id.clone(), revision };
+            let wanted = Wanted { source: source.clone(), kind, id: id.clone(), revision, reader: None };
             match source.rules.refuses_before(&id) {
                 Some(why) => reason = reason.or(Some(wanted.refused(&why))),
                 None => {
                     is_asked = true;
+                    let reader = self.reader(caller, wish.tokens, &source.downloader.endpoint());
+                    if let Some(reader) = reader {
+                        let own = Wanted { reader: Some(reader), ..wanted.clone() };
+                        if let Some(found) = self.look_as_reader(&parts, &own).await? {
+                            return Ok(found);
+                        }
+                    }
                     if let Some(found) = self.look(&parts, &wanted).await? {
                         return Ok(found);
                     }
@@ -141,8 +161,8 @@ impl Hub {
         Err(reason.filter(|_| !is_asked).unwrap_or(absent))
     }
 
-    /// None where that hub does not have it.
-    async fn look(&self, parts: &Arc<MirrorParts>, wanted: &Wanted) -> Result<Option<Mirrored>> {
+    /// None where that hub does not have it, or not for the reader alone.
+    pub(super) async fn look(&self, parts: &Arc<MirrorParts>, wanted: &Wanted) -> Result<Option<Mirrored>> {
         let known = self.known(wanted).await?;
         if let Some((mirror, pin)) = &known
             && pin.checked_at.after(parts.fresh) > self.now()
@@ -173,7 +193,7 @@ impl Hub {
                 let (mirror, pin) = self.known(wanted).await?.ok_or_else(gone)?;
                 self.snapshot(parts, wanted, mirror, pin, false).await.map(Some)
             }
-            Err(Miss::NotThere) => {
+            Err(Miss::NotThere | Miss::NoRight) => {
                 self.mirrors().absent.insert(key, ());
                 Ok(None)
             }
@@ -183,28 +203,34 @@ impl Hub {
             Err(Miss::Here(error)) => Err(error.into()),
             Err(Miss::Remote(error)) => match (known, led) {
                 // Complete, and marked as old.
-                (Some((mirror, pin)), _) => {
+                (Some((mirror, pin)), _) if wanted.is_trusted(parts, &pin, self.now()) => {
                     tracing::info!(%error, id = %wanted.id, from, "what is known of a mirror is answered unconfirmed");
                     self.mirrors().unreachable.insert(from, ());
                     self.snapshot(parts, wanted, mirror, pin, true).await.map(Some)
                 }
                 // Where it leads is asked again, and what it leads to says how old it is.
-                (None, Some((to, _))) => {
+                (_, Some((to, _))) => {
                     self.mirrors().unreachable.insert(from, ());
                     Err(wanted.moved(to))
                 }
-                (None, None) => Err(Failure::Remote(error)),
+                // What everybody may have may be known.
+                _ if wanted.reader.is_some() && self.known(&wanted.of_everybody()).await?.is_some() => Ok(None),
+                _ => Err(Failure::Remote(error)),
             },
         }
     }
 
-    /// What is kept of a revision, where it is kept.
-    async fn known(&self, wanted: &Wanted) -> Result<Option<(ballast_catalog::Mirror, MirrorPin)>> {
+    /// What is kept of a revision for whoever asks, where it is kept.
+    pub(super) async fn known(&self, wanted: &Wanted) -> Result<Option<(ballast_catalog::Mirror, MirrorPin)>> {
         let Some(mirror) = self.catalog().find_mirror(&wanted.row()).await? else { return Ok(None) };
         if mirror.kept_until <= self.now() {
             return Ok(None);
         }
-        let pin = self.catalog().find_mirror_pin(mirror.key, wanted.revision.as_str()).await?;
+        let revision = wanted.revision.as_str();
+        let pin = match &wanted.reader {
+            Some(reader) => self.catalog().find_reader_pin(mirror.key, &reader.key, revision).await?,
+            None => self.catalog().find_mirror_pin(mirror.key, revision).await?,
+        };
         Ok(pin.map(|pin| (mirror, pin)))
     }
 
@@ -240,16 +266,25 @@ impl Hub {
         })
     }
 
-    /// Asks the hub what a revision means and whether everybody may have it, and for the files of that commit where they
+    /// Asks the hub what a revision means and whether whoever asks may have it, and for the files of that commit where they
     /// are not known; keeps all of it, or nothing.
     async fn ask(&self, parts: &MirrorParts, wanted: &Wanted) -> Asked {
         let about = match self.describe(wanted).await {
             Err(miss @ (Miss::NotThere | Miss::Refused(_))) => {
                 self.close(wanted).await?;
-                return Err(miss);
+                return Err(if wanted.reader.is_some() { Miss::NoRight } else { miss });
             }
             told => told?,
         };
+        match (&wanted.reader, about.access) {
+            (Some(_), _) => self.check_right(wanted, &about).await?,
+            // That it is there is for nobody to hear: this hub may have a token that sees it.
+            (None, SourceAccess::Private) => {
+                self.close(wanted).await?;
+                return Err(Miss::NotThere);
+            }
+            (None, _) => {}
+        }
         self.follow(wanted, &about).await?;
         if let Some(why) = wanted.refuses(&about, self.now()) {
             self.close(wanted).await?;
@@ -272,8 +307,7 @@ impl Hub {
             written.map_err(|error| Miss::Here(Error::new(ErrorKind::Internal, "mirror", error.to_string())))?;
         let pin = MirrorPin { commit: about.commit, about: written, checked_at: self.now(), listing };
         let revision = wanted.revision.as_str().to_owned();
-        self.catalog().pin_mirror(mirror.key, NewMirrorPin { revision, pin }).await?;
-        Ok(())
+        self.keep_pin(parts, wanted, mirror, NewMirrorPin { revision, pin }).await
     }
 
     async fn describe(&self, wanted: &Wanted) -> std::result::Result<SourceInfo, Miss> {
@@ -283,6 +317,10 @@ impl Hub {
             // The same answer for a repository and for a revision that is not there.
             Err(error) if is_absent(&error) && wanted.revision.as_str() != MAIN => {
                 match downloader.describe(&wanted.at(Revision::new(MAIN))).await {
+                    // Which revisions something private has would tell that it is there.
+                    Ok(about) if wanted.reader.is_none() && about.access == SourceAccess::Private => {
+                        Err(Miss::NotThere)
+                    }
                     Ok(_) => Err(Miss::NoRevision),
                     Err(error) if is_absent(&error) => Err(Miss::NotThere),
                     Err(error) => Err(Miss::Remote(error)),
@@ -294,14 +332,15 @@ impl Hub {
         }
     }
 
-    /// What was for everybody is not any more.
-    async fn close(&self, wanted: &Wanted) -> std::result::Result<(), Miss> {
-        if wanted.id.namespace.is_none() {
+    /// What was for everybody is not any more; or what was for the reader.
+    pub(super) async fn close(&self, wanted: &Wanted) -> std::result::Result<(), Miss> {
+        if wanted.id.namespace.is_none() && wanted.reader.is_none() {
             self.catalog().drop_mirror_redirect(&wanted.row()).await?;
         }
-        match self.catalog().find_mirror(&wanted.row()).await? {
-            Some(mirror) => Ok(self.catalog().close_mirror(mirror.key).await?),
-            None => Ok(()),
+        match (self.catalog().find_mirror(&wanted.row()).await?, &wanted.reader) {
+            (Some(mirror), Some(reader)) => Ok(self.catalog().drop_reader(mirror.key, &reader.key).await?),
+            (Some(mirror), None) => Ok(self.catalog().close_mirror(mirror.key).await?),
+            (None, _) => Ok(()),
         }
     }
 
@@ -341,6 +380,7 @@ impl Hub {
             checked_at: pin.checked_at,
             stale,
             listing,
+            reader: wanted.reader.clone(),
         })
     }
 }
@@ -352,7 +392,12 @@ fn is_absent(error: &Error) -> bool {
 
 impl Mirrored {
     pub(super) fn at(&self, commit: CommitId) -> Source {
-        let revision = Revision::new(commit.to_string());
-        Source { kind: self.kind, repo: self.id.to_string(), revision, token: None }
+        let (revision, reader) = (Revision::new(commit.to_string()), self.reader.as_ref());
+        Source {
+            kind: self.kind,
+            repo: self.id.to_string(),
+            revision,
+            token: reader.map(|reader| reader.token.clone()),
+        }
     }
 }

@@ -28,8 +28,10 @@ impl Hub {
     pub(super) async fn follow(&self, wanted: &Wanted, about: &SourceInfo) -> std::result::Result<(), Miss> {
         let None = wanted.id.namespace else { return Ok(()) };
         match called(about).and_then(|id| id.whole()) {
-            // That it is there is told by what it is called.
-            Some(_) if !matches!(about.access, SourceAccess::Everybody | SourceAccess::Gated) => Err(Miss::NotThere),
+            // That it is there is told by what it is called: to whoever may hear it, and to nobody else.
+            Some(to) if !matches!(about.access, SourceAccess::Everybody | SourceAccess::Gated) => {
+                Err(if wanted.reader.is_some() { Miss::Moved(to) } else { Miss::NotThere })
+            }
             Some(to) => {
                 self.catalog().put_mirror_redirect(&wanted.row(), &to, self.now()).await?;
                 Err(Miss::Moved(to))

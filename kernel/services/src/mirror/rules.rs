@@ -63,9 +63,9 @@ impl MirrorRules {
         !denied && (self.allow.is_empty() || self.allow.iter().any(|rule| of_owner(&rule)))
     }
 
-    /// Why a repository is not mirrored; none where it is.
-    pub(super) fn refuses(&self, about: &SourceInfo, now: Timestamp) -> Option<String> {
-        if let Some(why) = not_for_everybody(about.access) {
+    /// Why a repository is not mirrored; none where it is. `own`: for whoever has a right of their own to it.
+    pub(super) fn refuses(&self, about: &SourceInfo, own: bool, now: Timestamp) -> Option<String> {
+        if let Some(why) = not_for_everybody(about.access).filter(|_| !own) {
             return Some(why.to_owned());
         }
         let has =
@@ -108,10 +108,11 @@ impl MirrorRules {
 fn not_for_everybody(access: SourceAccess) -> Option<&'static str> {
     match access {
         SourceAccess::Everybody => None,
-        SourceAccess::Gated => {
-            Some("it is gated there, and this hub does not check whom it was given to: get it from there, with a token")
-        }
-        SourceAccess::Private => Some("it is private there: get it from there, with a token"),
+        SourceAccess::Gated => Some(
+            "it is gated there: ask for access there, log in here, and send your own token for that hub behind the one for \
+             this, as in HF_TOKEN='TOKEN|ADDRESS,TOKEN_THERE'",
+        ),
+        SourceAccess::Private => Some("it is private there"),
         SourceAccess::Nobody => Some("it is disabled there"),
         SourceAccess::Unsaid => Some("that hub does not say whether everybody may have it"),
     }
@@ -196,7 +197,7 @@ mod tests {
     #[test]
     fn licences_age_and_size_are_held_against_the_rules_with_a_reason() {
         let now = Timestamp(2_000_000);
-        let refused = |rules: MirrorRules| rules.refuses(&about(), now);
+        let refused = |rules: MirrorRules| rules.refuses(&about(), false, now);
         assert_eq!(refused(MirrorRules { licenses: words(&["MIT", "Apache-2.0"]), ..MirrorRules::default() }), None);
         let other = MirrorRules { licenses: words(&["mit"]), ..MirrorRules::default() };
         assert!(refused(other).unwrap().contains("(apache-2.0) is none of mit"));
@@ -213,7 +214,7 @@ mod tests {
     fn what_is_not_for_everybody_is_never_mirrored() {
         for access in [SourceAccess::Gated, SourceAccess::Private, SourceAccess::Nobody, SourceAccess::Unsaid] {
             let about = SourceInfo { access, ..about() };
-            assert!(MirrorRules::default().refuses(&about, Timestamp(0)).is_some(), "{access:?}");
+            assert!(MirrorRules::default().refuses(&about, false, Timestamp(0)).is_some(), "{access:?}");
         }
     }
 

@@ -3,6 +3,7 @@
 use ballast_contract::downloader::{Source, SourceAccess, SourceInfo, SourceProfile, SourceRef};
 use ballast_contract::{Error, ErrorKind, Result};
 use ballast_types::{CommitId, Name, RefName, Timestamp};
+use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -99,6 +100,12 @@ impl Remote {
         info(told).ok_or_else(|| odd(format!("{} has no commit at {}", source.repo, source.revision.as_str())))
     }
 
+    /// Whether whoever shows the source's token may have its files.
+    pub(crate) async fn check(&self, source: &Source) -> Result<()> {
+        let url = self.api(source, "/auth-check")?;
+        self.get(&url, source.token.as_ref(), &HeaderMap::new()).await.map(drop)
+    }
+
     /// The branches, tags and conversions of a source.
     pub(crate) async fn refs(&self, source: &Source) -> Result<Vec<SourceRef>> {
         let (told, _): (ToldRefs, _) = self.json(&self.api(source, "/refs")?, source.token.as_ref()).await?;
@@ -141,8 +148,8 @@ fn info(told: Told) -> Option<SourceInfo> {
 /// Everybody, only where the remote hub says of each thing that could be in the way that it is not.
 fn access(told: &Told) -> SourceAccess {
     match (&told.private, &told.gated, &told.disabled) {
-        (_, _, Value::Bool(true)) => SourceAccess::Nobody,
         (Some(Value::Bool(true)), _, _) => SourceAccess::Private,
+        (_, _, Value::Bool(true)) => SourceAccess::Nobody,
         (_, Some(Value::String(_) | Value::Bool(true)), _) => SourceAccess::Gated,
         (Some(Value::Bool(false)), Some(Value::Bool(false)), _) => SourceAccess::Everybody,
         _ => SourceAccess::Unsaid,
@@ -189,6 +196,7 @@ mod tests {
         assert_eq!(access(json!({ "private": false, "gated": true })), SourceAccess::Gated);
         assert_eq!(access(json!({ "private": true, "gated": "manual" })), SourceAccess::Private);
         assert_eq!(access(json!({ "private": false, "gated": false, "disabled": true })), SourceAccess::Nobody);
+        assert_eq!(access(json!({ "private": true, "gated": false, "disabled": true })), SourceAccess::Private);
         for unsaid in [json!({}), json!({ "private": false }), json!({ "gated": false }), json!({ "private": 0 })] {
             assert_eq!(access(unsaid), SourceAccess::Unsaid);
         }
