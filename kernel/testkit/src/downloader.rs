@@ -105,8 +105,11 @@ async fn known(downloader: &Instance, remote: &impl Remote) -> (Source, Vec<(Sou
     let source = pinned(downloader).await;
     let planned = planned(downloader, &source).await;
     let bytes = |file: &SourceFile| files().into_iter().find(|(path, _)| path == file.path.as_str()).unwrap().1;
-    let known = planned.into_iter().map(|file| (file.clone(), bytes(&file))).collect();
-    (source, known)
+    let known = planned.into_iter().map(|file| {
+        let bytes = bytes(&file);
+        (file, bytes)
+    });
+    (source, known.collect())
 }
 
 /// All bytes of a fetch, which are as many as it says.
@@ -186,7 +189,7 @@ async fn a_fetch_brings_what_was_asked_for_or_the_whole(downloader: &Instance, r
             let end = start + random.below((file.size - start).max(1) as usize) as u64;
             ranges.push(ByteRange { start, end: (end + 1).min(file.size) });
         }
-        for range in ranges.into_iter().filter(|range| range.len() > 0 || file.size == 0) {
+        for range in ranges.into_iter().filter(|range| !range.is_empty() || file.size == 0) {
             let fetched = downloader.fetch(&source, file, range).await.unwrap();
             let came = fetched.range;
             assert!(came == range || came == ByteRange::whole(file.size), "{}: {came:?} for {range:?}", file.path);

@@ -26,7 +26,9 @@ impl Hub {
 
     /// Goes where a name that stands alone leads, if it does.
     pub(super) async fn follow(&self, wanted: &Wanted, about: &SourceInfo) -> std::result::Result<(), Miss> {
-        let None = wanted.id.namespace else { return Ok(()) };
+        if wanted.id.namespace.is_some() {
+            return Ok(());
+        }
         match called(about).and_then(|id| id.whole()) {
             // That it is there is told by what it is called: to whoever may hear it, and to nobody else.
             Some(to) if !matches!(about.access, SourceAccess::Everybody | SourceAccess::Gated) => {
