@@ -51,6 +51,9 @@ fn everybody_sees_a_gated_repository_and_only_those_with_access_get_its_files() 
         answer.refused(401, "GatedRepo");
     }
     hub.client().head(repository.resolve("a.txt")).send().expect(401);
+    hub.client().get(repository.api("/auth-check")).send().refused(401, "GatedRepo");
+    user.get(repository.api("/auth-check")).send().refused(403, "GatedRepo");
+    repository.client.get(repository.api("/auth-check")).send().expect(200);
     for answer in ways(&user, &repository) {
         let sentence = answer.refused(403, "GatedRepo");
         assert!(sentence.contains(&repository.id) && sentence.contains("ask-access"), "{sentence}");

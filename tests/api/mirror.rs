@@ -1,6 +1,8 @@
 //! Repositories of other hubs, read through this one.
 
+mod alone;
 mod faults;
+mod own;
 mod people;
 mod rules;
 

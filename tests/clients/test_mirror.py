@@ -6,6 +6,7 @@ import secrets
 import pytest
 
 from harness.environments import client_variables, environment, python_of, run
+from harness.front import Front
 from harness.hub import Hub
 
 LIMIT = 120
@@ -38,6 +39,13 @@ fresh_seconds = 0
 [[mirror.sources]]
 from = "main"
 """
+
+
+def organization(hub) -> str:
+    """A new one, which only that hub has."""
+    name = f"upstream-{secrets.token_hex(4)}"
+    hub.call("POST", "/org/create", {"name": name})
+    return name
 
 
 def seen(hub, version, repository, kind, home) -> dict:
@@ -74,3 +82,51 @@ def test_a_mirrored_repository_reads_as_its_source_does_and_still_when_that_is_g
             mirror.stop()
     finally:
         source.stop()
+
+
+@pytest.mark.parametrize("version", ["hub-0.20", "hub-2.4"])
+def test_names_that_stand_alone_read_as_what_the_source_has_under_them(hub, tmp_path, version):
+    repository = f"{organization(hub)}/source"
+    folder = tmp_path / "folder"
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "deep" / "er" / "notes.txt").write_text("notes")
+    (folder / "weights.safetensors").write_bytes(secrets.token_bytes(6_000_000))
+    run([HF, "upload", repository, folder], client_variables(hub.endpoint, hub.token, tmp_path / "uploader", xet=True), LIMIT)
+    with Front(hub.endpoint, {"gpt2": repository}, {"distilgpt2": repository}) as source:
+        config = tmp_path / "mirror.toml"
+        config.write_text(CONFIG.format(endpoint=source.url))
+        mirror = Hub(tmp_path / "mirror", {}, config)
+        try:
+            theirs = seen(hub, version, repository, "model", tmp_path / "theirs")
+            assert theirs["note"] == "notes"
+            # Each as its hub calls it: one is led to what it is called now, the other has no other name.
+            assert seen(mirror, version, "gpt2", "model", tmp_path / "moved") == theirs
+            alone = seen(mirror, version, "distilgpt2", "model", tmp_path / "alone")
+            assert alone == {**theirs, "id": "distilgpt2"}
+        finally:
+            mirror.stop()
+
+
+@pytest.mark.parametrize("version", ["hub-0.20", "hub-2.4"])
+def test_what_is_private_at_the_source_reads_with_a_token_for_it_behind_ones_own_and_not_without(hub, tmp_path, version):
+    repository = f"{organization(hub)}/source"
+    folder = tmp_path / "folder"
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "deep" / "er" / "notes.txt").write_text("notes")
+    (folder / "weights.safetensors").write_bytes(secrets.token_bytes(6_000_000))
+    uploader = client_variables(hub.endpoint, hub.token, tmp_path / "uploader", xet=True)
+    run([HF, "upload", "--private", repository, folder], uploader, LIMIT)
+    config = tmp_path / "mirror.toml"
+    config.write_text(CONFIG.format(endpoint=hub.endpoint))
+    mirror = Hub(tmp_path / "mirror", {}, config)
+    try:
+        theirs = seen(hub, version, repository, "model", tmp_path / "theirs")
+        own = mirror.token
+        mirror.token = f"{own}|{hub.endpoint},{hub.token}"
+        assert seen(mirror, version, repository, "model", tmp_path / "own") == theirs
+        for other in (own, f"{own}|{hub.endpoint},{own}"):
+            mirror.token = other
+            with pytest.raises(AssertionError, match="RepositoryNotFoundError"):
+                seen(mirror, version, repository, "model", tmp_path / "other")
+    finally:
+        mirror.stop()

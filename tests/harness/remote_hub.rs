@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
 
-use crate::sha256;
+use crate::{encoded, sha256};
 
 /// How long anything on a connection may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -59,8 +59,10 @@ pub struct Asked {
 type Manners = Box<dyn FnMut(&Asked) -> Manner + Send>;
 
 struct State {
-    /// By repository (`models/acme/bert`), then by path.
+    /// By repository (`models/acme/bert`, or `models/bert`), then by path.
     repositories: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+    /// What some are called now that have another name besides.
+    renamed: BTreeMap<String, String>,
     manners: Manners,
     asked: Vec<Asked>,
     sent: u64,
@@ -78,8 +80,13 @@ impl RemoteHub {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let state =
-            State { repositories: BTreeMap::new(), manners: Box::new(|_| Manner::Good), asked: vec![], sent: 0 };
+        let state = State {
+            repositories: BTreeMap::new(),
+            renamed: BTreeMap::new(),
+            manners: Box::new(|_| Manner::Good),
+            asked: vec![],
+            sent: 0,
+        };
         let remote = Self { address, state: Arc::new(Mutex::new(state)) };
         let shared = remote.clone();
         std::thread::spawn(move || {
@@ -105,6 +112,11 @@ impl RemoteHub {
     pub fn put(&self, repository: &str, files: &[(&str, Vec<u8>)]) {
         let files = files.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.clone())).collect();
         self.state().repositories.insert(repository.to_owned(), files);
+    }
+
+    /// What is asked of a name (`models/bert`) leads to the repository of another one from here on.
+    pub fn rename(&self, from: &str, to: &str) {
+        self.state().renamed.insert(from.to_owned(), to.to_owned());
     }
 
     /// Decides from here on.
@@ -183,10 +195,14 @@ impl RemoteHub {
         let absent = || (404, vec![("X-Error-Code".to_owned(), "RepoNotFound".to_owned())], vec![]);
         let state = self.state();
         let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
-        if let Some((repository, rest)) = path.strip_prefix("/api/").and_then(split_repository) {
+        if let Some((repository, rest)) = path.strip_prefix("/api/").and_then(|path| state.split(path)) {
+            if let Some(to) = state.renamed.get(repository) {
+                return leading(format!("/api/{to}/{rest}"), query);
+            }
             let Some(files) = state.repositories.get(repository) else { return absent() };
             return match rest {
-                _ if rest.starts_with("revision/") => (200, vec![], about().to_string().into()),
+                _ if rest.starts_with("revision/") => (200, vec![], about(repository).to_string().into()),
+                "auth-check" => (200, vec![], b"{}".to_vec()),
                 _ if rest.starts_with("commits/") => (200, vec![], json!([commit()]).to_string().into()),
                 _ if rest.starts_with("tree/") => self.page(files, path, query),
                 "refs" => (200, vec![], json!({ "branches": [], "tags": [], "converts": [] }).to_string().into()),
@@ -195,9 +211,13 @@ impl RemoteHub {
         }
         let path = path.trim_start_matches('/');
         let typed = if path.starts_with("datasets/") { path.to_owned() } else { format!("models/{path}") };
-        let Some((repository, rest)) = split_repository(&typed) else { return absent() };
+        let Some((repository, rest)) = state.split(&typed) else { return absent() };
+        if let Some(to) = state.renamed.get(repository) {
+            return leading(format!("/{}/{rest}", to.trim_start_matches("models/")), query);
+        }
         let name = rest.strip_prefix(&format!("resolve/{REMOTE_COMMIT}/"));
-        let file = name.and_then(|name| state.repositories.get(repository)?.get(name).map(|bytes| (name, bytes)));
+        let file =
+            name.and_then(|name| state.repositories.get(repository)?.iter().find(|(known, _)| encoded(known) == name));
         let Some((name, bytes)) = file else { return absent() };
         let etag =
             if *manner == Manner::OtherEtag { "f".repeat(digest(name, bytes).len()) } else { digest(name, bytes) };
@@ -230,9 +250,29 @@ impl RemoteHub {
     }
 }
 
+impl State {
+    /// `models/acme/bert/rest` → (`models/acme/bert`, `rest`); and `models/bert/rest` where there is such a name.
+    fn split<'a>(&self, path: &'a str) -> Option<(&'a str, &'a str)> {
+        let cut = |segments: usize| {
+            let end = path.match_indices('/').nth(segments)?.0;
+            Some((&path[..end], &path[end + 1..]))
+        };
+        let is_name =
+            |(name, _): &(&str, &str)| self.repositories.contains_key(*name) || self.renamed.contains_key(*name);
+        cut(1).filter(is_name).or_else(|| cut(2))
+    }
+}
+
+fn leading(path: String, query: &str) -> (u16, Vec<(String, String)>, Vec<u8>) {
+    let location = if query.is_empty() { path } else { format!("{path}?{query}") };
+    (307, vec![("Location".to_owned(), location)], vec![])
+}
+
 /// What the hub says of every repository: it is for everybody, and under a licence.
-fn about() -> Value {
+fn about(repository: &str) -> Value {
+    let id = repository.split_once('/').map_or(repository, |(_, id)| id);
     json!({
+        "id": id,
         "sha": REMOTE_COMMIT, "private": false, "gated": false, "disabled": false, "downloads": 7, "likes": 3,
         "createdAt": "2024-04-01T12:00:00.000Z", "lastModified": "2024-05-01T12:00:00.000Z",
         "tags": ["license:mit"], "cardData": { "license": "mit" }, "pipeline_tag": "text-generation",
@@ -263,12 +303,6 @@ fn line(name: &str, bytes: &[u8]) -> Value {
         line["lfs"] = json!({ "oid": digest(name, bytes), "size": bytes.len(), "pointerSize": 130 });
     }
     line
-}
-
-/// `models/acme/bert/rest` → (`models/acme/bert`, `rest`)
-fn split_repository(path: &str) -> Option<(&str, &str)> {
-    let end = path.match_indices('/').nth(2)?.0;
-    Some((&path[..end], &path[end + 1..]))
 }
 
 fn range_of(text: &str) -> Option<(usize, usize)> {

@@ -14,11 +14,15 @@
 //! | `/xet/v1/chunk/default/…` | `/xet/v1/chunks/default/…` |
 //! | `/api/downloader/…` | `/api/…`, of what the downloader has |
 //!
+//! Where other hubs are mirrored, `-` stands for the namespace that the oldest repositories of some have none of:
+//! `/gpt2/resolve/main/x` is `/models/-/gpt2/resolve/main/x`. It is no name, so nothing of this hub is hidden by it.
+//!
 //! Nothing is decoded here, so `refs%2Fpr%2F1` stays one segment.
 
 use std::borrow::Cow;
 
-use ballast_types::RepoKind;
+use ballast_types::{Name, RepoKind};
+use poem::http::Method;
 
 /// Operations on a repository that are reached with and without `/api`.
 const WITHOUT_API: [&str; 6] = ["tree", "paths-info", "commits", "branch", "tag", "settings"];
@@ -158,6 +162,58 @@ pub fn single_segment_id(path: &str) -> Option<(RepoKind, &str)> {
     }
 }
 
+/// What an address asks for by a name that stands alone.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AloneAddress<'a> {
+    pub name: &'a str,
+    /// Its address, with `-` for a namespace.
+    pub address: String,
+    /// Whether the same address could be that of a repository whose namespace is the name.
+    pub is_ambiguous: bool,
+}
+
+/// What is read of a repository by a raw path whose id is a name that stands alone; none of any other path. Names of the
+/// hub's own pages stand for nothing else, and what has a meaning with two segments keeps it.
+pub fn alone<'a>(method: &Method, path: &'a str) -> Option<AloneAddress<'a>> {
+    let (reads, posts) = (method == Method::GET, method == Method::POST);
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let trimmed = || path.trim_end_matches('/').split('/').skip(1).collect::<Vec<&str>>();
+    let is_revision = |text: &str| !OPERATIONS.contains(&text);
+    let is_free = |name: &&str| name.parse::<Name>().is_ok_and(|name| !name.is_reserved());
+    let found = |name: &'a str, address: String, is_ambiguous: bool| {
+        Some(AloneAddress { name, address, is_ambiguous }).filter(|_| is_free(&name))
+    };
+    match segments.as_slice() {
+        [kind, name, verb, revision, _, ..]
+            if is_kind(kind) && is_file(verb) && is_revision(revision) && (reads || method == Method::HEAD) =>
+        {
+            return found(name, format!("/{kind}/-/{}", segments[1..].join("/")), false);
+        }
+        [name, verb, revision, _, ..]
+            if !is_kind(name) && is_file(verb) && is_revision(revision) && (reads || method == Method::HEAD) =>
+        {
+            return found(name, format!("/models/-/{}", segments.join("/")), false);
+        }
+        _ => {}
+    }
+    let segments = trimmed();
+    let (rest, is_api) = match segments.as_slice() {
+        ["api", rest @ ..] => (rest, true),
+        rest => (rest, false),
+    };
+    let [kind, name, asked @ ..] = rest else { return None };
+    let is_ambiguous = match asked {
+        [] => is_api && reads,
+        ["refs" | "auth-check"] => is_api && reads,
+        ["revision", revision] => is_api && reads && is_revision(revision),
+        ["tree", revision, ..] => reads && is_revision(revision),
+        ["paths-info", revision] => posts && is_revision(revision),
+        _ => false,
+    }
+    .then_some(matches!(asked, ["refs" | "auth-check"]))?;
+    is_kind(kind).then(|| found(name, format!("/api/{kind}/-/{}", rest[1..].join("/")), is_ambiguous)).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,5 +264,59 @@ mod tests {
         assert_eq!(single_segment_id("/datasets/foo/resolve/main/x"), Some((RepoKind::Dataset, "foo")));
         assert_eq!(single_segment_id("/api/nothing/x"), None);
         assert_eq!(single_segment_id("/api/models"), None);
+    }
+
+    #[test]
+    fn what_is_read_of_a_name_that_stands_alone_has_an_address_of_its_own() {
+        let of = |method: Method, path: &str| alone(&method, path).map(|alone| (alone.address, alone.is_ambiguous));
+        for (method, path, address, is_ambiguous) in [
+            (Method::GET, "/api/models/gpt2", "/api/models/-/gpt2", false),
+            (Method::GET, "/api/models/gpt2/", "/api/models/-/gpt2", false),
+            (
+                Method::GET,
+                "/api/datasets/squad/revision/refs%2Fpr%2F1",
+                "/api/datasets/-/squad/revision/refs%2Fpr%2F1",
+                false,
+            ),
+            (Method::GET, "/api/models/gpt2/tree/main/a/b", "/api/models/-/gpt2/tree/main/a/b", false),
+            (Method::GET, "/datasets/squad/tree/main", "/api/datasets/-/squad/tree/main", false),
+            (Method::POST, "/api/models/gpt2/paths-info/main", "/api/models/-/gpt2/paths-info/main", false),
+            (Method::GET, "/api/models/gpt2/refs", "/api/models/-/gpt2/refs", true),
+            (Method::GET, "/api/models/gpt2/auth-check", "/api/models/-/gpt2/auth-check", true),
+            (Method::HEAD, "/gpt2/resolve/main/config.json", "/models/-/gpt2/resolve/main/config.json", false),
+            (Method::GET, "/gpt2/raw/main/a/b/", "/models/-/gpt2/raw/main/a/b/", false),
+            (Method::GET, "/datasets/squad/resolve/main/x", "/datasets/-/squad/resolve/main/x", false),
+        ] {
+            assert_eq!(of(method, path), Some((address.to_owned(), is_ambiguous)), "{path}");
+        }
+    }
+
+    #[test]
+    fn names_of_pages_and_addresses_with_two_segments_keep_their_meaning() {
+        for path in [
+            "/api/models",
+            "/api/models/acme/bert",
+            "/api/models/acme/bert/refs",
+            "/api/models/acme/tree",
+            "/api/models/tree/resolve/refs",
+            "/api/models/settings",
+            "/api/nothing/gpt2",
+            "/api/models/a%20b",
+            "/acme/bert/resolve/main/x",
+            "/datasets/acme/corpus/resolve/main/x",
+            "/datasets/acme/corpus/tree/main",
+            "/docs/resolve/main/x",
+            "/api/resolve/main/x",
+            "/gpt2/resolve/resolve/x",
+            "/gpt2/resolve/main",
+            "/models/datasets/resolve/main/x",
+            "/-/resolve/main/x",
+        ] {
+            assert_eq!(alone(&Method::GET, path), None, "{path}");
+        }
+        for method in [Method::POST, Method::PUT, Method::DELETE] {
+            assert_eq!(alone(&method, "/gpt2/resolve/main/x"), None);
+            assert_eq!(alone(&method, "/api/models/gpt2"), None);
+        }
     }
 }

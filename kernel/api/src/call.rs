@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ballast_contract::auth::Credential;
-use ballast_services::{Caller, Failure, Fetching, Hub, NamespaceKind, Origin, Reading, SourceProfile, Wish};
+use ballast_services::{Caller, Failure, Fetching, Hub, HubToken, NamespaceKind, Origin, Reading, SourceProfile, Wish};
 use ballast_types::{RepoKind, Revision, Secret};
 use poem::http::{HeaderValue, Uri, header};
 use poem::{Request, RequestBody};
@@ -40,7 +40,15 @@ pub struct Call<const REQUIRED: bool> {
     address: Option<IpAddr>,
     agent: Option<HeaderValue>,
     sourced: Sourced,
+    /// The caller's own, for other hubs.
+    tokens: Vec<HubToken>,
+    /// Whether the address names a repository by a name that stands alone.
+    alone: bool,
 }
+
+/// Set with a request whose address names a repository by a name that stands alone.
+#[derive(Clone, Copy)]
+pub(crate) struct Alone;
 
 /// A call that anybody may make, as far as the thing itself is public.
 pub type OpenCall = Call<false>;
@@ -86,6 +94,8 @@ impl<const REQUIRED: bool> Call<REQUIRED> {
             address,
             agent: request.headers().get(header::USER_AGENT).cloned(),
             sourced: Sourced::of(request),
+            tokens: credential::elsewhere(authorization)?,
+            alone: request.data::<Alone>().is_some(),
         })
     }
 
@@ -99,10 +109,16 @@ impl<const REQUIRED: bool> Call<REQUIRED> {
         fallback: Option<Flag>,
     ) -> Answer<Reading> {
         let fallback = fallback.is_none_or(|flag| flag.0);
-        let wish = Wish { kind: kind.into(), namespace, name, revision, fallback };
+        let namespace = self.namespace(namespace);
+        let wish = Wish { kind: kind.into(), namespace, name, revision, fallback, tokens: &self.tokens };
         let reading = self.hub.reading(&self.caller, wish).await?;
         self.sourced.tell(reading.provenance());
         Ok(reading)
+    }
+
+    /// Empty where the client wrote none.
+    fn namespace<'a>(&self, namespace: &'a str) -> &'a str {
+        if self.alone { "" } else { namespace }
     }
 
     /// The same for a repository's files.
@@ -114,7 +130,9 @@ impl<const REQUIRED: bool> Call<REQUIRED> {
         fallback: Option<Flag>,
     ) -> Answer<Fetching> {
         let fallback = fallback.is_none_or(|flag| flag.0);
-        let wish = Wish { kind: kind.into(), namespace, name, revision: Some(revision), fallback };
+        let namespace = self.namespace(namespace);
+        let revision = Some(revision);
+        let wish = Wish { kind: kind.into(), namespace, name, revision, fallback, tokens: &self.tokens };
         let fetching = self.hub.fetching(&self.caller, wish).await?;
         self.sourced.tell(fetching.provenance());
         Ok(fetching)
@@ -197,6 +215,9 @@ pub(crate) fn base_url(request: &Request, options: &ApiOptions) -> BaseUrl {
 }
 
 const TOKEN: &str = "token";
+const BEARER: &str = "An access token. Behind it may stand tokens of your own for hubs that are mirrored, each after `|` with \
+                      the address of its hub: `TOKEN|https://huggingface.co,TOKEN_THERE`. Each goes to its hub alone, which is \
+                      asked whether you may have what is private or gated there";
 const BASIC: &str = "basic";
 const SESSION: &str = "session";
 const XET: &str = "xet";
@@ -235,7 +256,7 @@ impl<'a, const REQUIRED: bool> ApiExtractor<'a> for Call<REQUIRED> {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        registry.create_security_scheme(TOKEN, scheme("bearer", "An access token"));
+        registry.create_security_scheme(TOKEN, scheme("bearer", BEARER));
         registry.create_security_scheme(BASIC, scheme("basic", "A user's name with an access token or the password"));
         registry.create_security_scheme(SESSION, session());
     }

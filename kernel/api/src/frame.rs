@@ -15,7 +15,7 @@ use poem_openapi::OperationId;
 use poem_openapi::error::{ParseParamError, ParsePathError};
 use tracing::Instrument;
 
-use crate::call::Shared;
+use crate::call::{Alone, Shared};
 use crate::cookie;
 use crate::cors;
 use crate::declined;
@@ -70,7 +70,13 @@ impl<E: Endpoint> Frame<E> {
             return cors::preflight(origins, origin.as_ref());
         }
         let asked = Asked::of(&request);
-        rewrite(&mut request);
+        match self.alone(&request).await {
+            Some(address) => {
+                set_path(&mut request, address);
+                request.set_data(Alone);
+            }
+            None => rewrite(&mut request),
+        }
         request.set_data(self.shared.clone());
         let counted = Counted::default();
         request.set_data(counted.clone());
@@ -92,6 +98,18 @@ impl<E: Endpoint> Frame<E> {
         sourced.write(&mut response);
         cors::allow(&mut response, origins, origin.as_ref());
         response
+    }
+
+    /// The address of what is asked for by a name that stands alone, which only another hub can have.
+    async fn alone(&self, request: &Request) -> Option<String> {
+        if !self.shared.hub.is_mirroring() {
+            return None;
+        }
+        let path = request.original_uri().path();
+        let alone = address::alone(request.method(), path).filter(|_| declined::why(path).is_none())?;
+        // What could be a repository of a namespace here is one.
+        let taken = alone.is_ambiguous && self.shared.hub.check_namespace(alone.name).await.is_ok();
+        (!taken).then_some(alone.address)
     }
 
     async fn routed(&self, request: Request, asked: &Asked) -> Response {
@@ -125,9 +143,13 @@ impl Asked {
 /// Puts the one address of what is asked for in the place of the spelling that the client chose.
 fn rewrite(request: &mut Request) {
     let path = address::canonical(request.uri().path()).into_owned();
-    if path == request.uri().path() {
-        return;
+    if path != request.uri().path() {
+        set_path(request, path);
     }
+}
+
+/// Leaves the query as it is.
+fn set_path(request: &mut Request, path: String) {
     let target = match request.uri().query() {
         Some(query) => format!("{path}?{query}"),
         None => path,
@@ -202,12 +224,21 @@ fn refusal(error: &poem::Error, asked: &Asked) -> ApiError {
 
 /// Where the same thing is under the repository's present name: relative, which every client follows.
 fn moved_to(moved: &Moved, asked: &Asked) -> Option<HeaderValue> {
-    let path = asked.uri.path().replacen(&format!("/{}", moved.from), &format!("/{}", moved.to), 1);
+    let path = replaced(asked.uri.path(), &format!("/{}", moved.from), &format!("/{}", moved.to));
     let location = match asked.uri.query() {
         Some(query) => format!("{path}?{query}"),
         None => path,
     };
     HeaderValue::from_str(&location).ok()
+}
+
+/// A path with other segments in the place of the first of these.
+fn replaced(path: &str, from: &str, to: &str) -> String {
+    let is_whole = |at: &usize| path[at + from.len()..].is_empty() || path[at + from.len()..].starts_with('/');
+    match path.match_indices(from).map(|(at, _)| at).find(is_whole) {
+        Some(at) => format!("{}{to}{}", &path[..at], &path[at + from.len()..]),
+        None => path.to_owned(),
+    }
 }
 
 fn observe(method: &Method, route: &'static str, status: StatusCode, begun: Instant) {
@@ -243,5 +274,8 @@ mod tests {
         assert_eq!(location, "/api/models/acme/new/tree/main?expand=true");
         let location = moved_to(&moved, &asked("/acme/old/resolve/refs%2Fpr%2F1/a%20b")).unwrap();
         assert_eq!(location, "/acme/new/resolve/refs%2Fpr%2F1/a%20b");
+        let alone = Moved { from: "mod".to_owned(), ..moved };
+        let location = moved_to(&alone, &asked("/api/models/mod/tree/mod")).unwrap();
+        assert_eq!(location, "/api/models/acme/new/tree/mod", "whole segments, and the first");
     }
 }

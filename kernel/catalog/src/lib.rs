@@ -39,6 +39,8 @@ mod member;
 mod memory;
 mod message;
 mod mirror;
+mod mirror_reader;
+mod mirror_redirect;
 mod namespace;
 mod noted;
 mod operation;

@@ -2,6 +2,7 @@
 
 use ballast_database::{Error, Result, for_both, read, transaction, write};
 use ballast_types::{CommitId, LeaseId, Name, RepoKey, RepoKind, Sha256, Timestamp};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -14,7 +15,8 @@ pub struct MirrorName {
     /// The address of the other hub.
     pub endpoint: String,
     pub kind: RepoKind,
-    pub namespace: Name,
+    /// None of one that has a name alone there.
+    pub namespace: Option<Name>,
     pub name: Name,
 }
 
@@ -27,6 +29,18 @@ pub struct Mirror {
     pub lease: LeaseId,
     /// Until then, unless it is kept longer.
     pub kept_until: Timestamp,
+}
+
+impl MirrorName {
+    /// `namespace/name`, or the name alone.
+    pub fn repo(&self) -> String {
+        self.namespace.as_ref().map_or_else(|| self.name.to_string(), |namespace| format!("{namespace}/{}", self.name))
+    }
+
+    /// As it stands in the rows.
+    fn namespace(&self) -> String {
+        self.namespace.as_ref().map(Name::lower).unwrap_or_default()
+    }
 }
 
 /// What the other hub said of a revision.
@@ -59,18 +73,30 @@ pub struct Row {
     kept_until: i64,
 }
 
-type PinRow = (String, String, i64, Vec<u8>);
+pub(crate) type PinRow = (String, String, i64, Vec<u8>);
 type RefsRow = (Option<String>, i64);
 
 macro_rules! named {
     ($name:expr) => {
         mirrors::table
-            .filter(mirrors::namespace.eq($name.namespace.lower()))
+            .filter(mirrors::namespace.eq($name.namespace()))
             .filter(mirrors::name.eq($name.name.lower()))
             .filter(mirrors::kind.eq($name.kind.as_str()))
             .filter(mirrors::endpoint.eq(&$name.endpoint))
     };
 }
+
+/// The blob that lists the files of a commit.
+macro_rules! keep_listing {
+    ($c:expr, $mirror:expr, $commit:expr, $listing:expr) => {{
+        use crate::tables::mirror_commits as commits;
+        let of_commit = (commits::mirror.eq($mirror), commits::commit_id.eq($commit), commits::listing.eq($listing));
+        let insert = diesel::insert_into(commits::table).values(of_commit);
+        let insert = insert.on_conflict((commits::mirror, commits::commit_id));
+        insert.do_update().set(commits::listing.eq($listing)).execute($c).await?;
+    }};
+}
+pub(crate) use keep_listing;
 
 for_both! {
     pub async fn find(c: &mut Connection, name: MirrorName) -> Result<Option<Row>> {
@@ -79,7 +105,9 @@ for_both! {
 
     pub async fn find_endpoint(c: &mut Connection, kind: String, namespace: String, name: String) -> Result<Option<String>> {
         let of_name = mirrors::table.filter(mirrors::namespace.eq(namespace)).filter(mirrors::name.eq(name));
-        let found = of_name.filter(mirrors::kind.eq(kind)).order(mirrors::endpoint).select(mirrors::endpoint);
+        // What only some may have is told to nobody by what cannot be done with it.
+        let is_open = exists(mirror_revisions::table.filter(mirror_revisions::mirror.eq(mirrors::id)));
+        let found = of_name.filter(mirrors::kind.eq(kind)).filter(is_open).order(mirrors::endpoint).select(mirrors::endpoint);
         Ok(found.first(c).await.optional()?)
     }
 
@@ -123,12 +151,7 @@ for_both! {
 
     pub async fn put_pin(c: &mut Connection, id: i64, revision: String, row: PinRow) -> Result<()> {
         let (commit, about, checked_at, listing) = row;
-        let of_commit = (
-            mirror_commits::mirror.eq(id), mirror_commits::commit_id.eq(&commit), mirror_commits::listing.eq(&listing),
-        );
-        let key = (mirror_commits::mirror, mirror_commits::commit_id);
-        let insert = diesel::insert_into(mirror_commits::table).values(of_commit).on_conflict(key);
-        insert.do_update().set(mirror_commits::listing.eq(&listing)).execute(c).await?;
+        keep_listing!(c, id, &commit, &listing);
         let row = (
             mirror_revisions::mirror.eq(id), mirror_revisions::revision.eq(revision),
             mirror_revisions::commit_id.eq(&commit), mirror_revisions::about.eq(&about),
@@ -186,6 +209,16 @@ impl From<Row> for Mirror {
     }
 }
 
+/// What was said of a revision, as it stands in a row.
+pub(crate) fn pin(mirror: RepoKey, (commit, about, checked_at, listing): PinRow) -> Result<MirrorPin> {
+    Ok(MirrorPin {
+        commit: rows::parse("mirror_revisions.commit_id", mirror.0, &commit)?,
+        about,
+        checked_at: Timestamp(checked_at),
+        listing: sha256("mirror_commits.listing", mirror.0, &listing)?,
+    })
+}
+
 fn sha256(column: &str, id: i64, bytes: &[u8]) -> Result<Sha256> {
     let digest = bytes.try_into().map(Sha256);
     digest.map_err(|_| Error::corrupt(format!("{column} of mirror {id}: {} bytes", bytes.len())))
@@ -198,7 +231,7 @@ impl Catalog {
         Ok(read!(self.database, find(name))?.map(Mirror::from))
     }
 
-    /// The address of a hub whose repository of this name is mirrored; none where none is.
+    /// The address of a hub whose repository of this name is mirrored for everybody; none where none is.
     pub async fn find_mirrored(&self, kind: RepoKind, namespace: &str, name: &str) -> Result<Option<String>> {
         let (kind, namespace, name) = (kind.as_str().to_owned(), namespace.to_lowercase(), name.to_lowercase());
         read!(self.database, find_endpoint(kind, namespace, name))
@@ -209,7 +242,10 @@ impl Catalog {
         let name = |row: Row| {
             Ok(MirrorName {
                 kind: rows::parse("mirrors.kind", row.id, &row.kind)?,
-                namespace: rows::parse("mirrors.namespace", row.id, &row.namespace)?,
+                namespace: match row.namespace.as_str() {
+                    "" => None,
+                    namespace => Some(rows::parse("mirrors.namespace", row.id, namespace)?),
+                },
                 name: rows::parse("mirrors.name", row.id, &row.name)?,
                 endpoint: row.endpoint,
             })
@@ -223,7 +259,7 @@ impl Catalog {
             id: mirror.key.0,
             endpoint: name.endpoint.clone(),
             kind: name.kind.as_str().to_owned(),
-            namespace: name.namespace.lower(),
+            namespace: name.namespace(),
             name: name.name.lower(),
             lease: mirror.lease.0,
             kept_until: mirror.kept_until.0,
@@ -246,15 +282,7 @@ impl Catalog {
     pub async fn find_mirror_pin(&self, mirror: RepoKey, revision: &str) -> Result<Option<MirrorPin>> {
         let revision = revision.to_owned();
         let found = read!(self.database, find_pin(mirror.0, revision))?;
-        let pin = |(commit, about, checked_at, listing): PinRow| {
-            Ok(MirrorPin {
-                commit: rows::parse("mirror_revisions.commit_id", mirror.0, &commit)?,
-                about,
-                checked_at: Timestamp(checked_at),
-                listing: sha256("mirror_commits.listing", mirror.0, &listing)?,
-            })
-        };
-        found.map(pin).transpose()
+        found.map(|row| pin(mirror, row)).transpose()
     }
 
     /// The blob that lists all files of a commit; none where they are not known.

@@ -467,6 +467,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    mirror_readers (mirror, reader, revision) {
+        mirror -> BigInt,
+        reader -> Text,
+        revision -> Text,
+        commit_id -> Text,
+        about -> Text,
+        checked_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    mirror_redirects (name, kind, endpoint) {
+        name -> Text,
+        kind -> Text,
+        endpoint -> Text,
+        repo -> Text,
+        checked_at -> BigInt,
+    }
+}
+
+diesel::table! {
     mirror_files (mirror, digest) {
         mirror -> BigInt,
         digest -> Text,
@@ -545,6 +566,8 @@ diesel::joinable!(likes -> repositories (repository));
 diesel::allow_tables_to_appear_in_same_query!(webhooks, webhook_watches);
 diesel::allow_tables_to_appear_in_same_query!(webhooks, messages);
 diesel::allow_tables_to_appear_in_same_query!(mirror_revisions, mirror_commits);
+diesel::allow_tables_to_appear_in_same_query!(mirror_revisions, mirrors);
+diesel::allow_tables_to_appear_in_same_query!(mirror_readers, mirror_commits);
 diesel::allow_tables_to_appear_in_same_query!(namespaces, discussions);
 diesel::allow_tables_to_appear_in_same_query!(namespaces, discussion_events);
 diesel::allow_tables_to_appear_in_same_query!(

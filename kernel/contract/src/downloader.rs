@@ -15,7 +15,7 @@ use crate::{ByteStream, Component, Error, ErrorKind, Page, Result};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     pub kind: RepoKind,
-    /// As the remote hub writes it: `namespace/name`.
+    /// As the remote hub writes it: `namespace/name`, or `name` alone where it has such.
     pub repo: String,
     pub revision: Revision,
     /// The reader's own token at the remote hub, where one is used.
@@ -79,6 +79,9 @@ pub enum SourceAccess {
 /// What a remote hub tells of a repository at a revision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceInfo {
+    /// What the repository is called there now, which is not what it was asked for by where it was renamed; none where that
+    /// is not told.
+    pub id: Option<String>,
     /// What the revision means now.
     pub commit: CommitId,
     pub access: SourceAccess,
@@ -159,6 +162,13 @@ pub trait Downloader: Component {
         let _ = source;
         let why = "this downloader does not tell who may read a repository, so nothing is mirrored through it";
         Err(Error::new(ErrorKind::Unsupported, "downloader.describe", why))
+    }
+
+    /// Whether whoever shows the source's token may have its files: `Denied`, `Unauthenticated` or `NotFound` where not.
+    async fn check(&self, source: &Source) -> Result<()> {
+        let _ = source;
+        let why = "this downloader does not tell whether a token may read a repository, so nothing private or gated is mirrored";
+        Err(Error::new(ErrorKind::Unsupported, "downloader.check", why))
     }
 
     /// The branches, tags and conversions of a source, whatever its revision.

@@ -19,6 +19,7 @@ pub fn parts(loaded: &Loaded, plugins: &Plugins) -> Result<Option<MirrorParts>, 
     Ok(Some(MirrorParts {
         sources,
         fresh: Duration::from_secs(config.fresh_seconds.into()),
+        trust: Duration::from_secs(config.trust_seconds.into()),
         keep: Duration::from_secs(u64::from(config.keep_days) * DAY),
         patience: Duration::from_secs(config.patience_seconds.into()),
         retries: loaded.config.jobs.retries,

@@ -112,7 +112,7 @@ pub use ballast_content::{
     BlobStory, Checks, Delivery, Depth, HolderStory, LeaseStory, ObjectStory, Rebuilding, Share, XetStats,
 };
 pub use ballast_contract::Page;
-pub use ballast_contract::downloader::SourceProfile;
+pub use ballast_contract::downloader::{SourceAccess, SourceProfile};
 pub use ballast_landing::{Cache, CachedFile, CachedRepository, CachedSnapshot, Throttle};
 pub use bootstrap::{Bootstrap, DeclaredMember, DeclaredOrganization, DeclaredToken, DeclaredUser};
 pub use caller::Caller;
@@ -153,7 +153,7 @@ pub use mail::Mail;
 pub use members::Members;
 pub use migrate_storage::{MigrateOptions, Migrated, MigrationTold, NotCopied};
 pub use migrate_versioning::{Moved, NotMoved, RelocateOptions, RelocationTold};
-pub use mirror::{MirrorParts, MirrorRules, MirrorSource, Mirrored, Provenance};
+pub use mirror::{HubToken, MirrorId, MirrorParts, MirrorRules, MirrorSource, Mirrored, Provenance};
 pub use open_discussion::OpenDiscussion;
 pub use organizations::OrganizationAbout;
 pub use pass::{Pass, is_pass};

@@ -6,12 +6,16 @@
 //! asked for, once however many ask (`arrive`), and lie under the mirror's lease, which is the only thing that keeps them:
 //! they count for nobody, and go when nobody reads the mirror for long enough.
 //!
-//! Only what everybody may have at the other hub is mirrored, by what that hub says each time it is asked.
+//! What everybody may have at the other hub is mirrored for everybody, by what that hub says each time it is asked; and what
+//! only some may have for those of them who show a token of their own (`own`).
 
 mod arrive;
+mod id;
 mod keep;
 mod listing;
 mod look;
+mod moved;
+mod own;
 mod people;
 mod read;
 mod rules;
@@ -22,15 +26,18 @@ use std::time::Duration;
 
 use ballast_catalog::Mirror;
 use ballast_contract::downloader::{Downloader, SourceInfo, SourceProfile};
-use ballast_types::{CommitId, Name, RepoId, RepoKey, RepoKind, Timestamp};
+use ballast_types::{CommitId, Name, RepoKey, RepoKind, Timestamp};
 use moka::sync::Cache;
 
 use crate::Hub;
 use arrive::Arriving;
 use listing::Listing;
 use look::Looking;
+use own::Reader;
 
+pub use id::MirrorId;
 pub(crate) use listing::node as mirrored_node;
+pub use own::HubToken;
 pub use rules::MirrorRules;
 
 /// A hub that is mirrored.
@@ -47,6 +54,8 @@ pub struct MirrorParts {
     pub sources: Vec<MirrorSource>,
     /// How long what a hub said is answered without asking it again.
     pub fresh: Duration,
+    /// How long who had a right of their own has it while a hub cannot be asked.
+    pub trust: Duration,
     /// How long what nobody reads is kept.
     pub keep: Duration,
     /// How long a hub may take to say whether what is known of it still holds, until that is answered as stale.
@@ -60,7 +69,7 @@ pub(crate) struct Mirrors {
     parts: Option<Arc<MirrorParts>>,
     /// Hubs that are being asked.
     looking: Mutex<HashMap<(Whose, String), Looking>>,
-    /// Files that are on their way, by what the other hub calls them.
+    /// Files that are on their way, by what the other hub calls them and by whose right they come.
     arriving: Mutex<HashMap<(RepoKey, String), Arc<Arriving>>>,
     listings: Cache<(RepoKey, CommitId), Arc<Listing>>,
     /// Hubs that could not be asked a moment ago.
@@ -74,7 +83,7 @@ pub(crate) struct Mirrors {
 /// What a hub said of somebody, if it knows them, and when.
 type Said = (Option<Arc<SourceProfile>>, Timestamp);
 
-/// Whose snapshot, in one spelling: the address of its hub, its kind, `namespace/name`.
+/// Whose snapshot, in one spelling: the address of its hub, its kind, what it is called, and for whom where not for everybody.
 type Whose = (String, RepoKind, String);
 
 /// How long a hub that could not be reached is not waited for again where something is known of it.
@@ -117,19 +126,21 @@ pub struct Provenance {
     pub stale: Option<Duration>,
 }
 
-/// A snapshot of a repository of another hub, which everybody may read there.
+/// A snapshot of a repository of another hub, which everybody may read there, or whoever asked.
 #[derive(Clone)]
 pub struct Mirrored {
     hub: Hub,
     source: MirrorSource,
     kind: RepoKind,
-    id: RepoId,
+    id: MirrorId,
     mirror: Mirror,
     commit: CommitId,
     about: Arc<SourceInfo>,
     checked_at: Timestamp,
     stale: bool,
     listing: Arc<Listing>,
+    /// Whoever asked, where it is theirs alone.
+    reader: Option<Reader>,
 }
 
 impl Mirrored {
@@ -137,8 +148,8 @@ impl Mirrored {
         self.hub.content()
     }
 
-    /// `namespace/name`, as it was asked for.
-    pub fn id(&self) -> &RepoId {
+    /// As it was asked for.
+    pub fn id(&self) -> &MirrorId {
         &self.id
     }
 
@@ -167,6 +178,11 @@ impl Mirrored {
 impl Hub {
     fn mirrors(&self) -> &Mirrors {
         &self.0.mirrors
+    }
+
+    /// Whether repositories of other hubs are read through this one.
+    pub fn is_mirroring(&self) -> bool {
+        self.mirrors().parts.is_some()
     }
 
     /// The address of the hub whose repository of this name is mirrored here; none where none is, and nothing is asked

@@ -128,10 +128,7 @@ impl crate::Hub {
             Err(ballast_catalog::Error::NotFound) => {
                 return Ok(match self.catalog().name_mirror(repo).await? {
                     Some(mirror) => {
-                        format!(
-                            "{} {}/{} of {} (mirrored)",
-                            mirror.kind, mirror.namespace, mirror.name, mirror.endpoint
-                        )
+                        format!("{} {} of {} (mirrored)", mirror.kind, mirror.repo(), mirror.endpoint)
                     }
                     None => format!("repository {repo} (deleted)"),
                 });

@@ -2,24 +2,27 @@
 
 use std::borrow::Borrow;
 
-use ballast_types::{CommitId, RepoId, RepoKind, Revision};
+use ballast_types::{CommitId, RepoKind, Revision};
 
 use crate::{
-    Caller, Downloadable, Failure, Hub, Mirrored, Origin, Provenance, Readable, Refs, ResolvedFile, Result, TreeEntry,
-    TreeOptions, TreePage,
+    Caller, Downloadable, Failure, Hub, HubToken, Mirrored, Origin, Provenance, Readable, Refs, ResolvedFile, Result,
+    TreeEntry, TreeOptions, TreePage,
 };
 
 /// Which repository is to be read, and where it is looked for.
 #[derive(Clone, Debug)]
 pub struct Wish<'a> {
     pub kind: RepoKind,
-    /// As the URL has it, in any spelling of the case; the name too.
+    /// As the URL has it, in any spelling of the case; the name too. Empty where the name stands alone: no repository of
+    /// this hub is called so.
     pub namespace: &'a str,
     pub name: &'a str,
     /// None is the default branch.
     pub revision: Option<&'a Revision>,
     /// Whether other hubs are asked for what is not here, where this one mirrors any.
     pub fallback: bool,
+    /// The caller's own, for hubs that are mirrored.
+    pub tokens: &'a [HubToken],
 }
 
 /// A right to a repository of this hub, or one that is mirrored.
@@ -34,27 +37,44 @@ pub type Reading = Found<Readable>;
 /// A repository whose files the caller may have.
 pub type Fetching = Found<Downloadable>;
 
+impl Wish<'_> {
+    /// That this hub has no such repository, where the name stands alone.
+    fn stands_alone(&self, caller: &Caller) -> Option<Failure> {
+        let (kind, anonymous) = (self.kind, caller.is_anonymous());
+        let absent = || Failure::RepositoryNotFound { kind, id: self.name.to_owned(), anonymous };
+        self.namespace.is_empty().then(absent)
+    }
+}
+
 impl Hub {
     /// The right to read a repository of this hub; where there is none of that name, one that is mirrored.
     pub async fn reading(&self, caller: &Caller, wish: Wish<'_>) -> Result<Reading> {
-        match self.readable(caller, wish.kind, wish.namespace, wish.name).await {
+        let here = match wish.stands_alone(caller) {
+            Some(absent) => Err(absent),
+            None => self.readable(caller, wish.kind, wish.namespace, wish.name).await,
+        };
+        match here {
             Ok(here) => Ok(Reading::Here(here)),
-            Err(failure) => Ok(Reading::Mirrored(self.not_here(failure, &wish).await?)),
+            Err(failure) => Ok(Reading::Mirrored(self.not_here(caller, failure, &wish).await?)),
         }
     }
 
     /// The same for a repository's files.
     pub async fn fetching(&self, caller: &Caller, wish: Wish<'_>) -> Result<Fetching> {
-        match self.downloadable(caller, wish.kind, wish.namespace, wish.name).await {
+        let here = match wish.stands_alone(caller) {
+            Some(absent) => Err(absent),
+            None => self.downloadable(caller, wish.kind, wish.namespace, wish.name).await,
+        };
+        match here {
             Ok(here) => Ok(Fetching::Here(here)),
-            Err(failure) => Ok(Fetching::Mirrored(self.not_here(failure, &wish).await?)),
+            Err(failure) => Ok(Fetching::Mirrored(self.not_here(caller, failure, &wish).await?)),
         }
     }
 
-    async fn not_here(&self, failure: Failure, wish: &Wish<'_>) -> Result<Box<Mirrored>> {
+    async fn not_here(&self, caller: &Caller, failure: Failure, wish: &Wish<'_>) -> Result<Box<Mirrored>> {
         match failure {
             absent @ Failure::RepositoryNotFound { .. } if wish.fallback => {
-                let found = self.elsewhere(absent, wish.kind, wish.namespace, wish.name, wish.revision).await?;
+                let found = self.elsewhere(caller, absent, wish).await?;
                 Ok(Box::new(found))
             }
             failure => Err(failure),
@@ -71,11 +91,11 @@ impl<T: Borrow<Readable>> Found<T> {
         }
     }
 
-    /// `namespace/name`.
-    pub fn id(&self) -> &RepoId {
+    /// `namespace/name`, or the name alone of what has no other at another hub.
+    pub fn id(&self) -> String {
         match self {
-            Self::Here(here) => here.borrow().id(),
-            Self::Mirrored(mirrored) => mirrored.id(),
+            Self::Here(here) => here.borrow().id().to_string(),
+            Self::Mirrored(mirrored) => mirrored.id().to_string(),
         }
     }
 

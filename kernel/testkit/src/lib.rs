@@ -5,6 +5,7 @@
 //! many rooms need: chance that can be repeated, stopping a future where it waits, a file on its way by Xet.
 
 pub mod auth;
+pub mod downloader;
 pub mod polled;
 pub mod quota;
 mod random;

@@ -21,7 +21,6 @@ fn what_not_everybody_may_have_is_refused_with_the_reason() {
     for (about, reason) in [
         (json!({ "gated": "auto" }), "gated"),
         (json!({ "gated": "manual" }), "gated"),
-        (json!({ "private": true }), "private"),
         (json!({ "disabled": true }), "disabled"),
         (json!({ "gated": null }), "does not say"),
     ] {
@@ -39,6 +38,24 @@ fn what_not_everybody_may_have_is_refused_with_the_reason() {
         }
         assert!(asked(&remote).iter().all(|end| end == "revision/main"), "no listing, no bytes");
     }
+}
+
+#[test]
+fn what_is_private_there_is_not_there_for_whoever_shows_no_token_of_their_own() {
+    let remote = remote();
+    let mut private = saying(json!({ "private": true }));
+    remote.behave(move |asked| match asked.target.ends_with("/revision/nothing") {
+        true => Manner::Status(404, None),
+        false => private(asked),
+    });
+    // Nobody hears what this hub's own token sees.
+    let hub = mirroring(&remote.endpoint(), "", "").set("downloader.main.config.token", "hf_operator").start();
+    for path in ["/api/models/acme/bert", "/api/models/acme/bert/tree/main", "/acme/bert/resolve/main/config.json"] {
+        hub.client().get(path).send().refused(401, "RepoNotFound");
+        hub.admin().get(path).send().refused(404, "RepoNotFound");
+    }
+    hub.client().get("/api/models/acme/bert/revision/nothing").send().refused(401, "RepoNotFound");
+    assert!(asked(&remote).iter().all(|end| end.starts_with("revision/")), "no listing, no bytes");
 }
 
 #[test]

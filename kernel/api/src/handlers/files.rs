@@ -135,8 +135,8 @@ async fn found(
     let repository = call.fetching(kinds, id, &revision, fallback).await?;
     let file = repository.resolve_file(&revision, path).await?;
     let mut headers = file_headers(&file);
-    if let Some(hash) = file.xet_hash().await? {
-        for (name, value) in xet_headers(&call.base, repository.kind(), repository.id(), file.commit, hash) {
+    if let (Fetching::Here(here), Some(hash)) = (&repository, file.xet_hash().await?) {
+        for (name, value) in xet_headers(&call.base, repository.kind(), here.id(), file.commit, hash) {
             headers.insert(name, value);
         }
         headers.insert(header::VARY, HeaderValue::from_static("Accept"));

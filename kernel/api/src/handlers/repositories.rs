@@ -224,7 +224,8 @@ impl Repositories {
 
     /// Check the right to read
     ///
-    /// 200 where the caller may see the repository, and the refusal that any other call would meet where not.
+    /// 200 where the caller may have the repository's files, and the refusal that any other call for them would meet where
+    /// not.
     #[oai(path = "/api/:kinds/:namespace/:name/auth-check", method = "get", operation_id = "check_read")]
     async fn check_read(
         &self,
@@ -235,7 +236,8 @@ impl Repositories {
         /// False: what this hub has itself, and nothing that it mirrors.
         fallback: Query<Option<Flag>>,
     ) -> Answer<Json<Message>> {
-        let repository = call.reading(kinds.0, (&namespace, &name), None, fallback.0).await?;
+        let revision = Revision::new("HEAD");
+        let repository = call.fetching(kinds.0, (&namespace, &name), &revision, fallback.0).await?;
         Ok(Json(Message { message: format!("You may read '{}'", repository.id()) }))
     }
 

@@ -1,4 +1,4 @@
-use ballast_services::{Card, ListedRepository, Mirrored, RepositoryInfo, TreeNode};
+use ballast_services::{Card, ListedRepository, Mirrored, RepositoryInfo, SourceAccess, TreeNode};
 use ballast_types::{RepoKind, RepoPath, Visibility, git};
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
@@ -246,11 +246,12 @@ impl RepositoryView {
             key: mirrored.commit().to_string().chars().take(24).collect(),
             model_id: (mirrored.kind() == RepoKind::Model).then(|| id.clone()),
             id,
-            author: mirrored.id().namespace.to_string(),
+            author: mirrored.id().namespace.as_ref().map(ToString::to_string).unwrap_or_default(),
             sha: Some(mirrored.commit().to_string()),
             created_at: time(about.created_at.or(about.modified_at)),
             last_modified: time(about.modified_at),
-            gated: Value::Bool(false),
+            private: about.access == SourceAccess::Private,
+            gated: Value::Bool(about.access == SourceAccess::Gated),
             downloads: about.downloads,
             downloads_all_time: about.downloads,
             likes: about.likes,

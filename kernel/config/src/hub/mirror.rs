@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 /// Repositories of other hubs that are read through this one, under the names that they have there: whoever asks this hub
 /// for one that it does not have gets it from the first source that does. Files are fetched when they are first asked for,
 /// and kept; on their way they lie in the folder for temporary files (`TMPDIR`) as well. Namespaces of this hub are looked
-/// for nowhere else. Only what everybody may have at the other hub is mirrored. Without a source nothing is.
+/// for nowhere else. What only some may have at the other hub, as private and gated repositories, goes to those of them alone
+/// who send a token of their own for it along. Without a source nothing is mirrored.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MirrorConfig {
@@ -15,6 +16,10 @@ pub struct MirrorConfig {
     /// For so long what another hub said is answered without asking it again, in seconds.
     #[schemars(range(max = 31_536_000))]
     pub fresh_seconds: u32,
+    /// While another hub cannot be asked, whoever could read what is not for everybody reads it for so long after that hub
+    /// last said that they may, in seconds.
+    #[schemars(range(max = 2_592_000))]
+    pub trust_seconds: u32,
     /// What nobody reads for so long is thrown away, in days.
     #[schemars(range(min = 1, max = 3650))]
     pub keep_days: u32,
@@ -25,7 +30,7 @@ pub struct MirrorConfig {
 
 impl Default for MirrorConfig {
     fn default() -> Self {
-        Self { sources: Vec::new(), fresh_seconds: 300, keep_days: 30, patience_seconds: 3 }
+        Self { sources: Vec::new(), fresh_seconds: 300, trust_seconds: 3600, keep_days: 30, patience_seconds: 3 }
     }
 }
 
@@ -36,7 +41,8 @@ pub struct MirrorSourceConfig {
     /// Which hub: the name of a section of `[downloader]`.
     #[schemars(extend("examples" = ["main"]))]
     pub from: String,
-    /// Only these: namespaces, or `namespace/name`, in which `*` stands for any letters.
+    /// Only these: namespaces (or names that stand alone, as `gpt2`), or `namespace/name`, in which `*` stands for any
+    /// letters.
     #[serde(default)]
     #[schemars(extend("examples" = [["google", "meta-llama/Llama-3*"]]))]
     pub allow: Vec<String>,

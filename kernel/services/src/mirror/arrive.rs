@@ -92,7 +92,9 @@ impl Mirrored {
     fn arriving(&self, file: &SourceFile) -> Result<Arc<Arriving>> {
         let mirrors = self.hub.mirrors();
         let parts = mirrors.parts.clone().ok_or_else(|| Failure::Unsupported("Nothing is mirrored here".to_owned()))?;
-        let key = (self.mirror.key, file.expected.to_string());
+        // What comes by somebody's own right comes for them.
+        let whose = self.reader.as_ref().map(|reader| format!(" {}", reader.key)).unwrap_or_default();
+        let key = (self.mirror.key, format!("{}{whose}", file.expected));
         if let Some(there) = mirrors.arriving(&key) {
             return Ok(there);
         }
@@ -139,7 +141,11 @@ impl Mirrored {
                 received.map(|blob| blob.sha256).map_err(Failure::from)
             }
         };
-        let sha256 = stored.map_err(|failure| match (blame.take(), failure) {
+        let blamed = blame.take();
+        if let Some(error) = &blamed {
+            self.was_refused(error).await?;
+        }
+        let sha256 = stored.map_err(|failure| match (blamed, failure) {
             (Some(error), _) => Failure::Remote(error),
             (None, Failure::Invalid(why)) => not_as_said(file, &why),
             (None, failure) => failure,

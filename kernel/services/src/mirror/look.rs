@@ -5,16 +5,18 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use ballast_catalog::{MirrorName, MirrorPin, NewMirrorPin};
-use ballast_contract::downloader::{Source, SourceInfo};
+use ballast_contract::downloader::{Source, SourceAccess, SourceInfo};
 use ballast_contract::{Error, ErrorKind};
 use ballast_landing::list_files;
-use ballast_types::{CommitId, Name, RepoId, RepoKind, Revision};
+use ballast_types::{CommitId, RepoId, RepoKind, Revision, Timestamp};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 
 use super::listing::Listing;
-use super::{MirrorParts, MirrorSource, Mirrored};
-use crate::{Failure, Hub, Result};
+use super::moved::called;
+use super::own::Reader;
+use super::{MirrorId, MirrorParts, MirrorSource, Mirrored};
+use crate::{Caller, Failure, Hub, Result, Wish};
 
 /// A hub that is being asked, for all who wait for its answer.
 pub(super) type Looking = Shared<BoxFuture<'static, Asked>>;
@@ -27,8 +29,12 @@ type Asked = std::result::Result<(), Miss>;
 pub(super) enum Miss {
     /// The hub has no such repository, as far as it tells.
     NotThere,
+    /// It has another name for it, where what was asked for is a name that stands alone.
+    Moved(RepoId),
     /// It has the repository, and not the revision.
     NoRevision,
+    /// The reader has no right of their own to it, or needs none.
+    NoRight,
     /// It has it, and it is not mirrored, because …
     Refused(String),
     /// It could not be asked, or said what makes no sense.
@@ -59,19 +65,21 @@ impl From<ballast_catalog::Error> for Miss {
 pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
 /// The branch that every hub of this kind has, and that is meant where none is named.
-const MAIN: &str = "main";
+pub(super) const MAIN: &str = "main";
 
 /// A repository's name at one hub.
 #[derive(Clone)]
-struct Wanted {
-    source: MirrorSource,
-    kind: RepoKind,
-    id: RepoId,
-    revision: Revision,
+pub(super) struct Wanted {
+    pub source: MirrorSource,
+    pub kind: RepoKind,
+    pub id: MirrorId,
+    pub revision: Revision,
+    /// Whose right it is that counts; none is what everybody may have.
+    pub reader: Option<Reader>,
 }
 
 impl Wanted {
-    fn row(&self) -> MirrorName {
+    pub fn row(&self) -> MirrorName {
         MirrorName {
             endpoint: self.source.downloader.endpoint(),
             kind: self.kind,
@@ -81,12 +89,27 @@ impl Wanted {
     }
 
     fn key(&self) -> (super::Whose, String) {
-        let id = format!("{}/{}", self.id.namespace.lower(), self.id.name.lower());
+        let id = match &self.reader {
+            Some(reader) => format!("{} {}", self.id.lower(), reader.key),
+            None => self.id.lower(),
+        };
         ((self.source.downloader.endpoint(), self.kind, id), self.revision.as_str().to_owned())
     }
 
-    fn at(&self, revision: Revision) -> Source {
-        Source { kind: self.kind, repo: self.id.to_string(), revision, token: None }
+    pub fn at(&self, revision: Revision) -> Source {
+        let token = self.reader.as_ref().map(|reader| reader.token.clone());
+        Source { kind: self.kind, repo: self.id.to_string(), revision, token }
+    }
+
+    /// Why what the hub says of it is not taken; none where it is.
+    pub fn refuses(&self, about: &SourceInfo, now: Timestamp) -> Option<String> {
+        let rules = &self.source.rules;
+        // It may have been renamed there.
+        let named = called(about).unwrap_or_else(|| self.id.clone());
+        rules.refuses_name(&self.id).or_else(|| rules.refuses_name(&named)).or_else(|| {
+            let own = self.reader.is_some() && matches!(about.access, SourceAccess::Gated | SourceAccess::Private);
+            rules.refuses(about, own, now)
+        })
     }
 
     fn refused(&self, why: &str) -> Failure {
@@ -98,33 +121,37 @@ impl Wanted {
 impl Hub {
     /// What stands in the place of a repository that is not here: a snapshot of another hub's, or the failure itself.
     /// `Forbidden`, with the reason, where a rule is against it.
-    pub(crate) async fn elsewhere(
-        &self,
-        absent: Failure,
-        kind: RepoKind,
-        namespace: &str,
-        name: &str,
-        revision: Option<&Revision>,
-    ) -> Result<Mirrored> {
+    pub(crate) async fn elsewhere(&self, caller: &Caller, absent: Failure, wish: &Wish<'_>) -> Result<Mirrored> {
         let Some(parts) = self.mirrors().parts.clone() else { return Err(absent) };
-        let (Ok(namespace), Ok(name)) = (namespace.parse::<Name>(), name.parse::<Name>()) else { return Err(absent) };
+        let Some(id) = MirrorId::read(wish.namespace, wish.name) else { return Err(absent) };
         // Whoever owns a name here is not to be stood in for by whoever has it elsewhere; nor is another hub to hear what
-        // private repositories here are called.
-        if self.catalog().find_namespace(&namespace).await?.is_some() {
+        // private repositories here are called. A name that stands alone is nobody's here, unless it is the hub's own.
+        let taken = match &id.namespace {
+            Some(namespace) => self.catalog().find_namespace(namespace).await?.is_some(),
+            None => id.name.is_reserved(),
+        };
+        if taken {
             return Err(absent);
         }
-        let revision = match revision.map(Revision::as_str) {
+        let revision = match wish.revision.map(Revision::as_str) {
             None | Some("HEAD") => MAIN,
             Some(revision) => revision,
         };
-        let (id, mut reason) = (RepoId { namespace, name }, None);
-        let mut is_asked = false;
+        let (mut reason, mut is_asked) = (None, false);
         for source in &parts.sources {
-            let wanted = Wanted { source: source.clone(), kind, id: id.clone(), revision: Revision::new(revision) };
-            match source.rules.refuses_name(&id) {
+            let (kind, revision) = (wish.kind, Revision::new(revision));
+            let wanted = Wanted { source: source.clone(), kind, id: id.clone(), revision, reader: None };
+            match source.rules.refuses_before(&id) {
                 Some(why) => reason = reason.or(Some(wanted.refused(&why))),
                 None => {
                     is_asked = true;
+                    let reader = self.reader(caller, wish.tokens, &source.downloader.endpoint());
+                    if let Some(reader) = reader {
+                        let own = Wanted { reader: Some(reader), ..wanted.clone() };
+                        if let Some(found) = self.look_as_reader(&parts, &own).await? {
+                            return Ok(found);
+                        }
+                    }
                     if let Some(found) = self.look(&parts, &wanted).await? {
                         return Ok(found);
                     }
@@ -134,24 +161,31 @@ impl Hub {
         Err(reason.filter(|_| !is_asked).unwrap_or(absent))
     }
 
-    /// None where that hub does not have it.
-    async fn look(&self, parts: &Arc<MirrorParts>, wanted: &Wanted) -> Result<Option<Mirrored>> {
+    /// None where that hub does not have it, or not for the reader alone.
+    pub(super) async fn look(&self, parts: &Arc<MirrorParts>, wanted: &Wanted) -> Result<Option<Mirrored>> {
         let known = self.known(wanted).await?;
         if let Some((mirror, pin)) = &known
             && pin.checked_at.after(parts.fresh) > self.now()
         {
             return self.snapshot(parts, wanted, *mirror, pin.clone(), false).await.map(Some);
         }
+        let led = self.led(wanted).await?;
+        if let Some((to, at)) = &led
+            && at.after(parts.fresh) > self.now()
+        {
+            return Err(wanted.moved(to.clone()));
+        }
         let (key, from) = (wanted.key(), wanted.source.downloader.endpoint());
         if self.mirrors().absent.contains_key(&key) {
             return Ok(None);
         }
-        let unreachable = known.is_some() && self.mirrors().unreachable.contains_key(&from);
+        let is_known = known.is_some() || led.is_some();
+        let unreachable = is_known && self.mirrors().unreachable.contains_key(&from);
         let asked = match unreachable {
             true => {
                 Err(Miss::Remote(Error::new(ErrorKind::Unavailable, "mirror", format!("{from} cannot be reached"))))
             }
-            false => self.asked(parts, wanted, known.is_some()).await,
+            false => self.asked(parts, wanted, is_known).await,
         };
         match asked {
             Ok(()) => {
@@ -159,32 +193,44 @@ impl Hub {
                 let (mirror, pin) = self.known(wanted).await?.ok_or_else(gone)?;
                 self.snapshot(parts, wanted, mirror, pin, false).await.map(Some)
             }
-            Err(Miss::NotThere) => {
+            Err(Miss::NotThere | Miss::NoRight) => {
                 self.mirrors().absent.insert(key, ());
                 Ok(None)
             }
+            Err(Miss::Moved(to)) => Err(wanted.moved(to)),
             Err(Miss::NoRevision) => Err(Failure::RevisionNotFound { revision: wanted.revision.clone() }),
             Err(Miss::Refused(why)) => Err(wanted.refused(&why)),
             Err(Miss::Here(error)) => Err(error.into()),
-            Err(Miss::Remote(error)) => match known {
+            Err(Miss::Remote(error)) => match (known, led) {
                 // Complete, and marked as old.
-                Some((mirror, pin)) => {
+                (Some((mirror, pin)), _) if wanted.is_trusted(parts, &pin, self.now()) => {
                     tracing::info!(%error, id = %wanted.id, from, "what is known of a mirror is answered unconfirmed");
                     self.mirrors().unreachable.insert(from, ());
                     self.snapshot(parts, wanted, mirror, pin, true).await.map(Some)
                 }
-                None => Err(Failure::Remote(error)),
+                // Where it leads is asked again, and what it leads to says how old it is.
+                (_, Some((to, _))) => {
+                    self.mirrors().unreachable.insert(from, ());
+                    Err(wanted.moved(to))
+                }
+                // What everybody may have may be known.
+                _ if wanted.reader.is_some() && self.known(&wanted.of_everybody()).await?.is_some() => Ok(None),
+                _ => Err(Failure::Remote(error)),
             },
         }
     }
 
-    /// What is kept of a revision, where it is kept.
-    async fn known(&self, wanted: &Wanted) -> Result<Option<(ballast_catalog::Mirror, MirrorPin)>> {
+    /// What is kept of a revision for whoever asks, where it is kept.
+    pub(super) async fn known(&self, wanted: &Wanted) -> Result<Option<(ballast_catalog::Mirror, MirrorPin)>> {
         let Some(mirror) = self.catalog().find_mirror(&wanted.row()).await? else { return Ok(None) };
         if mirror.kept_until <= self.now() {
             return Ok(None);
         }
-        let pin = self.catalog().find_mirror_pin(mirror.key, wanted.revision.as_str()).await?;
+        let revision = wanted.revision.as_str();
+        let pin = match &wanted.reader {
+            Some(reader) => self.catalog().find_reader_pin(mirror.key, &reader.key, revision).await?,
+            None => self.catalog().find_mirror_pin(mirror.key, revision).await?,
+        };
         Ok(pin.map(|pin| (mirror, pin)))
     }
 
@@ -220,17 +266,27 @@ impl Hub {
         })
     }
 
-    /// Asks the hub what a revision means and whether everybody may have it, and for the files of that commit where they
+    /// Asks the hub what a revision means and whether whoever asks may have it, and for the files of that commit where they
     /// are not known; keeps all of it, or nothing.
     async fn ask(&self, parts: &MirrorParts, wanted: &Wanted) -> Asked {
         let about = match self.describe(wanted).await {
             Err(miss @ (Miss::NotThere | Miss::Refused(_))) => {
                 self.close(wanted).await?;
-                return Err(miss);
+                return Err(if wanted.reader.is_some() { Miss::NoRight } else { miss });
             }
             told => told?,
         };
-        if let Some(why) = wanted.source.rules.refuses(&about, self.now()) {
+        match (&wanted.reader, about.access) {
+            (Some(_), _) => self.check_right(wanted, &about).await?,
+            // That it is there is for nobody to hear: this hub may have a token that sees it.
+            (None, SourceAccess::Private) => {
+                self.close(wanted).await?;
+                return Err(Miss::NotThere);
+            }
+            (None, _) => {}
+        }
+        self.follow(wanted, &about).await?;
+        if let Some(why) = wanted.refuses(&about, self.now()) {
             self.close(wanted).await?;
             return Err(Miss::Refused(why));
         }
@@ -251,8 +307,7 @@ impl Hub {
             written.map_err(|error| Miss::Here(Error::new(ErrorKind::Internal, "mirror", error.to_string())))?;
         let pin = MirrorPin { commit: about.commit, about: written, checked_at: self.now(), listing };
         let revision = wanted.revision.as_str().to_owned();
-        self.catalog().pin_mirror(mirror.key, NewMirrorPin { revision, pin }).await?;
-        Ok(())
+        self.keep_pin(parts, wanted, mirror, NewMirrorPin { revision, pin }).await
     }
 
     async fn describe(&self, wanted: &Wanted) -> std::result::Result<SourceInfo, Miss> {
@@ -262,6 +317,10 @@ impl Hub {
             // The same answer for a repository and for a revision that is not there.
             Err(error) if is_absent(&error) && wanted.revision.as_str() != MAIN => {
                 match downloader.describe(&wanted.at(Revision::new(MAIN))).await {
+                    // Which revisions something private has would tell that it is there.
+                    Ok(about) if wanted.reader.is_none() && about.access == SourceAccess::Private => {
+                        Err(Miss::NotThere)
+                    }
                     Ok(_) => Err(Miss::NoRevision),
                     Err(error) if is_absent(&error) => Err(Miss::NotThere),
                     Err(error) => Err(Miss::Remote(error)),
@@ -273,11 +332,15 @@ impl Hub {
         }
     }
 
-    /// What was for everybody is not any more.
-    async fn close(&self, wanted: &Wanted) -> std::result::Result<(), Miss> {
-        match self.catalog().find_mirror(&wanted.row()).await? {
-            Some(mirror) => Ok(self.catalog().close_mirror(mirror.key).await?),
-            None => Ok(()),
+    /// What was for everybody is not any more; or what was for the reader.
+    pub(super) async fn close(&self, wanted: &Wanted) -> std::result::Result<(), Miss> {
+        if wanted.id.namespace.is_none() && wanted.reader.is_none() {
+            self.catalog().drop_mirror_redirect(&wanted.row()).await?;
+        }
+        match (self.catalog().find_mirror(&wanted.row()).await?, &wanted.reader) {
+            (Some(mirror), Some(reader)) => Ok(self.catalog().drop_reader(mirror.key, &reader.key).await?),
+            (Some(mirror), None) => Ok(self.catalog().close_mirror(mirror.key).await?),
+            (None, _) => Ok(()),
         }
     }
 
@@ -298,7 +361,7 @@ impl Hub {
         };
         let about: SourceInfo = serde_json::from_str(&pin.about).map_err(unreadable)?;
         // Rules may have changed since.
-        if let Some(why) = wanted.source.rules.refuses(&about, self.now()) {
+        if let Some(why) = wanted.refuses(&about, self.now()) {
             return Err(wanted.refused(&why));
         }
         let listing = self.listing(mirror, pin.commit, pin.listing).await?;
@@ -317,6 +380,7 @@ impl Hub {
             checked_at: pin.checked_at,
             stale,
             listing,
+            reader: wanted.reader.clone(),
         })
     }
 }
@@ -328,7 +392,12 @@ fn is_absent(error: &Error) -> bool {
 
 impl Mirrored {
     pub(super) fn at(&self, commit: CommitId) -> Source {
-        let revision = Revision::new(commit.to_string());
-        Source { kind: self.kind, repo: self.id.to_string(), revision, token: None }
+        let (revision, reader) = (Revision::new(commit.to_string()), self.reader.as_ref());
+        Source {
+            kind: self.kind,
+            repo: self.id.to_string(),
+            revision,
+            token: reader.map(|reader| reader.token.clone()),
+        }
     }
 }

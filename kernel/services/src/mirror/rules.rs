@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use ballast_contract::downloader::{SourceAccess, SourceFile, SourceInfo};
-use ballast_types::{Name, RepoId, Timestamp};
+use ballast_types::{Name, Timestamp};
 use gix_glob::wildmatch::Mode;
+
+use super::MirrorId;
 
 /// What may be mirrored from one hub. Everything, unless something is written here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MirrorRules {
-    /// Only these: a namespace, or `namespace/name`; `*` stands for any letters. Empty: any.
+    /// Only these: a namespace or a name that stands alone, or `namespace/name`; `*` stands for any letters. Empty: any.
     pub allow: Vec<String>,
     /// Not these, in the same form.
     pub deny: Vec<String>,
@@ -33,12 +35,21 @@ const UNSAFE: &[&str] =
 
 impl MirrorRules {
     /// Why a name is not looked for; none where it is.
-    pub(super) fn refuses_name(&self, id: &RepoId) -> Option<String> {
+    pub(super) fn refuses_name(&self, id: &MirrorId) -> Option<String> {
         let named = |rule: &String| matches(rule, id);
         match self.deny.iter().find(|rule| named(rule)) {
             Some(rule) => Some(format!("'{rule}' is not mirrored (deny)")),
             None if self.allow.is_empty() || self.allow.iter().any(named) => None,
             None => Some("it is none of those that are mirrored (allow)".to_owned()),
+        }
+    }
+
+    /// The same before the other hub is asked. Of a name that stands alone only that says what it is called: it is asked
+    /// unless that name is denied.
+    pub(super) fn refuses_before(&self, id: &MirrorId) -> Option<String> {
+        match id.namespace {
+            Some(_) => self.refuses_name(id),
+            None => Self { allow: Vec::new(), ..self.clone() }.refuses_name(id),
         }
     }
 
@@ -52,9 +63,9 @@ impl MirrorRules {
         !denied && (self.allow.is_empty() || self.allow.iter().any(|rule| of_owner(&rule)))
     }
 
-    /// Why a repository is not mirrored; none where it is.
-    pub(super) fn refuses(&self, about: &SourceInfo, now: Timestamp) -> Option<String> {
-        if let Some(why) = not_for_everybody(about.access) {
+    /// Why a repository is not mirrored; none where it is. `own`: for whoever has a right of their own to it.
+    pub(super) fn refuses(&self, about: &SourceInfo, own: bool, now: Timestamp) -> Option<String> {
+        if let Some(why) = not_for_everybody(about.access).filter(|_| !own) {
             return Some(why.to_owned());
         }
         let has =
@@ -97,21 +108,25 @@ impl MirrorRules {
 fn not_for_everybody(access: SourceAccess) -> Option<&'static str> {
     match access {
         SourceAccess::Everybody => None,
-        SourceAccess::Gated => {
-            Some("it is gated there, and this hub does not check whom it was given to: get it from there, with a token")
-        }
-        SourceAccess::Private => Some("it is private there: get it from there, with a token"),
+        SourceAccess::Gated => Some(
+            "it is gated there: ask for access there, log in here, and send your own token for that hub behind the one for \
+             this, as in HF_TOKEN='TOKEN|ADDRESS,TOKEN_THERE'",
+        ),
+        SourceAccess::Private => Some("it is private there"),
         SourceAccess::Nobody => Some("it is disabled there"),
         SourceAccess::Unsaid => Some("that hub does not say whether everybody may have it"),
     }
 }
 
-/// Whether a rule means a repository: by its namespace alone, or by both.
-fn matches(rule: &str, id: &RepoId) -> bool {
-    let (rule, namespace) = (rule.to_lowercase(), id.namespace.lower());
-    match rule.split_once('/') {
-        None => fits(&rule, &namespace),
-        Some((of_namespace, of_name)) => fits(of_namespace, &namespace) && fits(of_name, &id.name.lower()),
+/// Whether a rule means a repository: by its namespace, or its name where that stands alone; or by both.
+fn matches(rule: &str, id: &MirrorId) -> bool {
+    let rule = rule.to_lowercase();
+    match (rule.split_once('/'), &id.namespace) {
+        (None, namespace) => fits(&rule, &namespace.as_ref().unwrap_or(&id.name).lower()),
+        (Some((of_namespace, of_name)), Some(namespace)) => {
+            fits(of_namespace, &namespace.lower()) && fits(of_name, &id.name.lower())
+        }
+        (Some(_), None) => false,
     }
 }
 
@@ -127,9 +142,9 @@ mod tests {
 
     use super::*;
 
-    fn id(text: &str) -> RepoId {
-        let (namespace, name) = text.split_once('/').unwrap();
-        RepoId { namespace: namespace.parse().unwrap(), name: name.parse().unwrap() }
+    fn id(text: &str) -> MirrorId {
+        let (namespace, name) = text.split_once('/').unwrap_or(("", text));
+        MirrorId::read(namespace, name).unwrap()
     }
 
     fn words(words: &[&str]) -> Vec<String> {
@@ -138,6 +153,7 @@ mod tests {
 
     fn about() -> SourceInfo {
         SourceInfo {
+            id: None,
             commit: CommitId([1; 20]),
             access: SourceAccess::Everybody,
             licenses: words(&["apache-2.0"]),
@@ -166,7 +182,12 @@ mod tests {
         for (denied, why) in [("google/BERT-base", "deny"), ("meta-llama/opt", "allow"), ("googles/t5", "allow")] {
             assert!(rules.refuses_name(&id(denied)).is_some_and(|reason| reason.contains(why)), "{denied}");
         }
-        assert_eq!(MirrorRules::default().refuses_name(&id("any/thing")), None);
+        for any in ["any/thing", "gpt2"] {
+            assert_eq!(MirrorRules::default().refuses_name(&id(any)), None);
+        }
+        let alone = MirrorRules { allow: words(&["GPT*", "a/*"]), deny: words(&["gpt3"]), ..MirrorRules::default() };
+        assert_eq!((alone.refuses_name(&id("gpt2")), alone.refuses_name(&id("gpt2/any"))), (None, None));
+        assert!(alone.refuses_name(&id("gpt3")).is_some() && alone.refuses_name(&id("a")).is_some());
         let takes = |name: &str| rules.takes_namespace(&name.parse().unwrap());
         assert!(takes("google") && takes("meta-llama") && !takes("openai"));
         let denied = MirrorRules { deny: words(&["goo*"]), ..MirrorRules::default() };
@@ -176,7 +197,7 @@ mod tests {
     #[test]
     fn licences_age_and_size_are_held_against_the_rules_with_a_reason() {
         let now = Timestamp(2_000_000);
-        let refused = |rules: MirrorRules| rules.refuses(&about(), now);
+        let refused = |rules: MirrorRules| rules.refuses(&about(), false, now);
         assert_eq!(refused(MirrorRules { licenses: words(&["MIT", "Apache-2.0"]), ..MirrorRules::default() }), None);
         let other = MirrorRules { licenses: words(&["mit"]), ..MirrorRules::default() };
         assert!(refused(other).unwrap().contains("(apache-2.0) is none of mit"));
@@ -193,7 +214,7 @@ mod tests {
     fn what_is_not_for_everybody_is_never_mirrored() {
         for access in [SourceAccess::Gated, SourceAccess::Private, SourceAccess::Nobody, SourceAccess::Unsaid] {
             let about = SourceInfo { access, ..about() };
-            assert!(MirrorRules::default().refuses(&about, Timestamp(0)).is_some(), "{access:?}");
+            assert!(MirrorRules::default().refuses(&about, false, Timestamp(0)).is_some(), "{access:?}");
         }
     }
 

@@ -3,6 +3,7 @@
 use ballast_contract::downloader::{Source, SourceAccess, SourceInfo, SourceProfile, SourceRef};
 use ballast_contract::{Error, ErrorKind, Result};
 use ballast_types::{CommitId, Name, RefName, Timestamp};
+use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -12,6 +13,8 @@ use crate::remote::Remote;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Told {
+    #[serde(default)]
+    id: Value,
     sha: Option<String>,
     private: Option<Value>,
     gated: Option<Value>,
@@ -97,6 +100,12 @@ impl Remote {
         info(told).ok_or_else(|| odd(format!("{} has no commit at {}", source.repo, source.revision.as_str())))
     }
 
+    /// Whether whoever shows the source's token may have its files.
+    pub(crate) async fn check(&self, source: &Source) -> Result<()> {
+        let url = self.api(source, "/auth-check")?;
+        self.get(&url, source.token.as_ref(), &HeaderMap::new()).await.map(drop)
+    }
+
     /// The branches, tags and conversions of a source.
     pub(crate) async fn refs(&self, source: &Source) -> Result<Vec<SourceRef>> {
         let (told, _): (ToldRefs, _) = self.json(&self.api(source, "/refs")?, source.token.as_ref()).await?;
@@ -120,6 +129,7 @@ fn info(told: Told) -> Option<SourceInfo> {
         _ => Map::new(),
     };
     Some(SourceInfo {
+        id: text(&told.id),
         commit: told.sha.as_deref()?.parse().ok()?,
         access: access(&told),
         licenses: licenses(&card, &tags),
@@ -138,8 +148,8 @@ fn info(told: Told) -> Option<SourceInfo> {
 /// Everybody, only where the remote hub says of each thing that could be in the way that it is not.
 fn access(told: &Told) -> SourceAccess {
     match (&told.private, &told.gated, &told.disabled) {
-        (_, _, Value::Bool(true)) => SourceAccess::Nobody,
         (Some(Value::Bool(true)), _, _) => SourceAccess::Private,
+        (_, _, Value::Bool(true)) => SourceAccess::Nobody,
         (_, Some(Value::String(_) | Value::Bool(true)), _) => SourceAccess::Gated,
         (Some(Value::Bool(false)), Some(Value::Bool(false)), _) => SourceAccess::Everybody,
         _ => SourceAccess::Unsaid,
@@ -186,6 +196,7 @@ mod tests {
         assert_eq!(access(json!({ "private": false, "gated": true })), SourceAccess::Gated);
         assert_eq!(access(json!({ "private": true, "gated": "manual" })), SourceAccess::Private);
         assert_eq!(access(json!({ "private": false, "gated": false, "disabled": true })), SourceAccess::Nobody);
+        assert_eq!(access(json!({ "private": true, "gated": false, "disabled": true })), SourceAccess::Private);
         for unsaid in [json!({}), json!({ "private": false }), json!({ "gated": false }), json!({ "private": 0 })] {
             assert_eq!(access(unsaid), SourceAccess::Unsaid);
         }
@@ -195,9 +206,13 @@ mod tests {
     fn licences_are_those_of_the_card_and_of_the_tags_each_once() {
         let told = json!({
             "sha": "c".repeat(40), "tags": ["license:mit", "license:Apache-2.0", "x"], "cardData": { "license": ["MIT"] },
-            "likes": -1, "lastModified": "2024-05-01T12:00:00.000Z", "createdAt": "soon",
+            "id": "acme/bert", "likes": -1, "lastModified": "2024-05-01T12:00:00.000Z", "createdAt": "soon",
         });
         let info = read(told).unwrap();
+        assert_eq!(
+            (info.id.as_deref(), read(json!({ "sha": "c".repeat(40), "id": 7 })).unwrap().id),
+            (Some("acme/bert"), None)
+        );
         assert_eq!(info.licenses, ["apache-2.0", "mit"]);
         assert_eq!((info.likes, info.modified_at, info.created_at), (0, Some(Timestamp(1_714_564_800_000)), None));
         assert!(read(json!({ "sha": "main" })).is_none());

@@ -65,6 +65,10 @@ impl Downloader for HuggingFace {
         self.remote.describe(source).await
     }
 
+    async fn check(&self, source: &Source) -> Result<()> {
+        self.remote.check(source).await
+    }
+
     async fn refs(&self, source: &Source) -> Result<Vec<SourceRef>> {
         self.remote.refs(source).await
     }
