@@ -30,7 +30,7 @@ fn renamed() -> RemoteHub {
 #[track_caller]
 fn followed(client: &Client, method: &str, path: &str, range: Option<&str>) -> Answer {
     let ask = |path: &str| {
-        let request = client.request(method, path.to_owned());
+        let request = client.request(method, path);
         range.map_or(request.clone(), |range| request.header("Range", range)).send()
     };
     let led = ask(path).expect(307);

@@ -239,7 +239,7 @@ pub async fn what_cannot_be_taken_in_leaves_nothing(engine: &Arc<dyn Versioning>
     let refs = whole_refs(relocation, &from, 100).await;
     assert_eq!(relocation.adopt_refs(to.key, &refs).await.unwrap_err().kind, ErrorKind::NotFound);
     let unborn = WholeRef { name: main(), commit: None, tags: vec![] };
-    assert_eq!(whole_refs(relocation, &to, 100).await, [unborn.clone()], "no ref has moved");
+    assert_eq!(whole_refs(relocation, &to, 100).await, std::slice::from_ref(&unborn), "no ref has moved");
     let twice = relocation.adopt_refs(to.key, &[unborn.clone(), unborn]).await.unwrap_err();
     assert_eq!(twice.kind, ErrorKind::Invalid);
 }
