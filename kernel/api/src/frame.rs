@@ -232,9 +232,13 @@ fn moved_to(moved: &Moved, asked: &Asked) -> Option<HeaderValue> {
     HeaderValue::from_str(&location).ok()
 }
 
-/// A path with other segments in the place of the first of these.
+/// A path with other segments in the place of the first of these, the last of which git may write with its suffix.
 fn replaced(path: &str, from: &str, to: &str) -> String {
-    let is_whole = |at: &usize| path[at + from.len()..].is_empty() || path[at + from.len()..].starts_with('/');
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with('/');
+    let is_whole = |at: &usize| {
+        let rest = &path[at + from.len()..];
+        ends(rest) || rest.strip_prefix(".git").is_some_and(ends)
+    };
     match path.match_indices(from).map(|(at, _)| at).find(is_whole) {
         Some(at) => format!("{}{to}{}", &path[..at], &path[at + from.len()..]),
         None => path.to_owned(),
@@ -274,6 +278,8 @@ mod tests {
         assert_eq!(location, "/api/models/acme/new/tree/main?expand=true");
         let location = moved_to(&moved, &asked("/acme/old/resolve/refs%2Fpr%2F1/a%20b")).unwrap();
         assert_eq!(location, "/acme/new/resolve/refs%2Fpr%2F1/a%20b");
+        let location = moved_to(&moved, &asked("/datasets/acme/old.git/info/refs?service=git-upload-pack")).unwrap();
+        assert_eq!(location, "/datasets/acme/new.git/info/refs?service=git-upload-pack");
         let alone = Moved { from: "mod".to_owned(), ..moved };
         let location = moved_to(&alone, &asked("/api/models/mod/tree/mod")).unwrap();
         assert_eq!(location, "/api/models/acme/new/tree/mod", "whole segments, and the first");

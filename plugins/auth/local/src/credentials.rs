@@ -80,12 +80,13 @@ impl Credentials for Local {
             after.map_err(|_| Error::new(ErrorKind::Invalid, OPERATION, "this page of tokens does not exist"))?;
         let limit = limit.clamp(1, LONGEST_PAGE);
         // One more than asked for tells whether there is a next page.
+        let noted = self.uses.noted();
         let rows = read!(self.database, tokens(subject.to_owned(), after.unwrap_or(0), limit as i64 + 1));
         let mut items: Vec<TokenInfo> = rows.map_err(during(OPERATION))?;
         let more = items.len() > limit;
         items.truncate(limit);
         for token in &mut items {
-            token.last_used = token.last_used.max(self.uses.find(Used::Token(token.id)));
+            token.last_used = noted.or(Used::Token(token.id), token.last_used);
         }
         let next = items.last().filter(|_| more).map(|token| token.id.to_string());
         Ok(Page { items, next })

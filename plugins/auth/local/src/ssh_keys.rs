@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 use crate::Local;
 use crate::failure::during;
 use crate::rows::{Known, identity, local_ssh_keys};
-use crate::uses::Used;
+use crate::uses::{Noted, Used};
 
 /// A key's row as it is written.
 #[derive(Insertable, Clone)]
@@ -97,9 +97,10 @@ impl Local {
         let after = after.map(|id| id.parse::<i64>()).transpose().map_err(odd)?;
         let limit = limit.clamp(1, LONGEST_PAGE);
         // One more than asked for tells whether there is a next page.
+        let noted = self.uses.noted();
         let rows = read!(self.database, list(subject.to_owned(), after.unwrap_or(0), limit as i64 + 1));
         let rows: Vec<SshKeyRow> = rows.map_err(during(OPERATION))?;
-        let mut items: Vec<SshKeyInfo> = rows.into_iter().map(|row| self.seen(row)).collect();
+        let mut items: Vec<SshKeyInfo> = rows.into_iter().map(|row| seen(row, &noted)).collect();
         let more = items.len() > limit;
         items.truncate(limit);
         let next = items.last().filter(|_| more).map(|key| key.id.to_string());
@@ -108,8 +109,9 @@ impl Local {
 
     pub(crate) async fn get_ssh_key(&self, subject: &str, id: i64) -> Result<SshKeyInfo> {
         const OPERATION: &str = "auth.ssh_key";
+        let noted = self.uses.noted();
         let row = read!(self.database, of_subject(subject.to_owned(), id)).map_err(during(OPERATION))?;
-        row.map(|row| self.seen(row)).ok_or_else(|| missing(OPERATION, id))
+        row.map(|row| seen(row, &noted)).ok_or_else(|| missing(OPERATION, id))
     }
 
     pub(crate) async fn delete_ssh_key(&self, subject: &str, id: i64) -> Result<()> {
@@ -117,13 +119,13 @@ impl Local {
         let removed = write!(self.ending(), remove(subject.to_owned(), id)).map_err(during(OPERATION))?;
         removed.then_some(()).ok_or_else(|| missing(OPERATION, id))
     }
+}
 
-    /// With the last use as this node knows it.
-    fn seen(&self, row: SshKeyRow) -> SshKeyInfo {
-        let mut info = row.info();
-        info.last_used = info.last_used.max(self.uses.find(Used::SshKey(info.id)));
-        info
-    }
+/// With the last use as this node knows it.
+fn seen(row: SshKeyRow, noted: &Noted) -> SshKeyInfo {
+    let mut info = row.info();
+    info.last_used = noted.or(Used::SshKey(info.id), info.last_used);
+    info
 }
 
 fn missing(operation: &'static str, id: i64) -> Error {

@@ -71,9 +71,20 @@ impl Uses {
         lock(&self.notes.last).insert(what, now);
     }
 
-    /// The last use as far as this node noted it and has not written it.
-    pub(crate) fn find(&self, what: Used) -> Option<Timestamp> {
-        lock(&self.notes.last).get(&what).copied()
+    /// What this node noted and has not written. To be taken before rows are read: what is written meanwhile, and not
+    /// noted any more, may not stand in them yet.
+    pub(crate) fn noted(&self) -> Noted {
+        Noted(lock(&self.notes.last).clone())
+    }
+}
+
+/// Uses that were noted at some moment.
+pub(crate) struct Noted(HashMap<Used, Timestamp>);
+
+impl Noted {
+    /// The later one of a use that was noted and one that was written.
+    pub(crate) fn or(&self, what: Used, written: Option<Timestamp>) -> Option<Timestamp> {
+        written.max(self.0.get(&what).copied())
     }
 }
 
@@ -155,5 +166,24 @@ for_both! {
     pub async fn delete_sessions_until(c: &mut Connection, moment: i64) -> database::Result<()> {
         diesel::delete(local_sessions::table.filter(local_sessions::expires_at.le(moment))).execute(c).await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ballast_database::testing::sqlite;
+
+    #[tokio::test]
+    async fn a_use_that_is_written_while_rows_are_read_is_told_all_the_same() {
+        let scratch = sqlite().await;
+        scratch.database.migrate(crate::migrations()).await.unwrap();
+        let uses = Uses::new(scratch.database.clone());
+        uses.note(Used::Token(1), Timestamp(5));
+        let (noted, read) = (uses.noted(), None);
+        uses.notes.write().await.unwrap();
+        assert_eq!(noted.or(Used::Token(1), read), Some(Timestamp(5)));
+        assert_eq!(uses.noted().or(Used::Token(1), None), None, "from here on it stands in the row");
+        assert_eq!(noted.or(Used::Token(1), Some(Timestamp(6))), Some(Timestamp(6)));
     }
 }
