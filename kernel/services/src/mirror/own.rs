@@ -11,6 +11,7 @@ use ballast_catalog::{MirrorPin, NewMirrorPin};
 use ballast_contract::downloader::{SourceAccess, SourceInfo};
 use ballast_contract::{Error, ErrorKind};
 use ballast_types::{Revision, Secret, Timestamp};
+use url::Url;
 
 use super::look::{MAIN, Miss, Wanted};
 use super::{MirrorParts, Mirrored};
@@ -117,15 +118,8 @@ fn is_refusal(error: &Error) -> bool {
 
 /// Whether what somebody wrote is the address of that hub: the host in any spelling of the case, the rest as it is.
 fn is_address(written: &str, endpoint: &str) -> bool {
-    let (written, endpoint) = (parts_of(written), parts_of(endpoint));
-    written.is_some() && written == endpoint
-}
-
-fn parts_of(address: &str) -> Option<(String, &str)> {
-    let address = address.trim_end_matches('/');
-    let host = address.find("://")? + "://".len();
-    let end = address[host..].find('/').map_or(address.len(), |end| host + end);
-    Some((address[..end].to_ascii_lowercase(), &address[end..]))
+    let read = |address: &str| Url::parse(address.trim_end_matches('/')).ok();
+    read(written).is_some_and(|written| read(endpoint) == Some(written))
 }
 
 #[cfg(test)]
@@ -135,7 +129,12 @@ mod tests {
     #[test]
     fn a_token_is_for_the_hub_whose_address_stands_with_it_and_for_no_other() {
         let hub = "https://huggingface.co";
-        for same in ["https://huggingface.co", "https://huggingface.co/", "HTTPS://HuggingFace.co"] {
+        for same in [
+            "https://huggingface.co",
+            "https://huggingface.co/",
+            "HTTPS://HuggingFace.co",
+            "https://huggingface.co:443",
+        ] {
             assert!(is_address(same, hub), "{same}");
         }
         for other in [
