@@ -145,12 +145,20 @@ impl Content {
     /// it stays. `NotFound` where nothing was sent, and where the upload has ended. Goes on where the caller does not wait
     /// for it, and whoever asks meanwhile waits for the same. Idempotent.
     pub async fn conclude_direct(&self, upload: UploadId) -> Result<Blob> {
+        self.once(upload, move |content| content.conclude_now(upload)).await
+    }
+
+    /// Takes an upload over on a task of its own, unless one is at it: then it is waited for that.
+    pub(crate) async fn once<F>(&self, upload: UploadId, take_over: impl FnOnce(Self) -> F) -> Result<Blob>
+    where
+        F: Future<Output = Result<Blob>> + Send + 'static,
+    {
         let concluding = {
             let mut under_way = self.concluding();
             let begin = || {
-                let (content, after) = (self.clone(), self.clone());
+                let (taken_over, after) = (take_over(self.clone()), self.clone());
                 let task = tokio::spawn(async move {
-                    let concluded = content.conclude_now(upload).await;
+                    let concluded = taken_over.await;
                     after.concluding().remove(&upload);
                     concluded
                 });
@@ -167,7 +175,7 @@ impl Content {
         self.inner.concluding.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    async fn conclude_now(&self, id: UploadId) -> Result<Blob> {
+    async fn conclude_now(self, id: UploadId) -> Result<Blob> {
         let upload = self.get_upload(id).await?;
         let blob = Blob { sha256: upload.sha256, size: upload.size, oid: None };
         if upload.completed {
@@ -176,7 +184,11 @@ impl Content {
         let found: Result<Option<(Object, Option<String>)>, Failure> = read!(self.database(), find_target(id));
         let found = found.map_err(|failure| failure.during("content.conclude"))?;
         let Some((object, Some(token))) = found else {
-            return Err(refused(format!("upload {id} does not go straight to storage, or has not begun there")));
+            // Another node may have taken it over since it was looked at.
+            return match self.find_upload(id).await? {
+                Some(Upload { completed: true, .. }) => Ok(blob),
+                _ => Err(refused(format!("upload {id} does not go straight to storage, or has not begun there"))),
+            };
         };
         let store = self.store(&object.storage)?.clone();
         let presign = store.presign().ok_or_else(|| unsigned(&object.storage))?;

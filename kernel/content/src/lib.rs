@@ -14,6 +14,7 @@
 
 #[macro_use]
 mod rows;
+mod assemble;
 mod checks;
 mod claims;
 mod compact;

@@ -13,6 +13,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures::{StreamExt, TryStreamExt, stream};
 
+use crate::assemble::{etag_of, is_loss};
 use crate::delivery::{open_file, read_range};
 use crate::digest::{carry, refused};
 use crate::failure::Failure;
@@ -64,6 +65,7 @@ impl NewUpload {
             part_size: column(part_size),
             completed: false,
             object: None,
+            assembly: None,
         })
     }
 }
@@ -83,6 +85,8 @@ pub struct Upload {
     pub completed: bool,
     /// Whether the parts go to storage past the hub.
     pub direct: bool,
+    /// Whether the parts that have come are at their places in one object.
+    pub(crate) in_place: bool,
 }
 
 impl Upload {
@@ -100,11 +104,11 @@ impl Upload {
 }
 
 /// A part as it is stored: its object, and what to compare.
-struct Part {
-    number: u32,
-    object: Object,
-    size: u64,
-    etag: String,
+pub(crate) struct Part {
+    pub(crate) number: u32,
+    pub(crate) object: Object,
+    pub(crate) size: u64,
+    pub(crate) etag: String,
 }
 
 impl Content {
@@ -142,31 +146,37 @@ impl Content {
         let size = upload.part_len(number).ok_or_else(|| {
             refused(format!("there is no part {number}; upload {} has parts 1 to {}", upload.id, upload.parts()))
         })?;
+        match self.assembles() {
+            true => self.receive_in_place(&upload, number, size, body).await,
+            false => self.receive_aside(&upload, number, size, body).await,
+        }
+    }
+
+    /// Keeps a part as an object of its own.
+    async fn receive_aside(&self, upload: &Upload, number: u32, size: u64, body: ByteStream) -> Result<String> {
         let object = Object::new(self, false, |id| format!("parts/{:016x}/{number}.{id:016x}", upload.id.0))?;
         let key = object.key.clone();
         let begun = self.begin_whole(upload.lease, None, object, key).await?;
         let object = begun.ok_or_else(|| refused("a part was taken for a stored blob"))?;
         let mut writer = self.create_passing_object(&object).await?;
         let carried = carry(body, size, &mut writer).await;
-        // The same bytes have the same etag, so that it does not matter which of two attempts arrives last. Whether they
-        // are the right ones is seen when the whole is hashed.
-        let etag = format!("{:08x}", self.finish(writer, &object, carried, size).await?);
-        let row = PartRow {
-            upload: upload.id.0,
-            number: i32::try_from(number).unwrap_or(i32::MAX),
-            object: object.id,
-            size: column(size),
-            etag: etag.clone(),
-        };
-        let put: Result<_, Failure> = transaction!(self.database(), put_part(upload.lease, row));
-        match put {
-            Ok(replaced) => self.discard_all(replaced).await,
-            Err(failure) => {
+        let etag = etag_of(self.finish(writer, &object, carried, size).await?);
+        let row = PartRow::new(upload.id, number, &object, size, &etag);
+        match self.put_part(upload.lease, row).await {
+            Ok(()) => Ok(etag),
+            Err(error) => {
                 self.discard(&object).await;
-                return Err(failure.during("content.receive_part"));
+                Err(error)
             }
         }
-        Ok(etag)
+    }
+
+    /// Records a part in place of an earlier one.
+    pub(crate) async fn put_part(&self, lease: LeaseId, row: PartRow) -> Result<()> {
+        let put: Result<_, Failure> = transaction!(self.database(), put_part(lease, row));
+        let replaced = put.map_err(|failure| failure.during("content.receive_part"))?;
+        self.discard_all(replaced).await;
+        Ok(())
     }
 
     /// Joins the parts into the announced blob and leases it. `Invalid` where a part is missing, an etag is not the one
@@ -188,6 +198,7 @@ impl Content {
         }
         let stored = self.stored_parts(upload.id).await?;
         let joined = match compare(&stored, listed) {
+            Ok(()) if upload.in_place => self.once(upload.id, move |content| content.assemble(upload.id)).await,
             Ok(()) => {
                 let whole = self.joined(stored);
                 self.receive(upload.lease, Expected::Sha256(upload.sha256), upload.size, whole).await
@@ -201,7 +212,9 @@ impl Content {
                 _ => Err(error),
             };
         }
-        self.end_upload(upload.id, true).await?;
+        if !upload.in_place {
+            self.end_upload(upload.id, true).await?;
+        }
         Ok(blob)
     }
 
@@ -215,7 +228,7 @@ impl Content {
         found.ok_or_else(|| Failure::NoUpload(upload.0).during("content.multipart"))
     }
 
-    async fn stored_parts(&self, upload: UploadId) -> Result<Vec<Part>> {
+    pub(crate) async fn stored_parts(&self, upload: UploadId) -> Result<Vec<Part>> {
         let parts: Result<_, Failure> = read!(self.database(), list_parts(upload));
         parts.map_err(|failure| failure.during("content.complete_multipart"))
     }
@@ -237,7 +250,7 @@ impl Content {
         }
         let size = part.size;
         let file = unblocked("content.read_part", move || open_file(&*store, &key, size)).await??;
-        Ok(pieces(file, size))
+        Ok(pieces(Arc::new(file), ByteRange::whole(size)))
     }
 
     pub(crate) async fn end_upload(&self, upload: UploadId, completed: bool) -> Result<()> {
@@ -258,25 +271,22 @@ impl Content {
 
 /// A power cut may lose a part or its end: it was flushed with nothing. The client has the bytes still.
 fn lost(number: u32, error: Error) -> Error {
-    match error.kind {
-        ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Corrupt => {
-            refused(format!("part {number} was lost ({error}); upload it again"))
-        }
-        _ => error,
+    match is_loss(&error) {
+        true => refused(format!("part {number} was lost ({error}); upload it again")),
+        false => error,
     }
 }
 
-/// A file in large pieces, each read while the one before is used.
-fn pieces(file: File, size: u64) -> ByteStream {
-    let file = Arc::new(file);
+/// Some bytes of a file in large pieces, each read while the one before is used.
+pub(crate) fn pieces(file: Arc<File>, range: ByteRange) -> ByteStream {
     let read = move |start: u64| {
         let file = file.clone();
         async move {
-            let read = move || read_range(&file, ByteRange { start, end: size.min(start + PIECE_OF_PART) });
+            let read = move || read_range(&file, ByteRange { start, end: range.end.min(start + PIECE_OF_PART) });
             unblocked("content.read_part", read).await?
         }
     };
-    stream::iter((0..size).step_by(PIECE_OF_PART as usize)).map(read).buffered(2).boxed()
+    stream::iter((range.start..range.end).step_by(PIECE_OF_PART as usize)).map(read).buffered(2).boxed()
 }
 
 /// Whether a client lists all the parts, in order.
@@ -346,6 +356,7 @@ for_both! {
             part_size: row.part_size.unsigned_abs(),
             completed: row.completed,
             direct: row.object.is_some(),
+            in_place: row.assembly.is_some(),
         }))
     }
 
@@ -368,19 +379,31 @@ for_both! {
         let open = uploads::table.find(row.upload).filter(uploads::completed.eq(false)).select(uploads::id);
         let open: Option<i64> = open.first(c).await.optional()?;
         open.ok_or(Failure::NoUpload(row.upload))?;
-        let replaced = take_parts!(c, parts::table.filter(parts::upload.eq(row.upload).and(parts::number.eq(row.number))));
+        let before = parts::upload.eq(row.upload).and(parts::number.eq(row.number));
+        let replaced = take_parts!(c, parts::table.filter(before.and(parts::object.ne(row.object))));
+        diesel::delete(parts::table.filter(before)).execute(c).await?;
         diesel::insert_into(parts::table).values(row).execute(c).await?;
         Ok(replaced)
     }
 
     pub async fn end_upload(c: &mut Connection, upload: UploadId, completed: bool) -> Result<Vec<Object>, Failure> {
-        let query = uploads::table.find(upload.0).select((uploads::lease, uploads::object));
-        let Some((lease, direct)) = query.first::<(i64, Option<i64>)>(c).await.optional()? else { return Ok(Vec::new()) };
+        let query = uploads::table.find(upload.0).select(uploads::lease);
+        let Some(lease) = query.first::<i64>(c).await.optional()? else { return Ok(Vec::new()) };
         // Parts are put under the same lock; none can slip in behind.
         lock_lease!(c, LeaseId(lease));
-        let mut gone = take_parts!(c, parts::table.filter(parts::upload.eq(upload.0)));
+        let query = uploads::table.find(upload.0).select((uploads::object, uploads::assembly));
+        let Some((direct, assembly)) = query.first::<(Option<i64>, Option<i64>)>(c).await.optional()? else {
+            return Ok(Vec::new());
+        };
+        let all = parts::upload.eq(upload.0);
+        let mut gone = take_parts!(c, parts::table.filter(all.and(parts::object.ne(assembly.unwrap_or_default()))));
+        diesel::delete(parts::table.filter(all)).execute(c).await?;
         if let Some(object) = direct {
             gone.extend(release_object(c, object, completed).await?);
+        }
+        // Where somebody else has stored the blob meanwhile, it goes although the upload is complete.
+        if let Some(object) = assembly {
+            gone.extend(release_object(c, object, false).await?);
         }
         match completed {
             true => diesel::update(uploads::table.find(upload.0)).set(uploads::completed.eq(true)).execute(c).await?,

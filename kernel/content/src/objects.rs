@@ -406,14 +406,7 @@ for_both! {
                 return Ok(None);
             }
         }
-        let key = row.key.clone();
-        let insert = diesel::insert_into(objects::table).values(row.clone());
-        if insert.on_conflict_do_nothing().execute(c).await? == 1 {
-            return Ok(Some(key));
-        }
-        let row = ObjectRow { key: otherwise.clone(), ..row };
-        diesel::insert_into(objects::table).values(row).execute(c).await?;
-        Ok(Some(otherwise))
+        Ok(Some(insert_at!(c, row, otherwise)))
     }
 }
 

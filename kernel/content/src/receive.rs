@@ -16,7 +16,7 @@ impl Content {
             Expected::Sha256(sha256) => Some(sha256),
             Expected::Git(_) => None,
         };
-        let (object, otherwise) = whole(self, sha256)?;
+        let (object, otherwise) = places(self, sha256)?;
         let object = self.begin_whole(lease, sha256, object, otherwise).await?;
         let digests = match &object {
             Some(object) => self.write_whole(object, expected, size, body).await?,
@@ -37,7 +37,7 @@ impl Content {
 
 /// An object for one blob, and the key to use where the first is taken. A known SHA-256 gives the object its place, so
 /// that an operator finds it; uploads of the same blob at once must not share a key, since each may fail by itself.
-fn whole(content: &Content, sha256: Option<Sha256>) -> Result<(Object, String)> {
+pub(crate) fn places(content: &Content, sha256: Option<Sha256>) -> Result<(Object, String)> {
     let mut otherwise = String::new();
     let object = Object::new(content, false, |id| {
         let place = sha256.map(|sha256| sha256.to_string());

@@ -9,6 +9,8 @@ use diesel::prelude::*;
 
 use crate::Blob;
 use crate::failure::Failure;
+use crate::multipart::UploadId;
+use crate::objects::Object;
 use crate::schema::{
     also_pending, blobs, holdings, kept_promises, lease_blobs, lease_reservations, locations, objects, parts, purged,
     uploads,
@@ -112,6 +114,7 @@ pub(crate) struct UploadRow {
     pub(crate) part_size: i64,
     pub(crate) completed: bool,
     pub(crate) object: Option<i64>,
+    pub(crate) assembly: Option<i64>,
 }
 
 #[derive(Insertable, Clone)]
@@ -124,12 +127,36 @@ pub(crate) struct PartRow {
     pub(crate) etag: String,
 }
 
+impl PartRow {
+    pub(crate) fn new(upload: UploadId, number: u32, object: &Object, size: u64, etag: &str) -> Self {
+        let number = i32::try_from(number).unwrap_or(i32::MAX);
+        Self { upload: upload.0, number, object: object.id, size: column(size), etag: etag.to_owned() }
+    }
+}
+
 /// The repository of a lease, whose row stays as it is until the transaction ends.
 macro_rules! lock_lease {
     ($c:expr, $lease:expr) => {{
         let query = leases::table.find($lease.0).select(leases::repository);
         let repository: Option<i64> = lock!(query).first($c).await.optional()?;
         repository.ok_or(Failure::LeaseEnded($lease))?
+    }};
+}
+
+/// Writes the row of an object, under the other key where its own is taken; answers the key that it got.
+macro_rules! insert_at {
+    ($c:expr, $row:expr, $otherwise:expr) => {{
+        let (row, otherwise): (ObjectRow, String) = ($row, $otherwise);
+        let key = row.key.clone();
+        let insert = diesel::insert_into(objects::table).values(row.clone());
+        match insert.on_conflict_do_nothing().execute($c).await? {
+            1 => key,
+            _ => {
+                let row = ObjectRow { key: otherwise.clone(), ..row };
+                diesel::insert_into(objects::table).values(row).execute($c).await?;
+                otherwise
+            }
+        }
     }};
 }
 

@@ -11,7 +11,7 @@ diesel::table! { purged (repository, sha256) { repository -> BigInt, sha256 -> B
 diesel::table! { also_pending (lease, sha256) { lease -> BigInt, repository -> BigInt, sha256 -> Binary, } }
 diesel::table! { kept_promises (lease, reservation) { lease -> BigInt, repository -> BigInt, reservation -> BigInt, } }
 diesel::table! { held (repository) { repository -> BigInt, bytes -> BigInt, revision -> BigInt, } }
-diesel::table! { uploads (id) { id -> BigInt, lease -> BigInt, repository -> BigInt, sha256 -> Binary, size -> BigInt, part_size -> BigInt, completed -> Bool, object -> Nullable<BigInt>, } }
+diesel::table! { uploads (id) { id -> BigInt, lease -> BigInt, repository -> BigInt, sha256 -> Binary, size -> BigInt, part_size -> BigInt, completed -> Bool, object -> Nullable<BigInt>, assembly -> Nullable<BigInt>, } }
 diesel::table! { parts (upload, number) { upload -> BigInt, number -> Integer, object -> BigInt, size -> BigInt, etag -> Text, } }
 
 diesel::table! { xorbs (xorb) { xorb -> Binary, sha256 -> Binary, record -> Binary, raw -> BigInt, named -> BigInt, thinned -> Nullable<BigInt>, } }

@@ -3,7 +3,9 @@
 pub mod message;
 
 use std::fmt;
+use std::fs::File;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -92,12 +94,14 @@ pub trait Storage: Component {
     async fn create(&self, key: &StorageKey) -> Result<Box<dyn StorageWriter>>;
 
     /// Begins an object that is only kept until it is joined with others: like `create`, but a power cut may lose or
-    /// damage it after its commit. What is made of it has to be checked, and does not cost a second flush.
+    /// damage it after its commit. What is made of it has to be checked, and does not cost a second flush. Where there is
+    /// an `assembly`, parts go there instead.
     async fn create_passing(&self, key: &StorageKey) -> Result<Box<dyn StorageWriter>> {
         self.create(key).await
     }
 
-    /// Removes an object. Idempotent: an absent key is no error. When this returns, a power cut does not bring it back.
+    /// Removes an object, and what its assembly has of it. Idempotent: an absent key is no error. When this returns, a
+    /// power cut does not bring it back.
     async fn delete(&self, key: &StorageKey) -> Result<()>;
 
     /// Removes objects as `delete` does each, for less than that costs. Where it fails, some may be gone and others not:
@@ -123,6 +127,11 @@ pub trait Storage: Component {
 
     /// Descriptors of this machine's own files, where objects are files.
     fn files(&self) -> Option<&dyn LocalFiles> {
+        None
+    }
+
+    /// Objects whose parts are written at their places, where the storage has that.
+    fn assembly(&self) -> Option<&dyn Assembly> {
         None
     }
 }
@@ -215,14 +224,44 @@ pub trait Presign: Send + Sync {
 /// Objects that are files of this machine: a stream of small buffers cannot serve them as fast as they can be read.
 pub trait LocalFiles: Send + Sync {
     /// Opens an object for reading. `NotFound` where there is none.
-    fn open(&self, key: &StorageKey) -> Result<std::fs::File>;
+    fn open(&self, key: &StorageKey) -> Result<File>;
 
     /// The same where the system knows the way without asking a disk, so that no thread has to wait; none where it does
     /// not, and where there is no object.
-    fn open_at_once(&self, key: &StorageKey) -> Option<std::fs::File> {
+    fn open_at_once(&self, key: &StorageKey) -> Option<File> {
         let _ = key;
         None
     }
+}
+
+/// Objects that are put together in place: their parts come in any order, several at once and from several processes,
+/// each written where it belongs, and nothing is copied when all are there.
+#[async_trait]
+pub trait Assembly: Send + Sync {
+    /// Writes the bytes of an object from `start` on, over what was written there before. Nothing is visible of it. The
+    /// commit says that the bytes are written, not that they survive a power cut; a writer that is dropped or aborted
+    /// leaves what it wrote. A write is a `Conflict` from the moment that the object is closed.
+    async fn write_part(&self, key: &StorageKey, start: u64) -> Result<Box<dyn StorageWriter>>;
+
+    /// Ends all writing to an object, and waits for whoever else has closed it. An object that was published and has not
+    /// gone is closed as well: whoever did that may not have lived to tell. `NotFound` where nothing was written.
+    async fn close(&self, key: &StorageKey) -> Result<Box<dyn Closed>>;
+
+    /// Throws away what was written and is not published. Idempotent.
+    async fn discard(&self, key: &StorageKey) -> Result<()>;
+}
+
+/// An object with all its parts, to be looked at and published. Dropped before that, it takes parts again.
+#[async_trait]
+pub trait Closed: Send + Sync {
+    /// The object's bytes. What has no writer yet reads as zeros, or is behind the end.
+    fn file(&self) -> &Arc<File>;
+
+    /// Sees to it that a power cut takes none of its bytes. May be called while they are read.
+    async fn flush(&self) -> Result<()>;
+
+    /// Makes the object visible and durable. Until this value is dropped, nobody else has it closed.
+    async fn publish(&self) -> Result<()>;
 }
 
 #[cfg(test)]

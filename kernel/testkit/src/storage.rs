@@ -1,6 +1,7 @@
 //! What a storage plugin keeps its promises by.
 #![allow(clippy::unwrap_used)]
 
+mod assembly;
 #[cfg(feature = "signed")]
 mod signed;
 
@@ -28,7 +29,6 @@ macro_rules! each {
         storage.stop().await;
     })*};
 }
-#[cfg(feature = "signed")]
 use each;
 
 /// Runs every check, each on a fresh instance that is empty and not started. `fresh` answers with the instance what
@@ -60,6 +60,7 @@ pub async fn conforms<K>(fresh: impl AsyncFn() -> (Instance, K)) {
         objects_outlive_the_instances_use
         files_agree_with_reads
     }
+    assembly::conforms(&fresh).await;
     #[cfg(feature = "signed")]
     signed::conforms(fresh).await;
     #[cfg(not(feature = "signed"))]

@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod world;
+mod assembled;
 mod claims;
 mod compact;
 mod crash;

@@ -1,6 +1,7 @@
 //! What the tests stand on.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,14 +35,14 @@ pub struct World {
     pub content: Content,
     pub storage: Arc<dyn Storage>,
     pub scratch: Scratch,
-    _place: Option<tempfile::TempDir>,
+    place: Option<tempfile::TempDir>,
 }
 
 impl World {
     pub async fn in_folder(scratch: Scratch) -> Self {
         let place = tempfile::tempdir().unwrap();
         let mut world = Self::over(scratch, OpendalConfig::folder(place.path())).await;
-        world._place = Some(place);
+        world.place = Some(place);
         world
     }
 
@@ -55,7 +56,7 @@ impl World {
         let storage: Arc<dyn Storage> = Arc::new(storage);
         let content = node(&scratch, storage.clone(), GRACE);
         content.migrate().await.unwrap();
-        Self { content, storage, scratch, _place: None }
+        Self { content, storage, scratch, place: None }
     }
 
     /// Another node on the same database and storage.
@@ -98,6 +99,13 @@ impl World {
         page.items.iter().map(ToString::to_string).collect()
     }
 
+    /// The files of objects whose parts are on their way, where they are written in place.
+    pub fn unpublished(&self) -> Vec<PathBuf> {
+        let Some(place) = &self.place else { return Vec::new() };
+        let entries = std::fs::read_dir(place.path().join(".parts")).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+
     /// Flips one bit of an object, as a disk does.
     pub async fn flip(&self, key: &str, at: u64) {
         let key = key.parse().unwrap();
@@ -128,7 +136,7 @@ impl World {
                 now = now.after(GRACE * 2);
                 self.content.sweep(now).await.unwrap();
                 let rows = self.count("objects").await + self.count("blobs").await + self.count("leases").await;
-                if rows == 0 && self.keys().await.is_empty() {
+                if rows == 0 && self.keys().await.is_empty() && self.unpublished().is_empty() {
                     return;
                 }
                 tokio::task::yield_now().await;
@@ -136,7 +144,8 @@ impl World {
         };
         if tokio::time::timeout(Duration::from_secs(20), clean).await.is_err() {
             let rows = [self.count("objects").await, self.count("blobs").await, self.count("leases").await];
-            panic!("left behind: {rows:?} objects, blobs and leases; {:?}", self.keys().await);
+            let (keys, unpublished) = (self.keys().await, self.unpublished());
+            panic!("left behind: {rows:?} objects, blobs and leases; {keys:?}; {unpublished:?}");
         }
     }
 }

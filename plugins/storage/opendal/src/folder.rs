@@ -2,8 +2,10 @@
 //!
 //! OpenDAL's folder service flushes a file and renames it, but not the folder that names it, so a power cut may lose an
 //! object that was acknowledged; and it copies in place and lists in no order. Here an object is written beside the
-//! others, flushed, renamed, and its folder flushed; and its deletion is flushed too (`removal`).
+//! others, flushed, renamed, and its folder flushed; and its deletion is flushed too (`removal`). What comes in parts is
+//! written in place (`assembly`).
 
+mod assembly;
 mod list;
 mod removal;
 mod writer;
@@ -20,20 +22,19 @@ use ballast_contract::{Error, ErrorKind, Page, Result};
 
 use crate::failure::{absent, system};
 use crate::page;
-use writer::{FolderWriter, Temporary};
+use writer::{FolderWriter, Target, Temporary};
 
 /// Where objects lie until they are whole. No key begins with a dot.
 const INCOMING: &str = ".incoming";
 
-/// How old a file in there is when nobody can be writing it any more.
-const STALE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Where objects lie whose parts are on their way.
+const PARTS: &str = ".parts";
 
-/// Whether an object survives a power cut, or is only kept until it is joined with others.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lasting {
-    Yes,
-    No,
-}
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How old a file in these is when nobody can be writing it any more. Who began an upload in parts deletes what came of
+/// it, so in the second there is something to find only where that database is gone.
+const STALE: [(&str, Duration); 2] = [(INCOMING, DAY), (PARTS, Duration::from_secs(90 * DAY.as_secs()))];
 
 /// The folder.
 #[derive(Clone)]
@@ -69,7 +70,9 @@ impl Folder {
             );
             system(error, "storage.start", &context)
         };
-        fs::create_dir_all(root.join(INCOMING)).map_err(unusable)?;
+        for (name, _) in STALE {
+            fs::create_dir_all(root.join(name)).map_err(unusable)?;
+        }
         let probe = Temporary::create(&root.join(INCOMING))?;
         drop(probe);
         sync(root).map_err(unusable)?;
@@ -85,12 +88,14 @@ impl Folder {
 
     fn remove_stale(&self, now: SystemTime) -> io::Result<usize> {
         let mut removed = 0;
-        for entry in fs::read_dir(self.inner.root.join(INCOMING))? {
-            let entry = entry?;
-            let age = now.duration_since(entry.metadata()?.modified()?).unwrap_or_default();
-            if age > STALE {
-                fs::remove_file(entry.path())?;
-                removed += 1;
+        for (name, stale) in STALE {
+            for entry in fs::read_dir(self.inner.root.join(name))? {
+                let entry = entry?;
+                let age = now.duration_since(entry.metadata()?.modified()?).unwrap_or_default();
+                if age > stale {
+                    fs::remove_file(entry.path())?;
+                    removed += 1;
+                }
             }
         }
         Ok(removed)
@@ -106,11 +111,11 @@ impl Folder {
         .await
     }
 
-    pub(crate) async fn create(&self, key: &StorageKey, lasting: Lasting) -> Result<Box<dyn StorageWriter>> {
+    pub(crate) async fn create(&self, key: &StorageKey) -> Result<Box<dyn StorageWriter>> {
         let (folder, key) = (self.clone(), key.clone());
         let begun = move || {
             let temporary = Temporary::create(&folder.inner.root.join(INCOMING))?;
-            Ok(FolderWriter::new(folder, key, temporary, lasting))
+            Ok(FolderWriter::new(folder, key, Target::Object(temporary)))
         };
         let writer = unblocked("storage.create", begun).await?;
         Ok(Box::new(writer))
@@ -124,7 +129,7 @@ impl Folder {
             // The system copies between the files, or shares their blocks where the file system can.
             io::copy(&mut source, &mut temporary.file())
                 .map_err(|error| system(error, "storage.copy", from.as_str()))?;
-            folder.publish(temporary, &to, Lasting::Yes)
+            folder.publish(temporary, &to)
         })
         .await
     }
@@ -142,16 +147,21 @@ impl Folder {
         self.inner.root.join(key.as_str())
     }
 
-    /// Gives a finished file its name: whole, in place of what had the name before, and durable if it is to last.
-    fn publish(&self, temporary: Temporary, key: &StorageKey, lasting: Lasting) -> Result<()> {
+    /// Gives a finished file its name: whole, durable, and in place of what had the name before.
+    fn publish(&self, temporary: Temporary, key: &StorageKey) -> Result<()> {
+        self.name(temporary.file(), temporary.path(), key)?;
+        temporary.keep();
+        Ok(())
+    }
+
+    /// The same for a file that lies at `path`.
+    fn name(&self, file: &File, path: &Path, key: &StorageKey) -> Result<()> {
         let failed = |error| system(error, "storage.commit", key.as_str());
-        if lasting == Lasting::Yes {
-            temporary.sync().map_err(failed)?;
-        }
+        file.sync_data().map_err(failed)?;
         let target = self.path(key);
         let parent = target.parent().unwrap_or(&self.inner.root);
         let mut tries = 0;
-        while let Err(error) = self.make_durable(parent).and_then(|()| fs::rename(temporary.path(), &target)) {
+        while let Err(error) = self.make_durable(parent).and_then(|()| fs::rename(path, &target)) {
             // A folder that became empty may be removed between our making it and our using it; by another process
             // even without our knowing.
             tries += 1;
@@ -161,10 +171,6 @@ impl Folder {
             if tries % 2 == 0 {
                 self.durable().clear();
             }
-        }
-        temporary.keep();
-        if lasting == Lasting::No {
-            return Ok(());
         }
         match sync(parent) {
             // Somebody has deleted the object, and its folder with it.

@@ -14,14 +14,14 @@ mod service;
 use std::sync::OnceLock;
 
 use async_trait::async_trait;
-use ballast_contract::storage::{LocalFiles, Presign, Storage, StorageKey, StorageWriter};
+use ballast_contract::storage::{Assembly, LocalFiles, Presign, Storage, StorageKey, StorageWriter};
 use ballast_contract::{ByteStream, Component, Error, ErrorKind, Health, Page, Result};
 use ballast_types::ByteRange;
 use opendal::{Operator, services};
 
 use bucket::{Bucket, Place};
 pub use config::{Checksum, OpendalConfig, Presigned, Scheme};
-use folder::{Folder, Lasting};
+use folder::Folder;
 use service::{Service, Traits};
 
 /// The instance.
@@ -127,15 +127,7 @@ impl Storage for OpendalStorage {
     async fn create(&self, key: &StorageKey) -> Result<Box<dyn StorageWriter>> {
         let service = self.service()?;
         match &self.folder {
-            Some(folder) => folder.create(key, Lasting::Yes).await,
-            None => service.create(key).await,
-        }
-    }
-
-    async fn create_passing(&self, key: &StorageKey) -> Result<Box<dyn StorageWriter>> {
-        let service = self.service()?;
-        match &self.folder {
-            Some(folder) => folder.create(key, Lasting::No).await,
+            Some(folder) => folder.create(key).await,
             None => service.create(key).await,
         }
     }
@@ -178,6 +170,10 @@ impl Storage for OpendalStorage {
     }
 
     fn files(&self) -> Option<&dyn LocalFiles> {
+        self.folder.as_ref().map(|folder| folder as _)
+    }
+
+    fn assembly(&self) -> Option<&dyn Assembly> {
         self.folder.as_ref().map(|folder| folder as _)
     }
 }

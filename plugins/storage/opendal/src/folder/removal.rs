@@ -24,12 +24,20 @@ type Doomed = BTreeMap<PathBuf, Vec<PathBuf>>;
 impl Folder {
     pub(crate) async fn delete(&self, keys: &[StorageKey]) -> Result<()> {
         let (folder, mut doomed) = (self.clone(), Doomed::new());
+        let parts: Vec<PathBuf> = keys.iter().map(|key| self.parts_path(key)).collect();
         for key in keys {
             let path = self.path(key);
             let above = path.parent().unwrap_or(&self.inner.root).to_owned();
             doomed.entry(above).or_default().push(path);
         }
-        unblocked("storage.delete", move || folder.remove(&doomed)).await
+        let remove = move || {
+            // What a power cut brings back of these, no name leads to; a later start removes it.
+            for path in &parts {
+                remove_file(path).map_err(|error| system(error, "storage.delete", &path.display().to_string()))?;
+            }
+            folder.remove(&doomed)
+        };
+        unblocked("storage.delete", remove).await
     }
 
     fn remove(&self, doomed: &Doomed) -> Result<()> {

@@ -3,6 +3,8 @@
 use std::fs::FileTimes;
 use std::time::{Duration, SystemTime};
 
+use ballast_contract::storage::Assembly;
+
 use super::*;
 
 fn folder() -> (tempfile::TempDir, Folder) {
@@ -12,22 +14,23 @@ fn folder() -> (tempfile::TempDir, Folder) {
 }
 
 async fn put(folder: &Folder, key: &str) {
-    folder.create(&key.parse().unwrap(), Lasting::Yes).await.unwrap().commit().await.unwrap();
+    folder.create(&key.parse().unwrap()).await.unwrap().commit().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_start_removes_uploads_older_than_a_day_and_leaves_younger_ones() {
+async fn a_start_removes_uploads_that_are_too_old_and_leaves_younger_ones() {
     let (place, folder) = folder();
     folder.prepare().await.unwrap();
-    let incoming = place.path().join(INCOMING);
-    for (name, hours) in [("old", 25), ("young", 23)] {
-        let file = File::create(incoming.join(name)).unwrap();
-        let then = SystemTime::now() - Duration::from_secs(hours * 60 * 60);
-        file.set_times(FileTimes::new().set_modified(then)).unwrap();
+    for (below, stale) in STALE {
+        let below = place.path().join(below);
+        for (name, age) in [("old", stale + DAY / 24), ("young", stale - DAY / 24)] {
+            let file = File::create(below.join(name)).unwrap();
+            file.set_times(FileTimes::new().set_modified(SystemTime::now() - age)).unwrap();
+        }
+        folder.prepare().await.unwrap();
+        let left: Vec<_> = fs::read_dir(below).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["young"]);
     }
-    folder.prepare().await.unwrap();
-    let left: Vec<_> = fs::read_dir(incoming).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["young"]);
 }
 
 #[tokio::test]
@@ -91,8 +94,11 @@ async fn what_is_flushed_beside_the_writing_is_whole() {
     let (_place, folder) = folder();
     folder.prepare().await.unwrap();
     let key: StorageKey = "large".parse().unwrap();
-    for lasting in [Lasting::Yes, Lasting::No] {
-        let mut writer = folder.create(&key, lasting).await.unwrap();
+    for in_place in [false, true] {
+        let mut writer = match in_place {
+            false => folder.create(&key).await.unwrap(),
+            true => folder.write_part(&key, 0).await.unwrap(),
+        };
         let mut written = Vec::new();
         for number in 0..170_u8 {
             let piece = vec![number; 600_000];
@@ -100,6 +106,9 @@ async fn what_is_flushed_beside_the_writing_is_whole() {
             writer.write(piece.into()).await.unwrap();
         }
         assert_eq!(writer.commit().await.unwrap(), written.len() as u64);
+        if in_place {
+            folder.close(&key).await.unwrap().publish().await.unwrap();
+        }
         let mut read = Vec::new();
         io::Read::read_to_end(&mut folder.open(&key).unwrap(), &mut read).unwrap();
         assert!(read == written);

@@ -12,7 +12,8 @@ use ballast_contract::{Error, ErrorKind, Result};
 use bytes::Bytes;
 use tokio::task::{JoinError, JoinHandle};
 
-use super::{Folder, Lasting, unblocked};
+use super::assembly::{Turn, refused};
+use super::{Folder, unblocked};
 use crate::failure::system;
 
 /// How many bytes go to the disk at a time.
@@ -56,27 +57,9 @@ impl Temporary {
         self.path.as_deref().unwrap_or(Path::new(""))
     }
 
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
-    }
-
     /// From here on the file has a name and stays.
     pub(crate) fn keep(mut self) {
         self.path = None;
-    }
-
-    fn write(&self, piece: &[Bytes]) -> io::Result<()> {
-        let mut slices: Vec<_> = piece.iter().map(|bytes| IoSlice::new(bytes)).collect();
-        let mut left = slices.as_mut_slice();
-        while !left.is_empty() {
-            match (&*self.file).write_vectored(left) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => IoSlice::advance_slices(&mut left, written),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
     }
 }
 
@@ -97,12 +80,76 @@ impl Drop for Temporary {
     }
 }
 
+/// What bytes are written to.
+pub(crate) enum Target {
+    /// An object by itself.
+    Object(Temporary),
+    /// A file that others write to as well, from where its descriptor stands.
+    Part { file: Arc<File>, at: u64 },
+}
+
+impl Target {
+    fn file(&self) -> &Arc<File> {
+        match self {
+            Self::Object(temporary) => &temporary.file,
+            Self::Part { file, .. } => file,
+        }
+    }
+
+    fn write(&mut self, piece: &[Bytes], key: &StorageKey) -> Result<()> {
+        match self {
+            Self::Object(temporary) => {
+                write_all(&temporary.file, piece).map_err(|error| system(error, "storage.write", key.as_str()))
+            }
+            Self::Part { file, at } => {
+                let turn = Turn::take(file);
+                let written = turn.and_then(|_turn| write_all(file, piece));
+                let end = *at + piece.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+                begin_writeback(file, *at, end);
+                *at = end;
+                written.map_err(|error| refused(error, "storage.write", key))
+            }
+        }
+    }
+}
+
+fn write_all(mut file: &File, piece: &[Bytes]) -> io::Result<()> {
+    let mut slices: Vec<_> = piece.iter().map(|bytes| IoSlice::new(bytes)).collect();
+    let mut left = slices.as_mut_slice();
+    while !left.is_empty() {
+        match file.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Has the disk begin with bytes that were just written, and waits for nothing: of a flush of the whole file, whose
+/// failure the system tells once, only whoever closes the file may ask.
+#[cfg(target_os = "linux")]
+fn begin_writeback(file: &File, start: u64, end: u64) {
+    use rustix::fs::{Advice, fadvise};
+
+    // Linux begins to write what is dirty in a range of which it is told so, and forgets only what is on disk already.
+    // Advice may be ignored, and so may its failure.
+    if let Some(length) = std::num::NonZeroU64::new(end - start) {
+        let _ = fadvise(file, start, Some(length), Advice::DontNeed);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn begin_writeback(_: &File, _: u64, _: u64) {}
+
 /// Bytes are gathered into pieces; one is written while the next is gathered, and what was written is flushed beside.
 pub(crate) struct FolderWriter {
     folder: Folder,
     key: StorageKey,
-    lasting: Lasting,
     file: Arc<File>,
+    /// Whether what is written is flushed while more arrives.
+    flushes: bool,
     state: State,
     gathered: Vec<Bytes>,
     gathered_len: usize,
@@ -112,23 +159,24 @@ pub(crate) struct FolderWriter {
 }
 
 enum State {
-    Idle(Temporary),
-    Writing(JoinHandle<io::Result<Temporary>>),
+    Idle(Target),
+    Writing(JoinHandle<Result<Target>>),
     /// A write failed; nothing can be said about the file any more.
     Broken,
 }
 
 impl FolderWriter {
-    pub(crate) fn new(folder: Folder, key: StorageKey, temporary: Temporary, lasting: Lasting) -> Self {
-        let (file, state) = (temporary.file.clone(), State::Idle(temporary));
+    pub(crate) fn new(folder: Folder, key: StorageKey, target: Target) -> Self {
+        let (file, flushes) = (target.file().clone(), matches!(target, Target::Object(_)));
         let (gathered, gathered_len, flush, unflushed, written) = (Vec::new(), 0, None, 0, 0);
-        Self { folder, key, lasting, file, state, gathered, gathered_len, flush, unflushed, written }
+        let state = State::Idle(target);
+        Self { folder, key, file, flushes, state, gathered, gathered_len, flush, unflushed, written }
     }
 
     /// The file, when the write under way is done.
-    async fn temporary(&mut self) -> Result<Temporary> {
+    async fn target(&mut self) -> Result<Target> {
         match mem::replace(&mut self.state, State::Broken) {
-            State::Idle(temporary) => Ok(temporary),
+            State::Idle(target) => Ok(target),
             State::Writing(write) => self.ended(write.await),
             State::Broken => Err(self.broken("an earlier write failed; begin it again")),
         }
@@ -137,16 +185,20 @@ impl FolderWriter {
     /// Waits for the flush under way. The system tells of each failure once, so no flush goes unheard.
     async fn flushed(&mut self) -> Result<()> {
         match self.flush.take() {
-            Some(flush) => self.ended(flush.await),
+            Some(flush) => {
+                let flushed = flush.await.map(|done| done.map_err(|error| self.failed(error)));
+                self.ended(flushed)
+            }
             None => Ok(()),
         }
     }
 
-    fn ended<T>(&self, work: std::result::Result<io::Result<T>, JoinError>) -> Result<T> {
-        match work {
-            Ok(done) => done.map_err(|error| system(error, "storage.write", self.key.as_str())),
-            Err(error) => Err(self.broken(&format!("it broke off: {error}"))),
-        }
+    fn ended<T>(&self, work: std::result::Result<Result<T>, JoinError>) -> Result<T> {
+        work.unwrap_or_else(|error| Err(self.broken(&format!("it broke off: {error}"))))
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        system(error, "storage.write", self.key.as_str())
     }
 
     fn broken(&self, why: &str) -> Error {
@@ -165,8 +217,8 @@ impl StorageWriter for FolderWriter {
         if self.gathered_len < PIECE {
             return Ok(());
         }
-        let temporary = self.temporary().await?;
-        if self.unflushed >= UNFLUSHED && self.lasting == Lasting::Yes {
+        let mut target = self.target().await?;
+        if self.unflushed >= UNFLUSHED && self.flushes {
             self.flushed().await?;
             let file = self.file.clone();
             self.flush = Some(tokio::task::spawn_blocking(move || file.sync_data()));
@@ -174,29 +226,33 @@ impl StorageWriter for FolderWriter {
         }
         let piece = mem::take(&mut self.gathered);
         self.unflushed += mem::take(&mut self.gathered_len);
+        let key = self.key.clone();
         self.state = State::Writing(tokio::task::spawn_blocking(move || {
-            temporary.write(&piece)?;
-            Ok(temporary)
+            target.write(&piece, &key)?;
+            Ok(target)
         }));
         Ok(())
     }
 
     async fn commit(mut self: Box<Self>) -> Result<u64> {
-        let temporary = self.temporary().await?;
+        let mut target = self.target().await?;
         self.flushed().await?;
-        let Self { folder, key, lasting, gathered, written, .. } = *self;
+        let Self { folder, key, gathered, written, .. } = *self;
         unblocked("storage.commit", move || {
-            temporary.write(&gathered).map_err(|error| system(error, "storage.commit", key.as_str()))?;
-            folder.publish(temporary, &key, lasting)?;
+            target.write(&gathered, &key)?;
+            match target {
+                Target::Object(temporary) => folder.publish(temporary, &key)?,
+                Target::Part { .. } => {}
+            }
             Ok(written)
         })
         .await
     }
 
     async fn abort(mut self: Box<Self>) -> Result<()> {
-        let temporary = self.temporary().await?;
+        let target = self.target().await?;
         unblocked("storage.abort", move || {
-            drop(temporary);
+            drop(target);
             Ok(())
         })
         .await
