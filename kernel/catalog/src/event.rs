@@ -52,7 +52,7 @@ pub struct Event {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = events)]
+#[diesel(table_name = events, treat_none_as_default_value = false)]
 pub(crate) struct NewRow {
     pub(crate) repository: i64,
     kind: &'static str,

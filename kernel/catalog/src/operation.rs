@@ -1,6 +1,6 @@
 //! Writes under way. A row tells recovery what a node that died was holding: a lease and reservations.
 
-use ballast_database::{Result, for_both, read, transaction, write};
+use ballast_database::{Result, fixed, for_both, read, transaction, write};
 use ballast_types::{LeaseId, OperationId, RepoKey, ReservationId, Timestamp, UserKey};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -30,7 +30,7 @@ pub struct Operation {
 }
 
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = operations)]
+#[diesel(table_name = operations, treat_none_as_default_value = false)]
 struct Row {
     id: i64,
     repository: i64,
@@ -98,7 +98,7 @@ for_both! {
         if let Some(event) = event {
             let older = repositories::table.find(event.repository).filter(repositories::updated_at.le(event.at));
             let touch = Touch { head: event.head.clone(), updated_at: event.at };
-            diesel::update(older).set(touch).execute(c).await?;
+            fixed(diesel::update(older).set(touch)).execute(c).await?;
             diesel::insert_into(events::table).values(event).execute(c).await?;
         }
         Ok(true)

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ballast_contract::Error;
 use ballast_contract::quota::Held;
-use ballast_database::{for_both, read, transaction};
+use ballast_database::{fixed, for_both, read, transaction};
 use ballast_types::{LeaseId, RepoKey, RepoPath, ReservationId, Sha256, Timestamp};
 use diesel::dsl::{case_when, exists};
 use diesel::prelude::*;
@@ -162,14 +162,14 @@ for_both! {
         let shared = also_pending::table.filter(also_pending::lease.eq(lease.0)).select(also_pending::sha256);
         let others = holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::sha256.eq_any(shared));
         let others = others.filter(holdings::pending.is_not_null());
-        diesel::update(others).set(holdings::pending.eq(lease.0)).execute(c).await?;
+        fixed(diesel::update(others).set(holdings::pending.eq(lease.0))).execute(c).await?;
         let pending = holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::pending.eq(lease.0));
         let sizes: Vec<i64> = pending.inner_join(blobs::table).select(blobs::size).load(c).await?;
         // All that the lease names is as young as the commit now, and nothing that was pending for it is any more.
         let named = lease_blobs::table.filter(lease_blobs::lease.eq(lease.0)).select(lease_blobs::sha256);
         let named = holdings::table.filter(holdings::repository.eq(repository)).filter(holdings::sha256.eq_any(named));
         let done = case_when(holdings::pending.eq(lease.0), None::<i64>.into_sql::<Nullable<BigInt>>()).otherwise(holdings::pending);
-        diesel::update(named).set((holdings::since.eq(now.0), holdings::pending.eq(done))).execute(c).await?;
+        fixed(diesel::update(named).set((holdings::since.eq(now.0), holdings::pending.eq(done)))).execute(c).await?;
         if !sizes.is_empty() {
             move_held!(c, repository, level, sizes.iter().sum::<i64>());
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use ballast_contract::storage::{StorageKey, StorageWriter};
 use ballast_contract::{Error, ErrorKind};
-use ballast_database::{for_both, transaction};
+use ballast_database::{fixed, for_both, transaction};
 use ballast_types::{LeaseId, Sha256, Timestamp};
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
@@ -319,7 +319,7 @@ for_both! {
             let begun = objects::table.find(object).filter(objects::deleting.eq(false));
             let gone = size - missing.iter().map(|a| a.blob.size).sum::<u64>().min(size);
             let set = (objects::lease.eq(None::<i64>), objects::size.eq(column(size)), objects::gone.eq(column(gone)));
-            if diesel::update(begun).set(set).execute(c).await? == 0 {
+            if fixed(diesel::update(begun).set(set)).execute(c).await? == 0 {
                 return Err(Failure::Collected);
             }
             let columns: Vec<_> = missing.iter().map(|a| a.blob.sha256.0.to_vec()).collect();

@@ -20,7 +20,7 @@ use crate::schema::{
 pub(crate) const PIECE: usize = 1000;
 
 #[derive(Insertable, Clone)]
-#[diesel(table_name = blobs)]
+#[diesel(table_name = blobs, treat_none_as_default_value = false)]
 pub(crate) struct BlobRow {
     pub(crate) sha256: Vec<u8>,
     pub(crate) size: i64,
@@ -29,7 +29,7 @@ pub(crate) struct BlobRow {
 }
 
 #[derive(Insertable, Queryable, Clone)]
-#[diesel(table_name = objects)]
+#[diesel(table_name = objects, treat_none_as_default_value = false)]
 pub(crate) struct ObjectRow {
     pub(crate) id: i64,
     pub(crate) storage: String,
@@ -44,7 +44,7 @@ pub(crate) struct ObjectRow {
 }
 
 #[derive(Insertable, Clone)]
-#[diesel(table_name = locations)]
+#[diesel(table_name = locations, treat_none_as_default_value = false)]
 pub(crate) struct LocationRow {
     pub(crate) sha256: Vec<u8>,
     pub(crate) storage: String,
@@ -69,7 +69,7 @@ pub(crate) struct PromiseRow {
 }
 
 #[derive(Insertable, Clone)]
-#[diesel(table_name = holdings)]
+#[diesel(table_name = holdings, treat_none_as_default_value = false)]
 pub(crate) struct HoldingRow {
     pub(crate) repository: i64,
     pub(crate) sha256: Vec<u8>,
@@ -104,7 +104,7 @@ pub(crate) struct KeptPromiseRow {
 }
 
 #[derive(Insertable, Queryable, Clone)]
-#[diesel(table_name = uploads)]
+#[diesel(table_name = uploads, treat_none_as_default_value = false)]
 pub(crate) struct UploadRow {
     pub(crate) id: i64,
     pub(crate) lease: i64,
@@ -176,7 +176,7 @@ macro_rules! move_held {
     ($c:expr, $repository:expr, $level:expr, $bytes:expr) => {{
         let moved: (i64, i64) = (($level.0 + $bytes).max(0), $level.1 + 1);
         let set = (held::bytes.eq(moved.0), held::revision.eq(moved.1));
-        diesel::update(held::table.find($repository)).set(set).execute($c).await?;
+        ballast_database::fixed(diesel::update(held::table.find($repository)).set(set)).execute($c).await?;
         moved
     }};
 }

@@ -12,6 +12,7 @@
 
 mod copy;
 mod error;
+mod fixed;
 mod macros;
 mod migrate;
 mod pool;
@@ -22,6 +23,7 @@ pub mod testing;
 
 pub use copy::{Checksum, CopiedTable, CopyError, CopyProgress, CopyStep, CopyWatcher};
 pub use error::{Error, Result};
+pub use fixed::{Fixed, fixed};
 pub use migrate::Migrations;
 pub use pool::{Connections, Database, Options, Postgres, Sqlite};
 pub use recent::{Mark, Outdated, Recent};

@@ -160,30 +160,47 @@ macro_rules! call {
 /// `bulk_insert!(c, table, rows, on_conflict(id).do_update().set(stamp.eq(excluded(stamp))))`. Rows are owned and, for
 /// the tail's sake, distinct. Answers the number of rows written, as a `QueryResult`.
 ///
-/// SQLite: single prepared inserts, one after another.
+/// SQLite: single prepared inserts, one after another. The text of one with a tail has to be made again for each row, by
+/// which it is known; so the tail is only for those rows that an insert without it has found there.
 #[macro_export]
 macro_rules! bulk_insert_sqlite {
-    ($connection:expr, $table:expr, $rows:expr) => {
-        $crate::bulk_insert_sqlite!($connection, $table, $rows, on_conflict_do_nothing())
-    };
-    ($connection:expr, $table:expr, $rows:expr, $($conflict:tt)*) => {{
+    (@each $connection:expr, $rows:expr, |$row:ident, $each:ident| $insert:block) => {{
         let rows = $rows;
         $connection
-            .spawn_blocking(move |connection| {
+            .spawn_blocking(move |$each| {
                 $crate::support::as_one(|| {
                     let mut written = 0;
-                    for row in &rows {
-                        let insert = $crate::support::diesel::insert_into($table).values(row).$($conflict)*;
-                        written += $crate::support::diesel::RunQueryDsl::execute(insert, connection)?;
+                    for $row in &rows {
+                        let one: $crate::support::diesel::QueryResult<usize> = (|| $insert)();
+                        written += one?;
                     }
                     Ok(written)
                 })
             })
             .await
     }};
+    ($connection:expr, $table:expr, $rows:expr) => {
+        $crate::bulk_insert_sqlite!(@each $connection, $rows, |row, connection| {
+            let insert = $crate::support::diesel::insert_into($table).values(row).on_conflict_do_nothing();
+            $crate::support::diesel::RunQueryDsl::execute(insert, connection)
+        })
+    };
+    ($connection:expr, $table:expr, $rows:expr, $($conflict:tt)*) => {
+        $crate::bulk_insert_sqlite!(@each $connection, $rows, |row, connection| {
+            let insert = $crate::support::diesel::insert_into($table).values(row).on_conflict_do_nothing();
+            match $crate::support::diesel::RunQueryDsl::execute(insert, connection)? {
+                0 => {
+                    let insert = $crate::support::diesel::insert_into($table).values(row).$($conflict)*;
+                    $crate::support::diesel::RunQueryDsl::execute($crate::fixed(insert), connection)
+                }
+                written => Ok(written),
+            }
+        })
+    };
 }
 
-/// PostgreSQL's form of `bulk_insert!`: many rows a statement, in pieces that stay below its limit of parameters.
+/// PostgreSQL's form of `bulk_insert!`: many rows a statement, in pieces that stay below its limit of parameters. A single
+/// row, which is what most commits write, is a statement that is prepared once.
 #[macro_export]
 macro_rules! bulk_insert_postgres {
     ($connection:expr, $table:expr, $rows:expr) => {
@@ -193,8 +210,17 @@ macro_rules! bulk_insert_postgres {
         let rows = $rows;
         let mut written = Ok(0);
         for piece in rows.chunks(2000) {
-            let insert = $crate::support::diesel::insert_into($table).values(piece).$($conflict)*;
-            match $crate::support::diesel_async::RunQueryDsl::execute(insert, $connection).await {
+            let inserted = match piece {
+                [row] => {
+                    let insert = $crate::support::diesel::insert_into($table).values(row).$($conflict)*;
+                    $crate::support::diesel_async::RunQueryDsl::execute($crate::fixed(insert), $connection).await
+                }
+                _ => {
+                    let insert = $crate::support::diesel::insert_into($table).values(piece).$($conflict)*;
+                    $crate::support::diesel_async::RunQueryDsl::execute(insert, $connection).await
+                }
+            };
+            match inserted {
                 Ok(rows) => written = written.map(|sum| sum + rows),
                 Err(error) => {
                     written = Err(error);

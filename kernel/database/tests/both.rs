@@ -5,6 +5,7 @@ use std::thread::{self, ThreadId};
 
 use ballast_database::{Database, Error, Result, for_both, on_both, read, transaction, write};
 use diesel::prelude::*;
+use diesel::upsert::excluded;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 diesel::table! { counters (name) { name -> Text, value -> BigInt, } }
@@ -23,6 +24,11 @@ for_both! {
 
     pub async fn insert(c: &mut Connection, rows: Vec<Counter>) -> Result<usize> {
         Ok(bulk_insert!(c, counters::table, rows)?)
+    }
+
+    pub async fn put(c: &mut Connection, rows: Vec<Counter>) -> Result<usize> {
+        let tail = counters::value.eq(counters::value * 100 + excluded(counters::value));
+        Ok(bulk_insert!(c, counters::table, rows, on_conflict(counters::name).do_update().set(tail.clone()))?)
     }
 
     pub async fn value(c: &mut Connection, name: String) -> Result<i64> {
@@ -56,7 +62,23 @@ async fn prepared(database: &Database) {
     assert_eq!(write!(database, insert(rows)).unwrap(), 5000);
 }
 
+async fn puts(database: &Database) {
+    let () = write!(database, create()).unwrap();
+    let rows = |names: [&str; 2], value| names.map(|name| Counter { name: name.to_owned(), value }).to_vec();
+    assert_eq!(write!(database, put(rows(["a", "b"], 1))).unwrap(), 2);
+    assert_eq!(write!(database, put(rows(["b", "c"], 2))).unwrap(), 2);
+    for (name, value) in [("a", 1), ("b", 102), ("c", 2)] {
+        assert_eq!(value_of(database, name).await.unwrap(), value, "{name}");
+    }
+    assert_eq!(write!(database, insert(rows(["c", "d"], 3))).unwrap(), 1, "without a tail they are left alone");
+    assert_eq!(value_of(database, "c").await.unwrap(), 2);
+}
+
 on_both! {
+    async fn rows_that_are_there_are_changed_by_the_tail_and_the_others_are_new(scratch: &Scratch) {
+        puts(&scratch.database).await;
+    }
+
     async fn a_read_modify_write_under_a_lock_loses_no_update(scratch: &Scratch) {
         prepared(&scratch.database).await;
         let writers: Vec<_> = (0..8).map(|_| {

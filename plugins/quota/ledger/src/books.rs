@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ballast_contract::ErrorKind;
 use ballast_contract::quota::{Account, Held, Limit, Reservation, Scope, Usage};
-use ballast_database::{Database, Recent, for_both, read, transaction};
+use ballast_database::{Database, Recent, fixed, for_both, read, transaction};
 use ballast_types::RepoKey;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -302,14 +302,14 @@ for_both! {
         use ledger_accounts as t;
         let account = row.account()?;
         let stored = t::table.find((account.namespace.0, account.visibility.as_str()));
-        diesel::update(stored).set((t::used.eq(row.used), t::reserved.eq(row.reserved))).execute(c).await?;
+        fixed(diesel::update(stored).set((t::used.eq(row.used), t::reserved.eq(row.reserved)))).execute(c).await?;
         Ok(())
     }
 
     async fn save_repository(c: &mut Connection, row: &RepositoryRow) -> Result<()> {
         use ledger_repositories as t;
         let numbers = (t::used.eq(row.used), t::revision.eq(row.revision), t::reserved.eq(row.reserved));
-        diesel::update(t::table.find(row.repo)).set(numbers).execute(c).await?;
+        fixed(diesel::update(t::table.find(row.repo)).set(numbers)).execute(c).await?;
         Ok(())
     }
 

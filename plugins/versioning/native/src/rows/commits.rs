@@ -1,7 +1,7 @@
 //! Commits: reading them, and the one transaction that makes one.
 
 use ballast_database as database;
-use ballast_database::{Database, for_both, read, transaction};
+use ballast_database::{Database, fixed, for_both, read, transaction};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
@@ -110,8 +110,8 @@ for_both! {
         let there = native_refs::table.find((repo, branch));
         let target = (native_refs::commit.eq(&id), native_refs::tag.eq(None::<Vec<u8>>));
         let moved = match old {
-            Some(old) => diesel::update(there.filter(native_refs::commit.eq(old))).set(target).execute(c).await?,
-            None => diesel::update(there.filter(native_refs::commit.is_null())).set(target).execute(c).await?,
+            Some(old) => fixed(diesel::update(there.filter(native_refs::commit.eq(old))).set(target)).execute(c).await?,
+            None => fixed(diesel::update(there.filter(native_refs::commit.is_null())).set(target)).execute(c).await?,
         };
         if moved != 1 {
             return Err(Halt::Moved);

@@ -119,7 +119,7 @@ pub struct CommitRow {
 
 /// A ref; without a commit, an unborn branch.
 #[derive(Clone, Insertable, Queryable, Selectable)]
-#[diesel(table_name = native_refs)]
+#[diesel(table_name = native_refs, treat_none_as_default_value = false)]
 pub struct RefRow {
     pub repo: i64,
     pub name: String,
@@ -139,7 +139,7 @@ pub struct TagRow {
 
 /// What a map does not hold of a file.
 #[derive(Clone, Insertable, Queryable, Selectable)]
-#[diesel(table_name = native_files)]
+#[diesel(table_name = native_files, treat_none_as_default_value = false)]
 pub struct FileRow {
     pub repo: i64,
     pub oid: Vec<u8>,
@@ -170,7 +170,7 @@ pub struct OddTreeRow {
 
 /// What became of an operation.
 #[derive(Clone, Insertable)]
-#[diesel(table_name = native_operations)]
+#[diesel(table_name = native_operations, treat_none_as_default_value = false)]
 pub struct OperationRow {
     pub repo: i64,
     pub operation: i64,
