@@ -98,6 +98,11 @@ impl Readable {
         self.hub.git().map(drop)
     }
 
+    /// `Unsupported` where the engine takes no pushes.
+    pub fn check_git_push(&self) -> Result<()> {
+        self.hub.git_pushes().map(drop)
+    }
+
     /// Which of these objects the repository has.
     pub async fn git_has(&self, oids: &[GitOid]) -> Result<Vec<bool>> {
         Ok(self.hub.git()?.find(self.key(), oids).await?.iter().map(Option::is_some).collect())
