@@ -1,22 +1,16 @@
 """lakeFS's own client against the server that the harness plays, which is what the engine over lakeFS is tested with."""
 
-import subprocess
-
 import pytest
 
-from harness.environments import ROOT, TESTS, python_of, run
-
-STAND_IN = ROOT / "target" / "debug" / "examples" / "lakefs-stand-in"
-KEY, SECRET = "AKIAIOSFOLQUICKSTART", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-LIMIT = 120
+from harness.environments import TESTS, python_of, run
+from harness.lakefs import KEY, LIMIT, SECRET, LakeFs
 
 
 @pytest.fixture
 def stand_in():
-    process = subprocess.Popen([STAND_IN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    yield process.stdout.readline().removeprefix("listening on ").strip()
-    process.kill()
-    process.wait(LIMIT)
+    server = LakeFs()
+    yield server.endpoint
+    server.stop()
 
 
 def test_lakefs_own_client_drives_the_server_that_the_harness_plays(stand_in):

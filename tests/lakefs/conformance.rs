@@ -38,6 +38,6 @@ async fn a_wrong_key_and_a_server_that_is_not_there_are_told_without_the_secret(
 async fn what_it_cannot_do_is_a_capability_that_is_off() {
     let scratch = testing::sqlite().await;
     let engine: Arc<dyn Versioning> = engine(config(&LakeServer::start()), &scratch.database).await;
-    assert!(engine.git().is_none());
+    assert!(engine.git().is_some_and(|git| git.pushes().is_none()), "it fetches and takes no pushes");
     assert!(engine.rewriting().is_some() && engine.upkeep().is_some());
 }

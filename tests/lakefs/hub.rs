@@ -33,10 +33,13 @@ fn what_the_engine_cannot_do_is_answered_as_not_implemented_with_a_sentence() {
     let hub = Deployment::new().versioned_by(&LakeServer::start()).start();
     let repository = hub.model();
     repository.add("a", "1");
-    for service in ["git-upload-pack", "git-receive-pack"] {
-        let target = format!("{}.git/info/refs?service={service}", repository.page(""));
-        let sentence = hub.admin().get(target).send().expect(501).text();
-        assert!(sentence.contains("clone and push are not to be had"), "{sentence}");
+    let git = |path: &str| format!("{}.git/{path}", repository.page(""));
+    let refs = hub.admin().get(git("info/refs?service=git-upload-pack")).send().expect(200).text();
+    assert!(refs.contains(&repository.tip()), "{refs}");
+    let begun = hub.admin().get(git("info/refs?service=git-receive-pack")).send().expect(501).text();
+    let pushed = hub.admin().post(git("git-receive-pack")).send().expect(501).text();
+    for sentence in [begun, pushed] {
+        assert!(sentence.contains("takes no pushes by git") && sentence.contains("hf upload"), "{sentence}");
     }
 }
 

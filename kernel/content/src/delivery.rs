@@ -86,8 +86,8 @@ impl Lies {
 }
 
 impl Delivery {
-    /// All of it, for whoever reads it at once.
-    pub(crate) fn into_stream(self) -> ByteStream {
+    /// All of it, for whoever reads it to the end.
+    pub fn into_stream(self) -> ByteStream {
         match self {
             Self::Stream(bytes) => bytes,
             Self::Chunks(chunks) => chunks.into_stream(),

@@ -3,6 +3,7 @@
 pub mod failure;
 mod git;
 mod relocation;
+pub mod selection;
 mod upkeep;
 
 use async_trait::async_trait;
@@ -14,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Component, Page, Result};
 
 pub use git::{
-    Common, Cut, Encoded, FetchRequest, Filter, GitObject, GitObjects, Outcome, Push, PushedObjects, PushedRef,
-    Receipt, TreeBase,
+    Common, Cut, Encoded, FetchRequest, Filter, GitObject, GitObjects, GitPushes, Outcome, Push, PushedObjects,
+    PushedRef, Receipt, TreeBase,
 };
 pub use relocation::{Arrival, Relocation, WholeRef};
 pub use upkeep::{Damage, Damaged, SweepRequest, Swept, Upkeep};
@@ -314,7 +315,7 @@ pub trait Versioning: Component {
     /// Every blob that anything kept of this repository names. Repeats are allowed.
     async fn contents(&self, repo: RepoKey, after: Option<String>, limit: usize) -> Result<Page<Sha256>>;
 
-    /// Git's own objects, where the engine has them: what clone and push need.
+    /// Git's own objects, where the engine has them: what clone and fetch need.
     fn git(&self) -> Option<&dyn GitObjects> {
         None
     }

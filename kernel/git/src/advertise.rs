@@ -48,6 +48,10 @@ pub async fn advertise(repository: &Readable, service: Service, protocol: &str, 
         }
         return output.end().await;
     }
+    if service == Service::ReceivePack {
+        // Before a client makes a pack that nobody takes.
+        repository.check_git_push()?;
+    }
     let GitRefs { head, refs } = repository.git_refs().await?;
     if protocol.split(':').any(|part| part == "version=1") {
         output.line("version 1").await?;

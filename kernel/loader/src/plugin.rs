@@ -70,6 +70,7 @@ impl Opened {
             Self::Storage(one) => vec![("presign", one.presign().is_some()), ("files", one.files().is_some())],
             Self::Versioning(one) => vec![
                 ("git", one.git().is_some()),
+                ("pushes", one.git().is_some_and(|git| git.pushes().is_some())),
                 ("rewriting", one.rewriting().is_some()),
                 ("upkeep", one.upkeep().is_some()),
                 ("relocation", one.relocation().is_some()),

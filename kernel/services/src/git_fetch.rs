@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
+use ballast_contract::ByteStream;
 use ballast_contract::versioning::{Common, Cut, Encoded, FetchRequest, FileRef, GitObject, Ref};
 use ballast_types::git::{self, ObjectKind};
-use ballast_types::{CommitId, GitOid, RefName, Sha256};
+use ballast_types::{ByteRange, CommitId, GitOid, RefName, Sha256};
 use bytes::Bytes;
 use futures::StreamExt;
 
@@ -19,6 +20,8 @@ const MAX_REFS: usize = 200_000;
 const AHEAD: usize = 1000;
 /// Bytes of blobs that are read before they are passed on; one that is longer goes by itself.
 const BYTES: u64 = 4 << 20;
+/// Longer files than this go by in pieces, in bytes, unless they are told as changes.
+const WHOLE: u64 = 1 << 20;
 /// Files of these lengths may be told as changes of others, in bytes: shorter ones are hardly worth it, and longer ones
 /// want too much memory.
 const TOLD_AS_CHANGE: RangeInclusive<u64> = 100..=2 << 20;
@@ -58,6 +61,11 @@ impl Blob {
         Self { oid, file, base: base.filter(|base| pays(base) && pays(&file)).map(Box::new) }
     }
 
+    /// Whether it is never whole in memory.
+    fn is_long(&self) -> bool {
+        !self.file.is_lfs() && self.base.is_none() && self.file.size() > WHOLE
+    }
+
     /// How many bytes are read for it.
     fn cost(&self) -> u64 {
         let own = if self.file.is_lfs() { 0 } else { self.file.size() };
@@ -75,6 +83,14 @@ pub struct GitBytes {
     pub bytes: Bytes,
     /// An object of which it may be told as a change, and its bytes.
     pub like: Option<(GitOid, Bytes)>,
+}
+
+/// A file of git's own that is too long to be held.
+pub struct LongBlob {
+    pub oid: GitOid,
+    /// In bytes.
+    pub size: u64,
+    pub bytes: ByteStream,
 }
 
 impl Readable {
@@ -96,6 +112,11 @@ impl Readable {
     /// `Unsupported` where the engine has no git objects.
     pub fn check_git(&self) -> Result<()> {
         self.hub.git().map(drop)
+    }
+
+    /// `Unsupported` where the engine takes no pushes.
+    pub fn check_git_push(&self) -> Result<()> {
+        self.hub.git_pushes().map(drop)
     }
 
     /// Which of these objects the repository has.
@@ -172,6 +193,17 @@ impl PackObjects {
         }
     }
 
+    /// The next object, where it is one that may come by in pieces; [`next`](Self::next) would give it whole.
+    pub async fn next_long(&mut self) -> Result<Option<LongBlob>> {
+        if !self.others.is_empty() {
+            return Ok(None);
+        }
+        let Some(Blob { oid, file, .. }) = self.blobs.pop_front_if(|blob| blob.is_long()) else { return Ok(None) };
+        let size = file.size();
+        let bytes = self.hub.content().open(file.sha256(), ByteRange::whole(size)).await?.into_stream();
+        Ok(Some(LongBlob { oid, size, bytes }))
+    }
+
     async fn next_others(&mut self, mut plan: impl FnMut(GitOid, Option<GitOid>) -> bool) -> Result<Vec<GitBytes>> {
         let others = self.others.iter().take(AHEAD);
         let asked: Vec<(&GitObject, bool)> = others.map(|object| (object, plan(object.oid(), base(object)))).collect();
@@ -191,7 +223,8 @@ impl PackObjects {
     async fn next_blobs(&mut self, mut plan: impl FnMut(GitOid, Option<GitOid>) -> bool) -> Result<Vec<GitBytes>> {
         let (mut blobs, mut bytes): (Vec<Blob>, u64) = (Vec::new(), 0);
         while let Some(mut blob) = self.blobs.pop_front() {
-            if blobs.len() >= AHEAD || (bytes > 0 && bytes + blob.cost() > BYTES) {
+            let is_apart = !blobs.is_empty() && (blob.is_long() || bytes + blob.cost() > BYTES);
+            if blobs.len() >= AHEAD || is_apart {
                 self.blobs.push_front(blob);
                 break;
             }

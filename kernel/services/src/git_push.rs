@@ -153,7 +153,7 @@ impl Proposing {
         while !wanted.is_empty() {
             attempts += 1;
             let push = Push { operation: write.id(), repo: self.key(), refs: wanted.clone() };
-            let receipt = match self.hub.git()?.receive(push, &objects).await {
+            let receipt = match self.hub.git_pushes()?.receive(push, &objects).await {
                 Err(error) if error.is(ErrorKind::Invalid) => return Err(Failure::Invalid(error.context)),
                 received => received?,
             };

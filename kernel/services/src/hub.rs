@@ -7,7 +7,7 @@ use ballast_catalog::Catalog;
 use ballast_content::Content;
 use ballast_contract::auth::Auth;
 use ballast_contract::quota::Quota;
-use ballast_contract::versioning::{GitObjects, Rewriting, Versioning};
+use ballast_contract::versioning::{GitObjects, GitPushes, Rewriting, Versioning};
 use ballast_types::{RepoKey, RepoKind, Timestamp};
 
 use crate::downloads::Downloads;
@@ -226,6 +226,13 @@ impl Hub {
     pub(crate) fn git(&self) -> Result<&dyn GitObjects> {
         let why = "This hub's versioning engine has no git objects: clone and push are not to be had, the API is";
         self.engine().git().ok_or_else(|| Failure::Unsupported(why.to_owned()))
+    }
+
+    /// `Unsupported` where the engine takes no pushes.
+    pub(crate) fn git_pushes(&self) -> Result<&dyn GitPushes> {
+        let why = "This hub's versioning engine takes no pushes by git, which may clone and fetch: commit by the API \
+                   instead, as with hf upload";
+        self.git()?.pushes().ok_or_else(|| Failure::Unsupported(why.to_owned()))
     }
 
     pub(crate) fn quota(&self) -> &dyn Quota {

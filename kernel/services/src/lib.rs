@@ -132,7 +132,7 @@ pub use device_login::{DeviceAnswer, DeviceLogin, DeviceTokens};
 pub use discussions::{DiscussionDetails, DiscussionFilter, ProposalDetails, Step};
 pub use downloads::{Origin, Series, Trending};
 pub use failure::{Failure, Result};
-pub use git_fetch::{GitBytes, GitRefs, PackObjects};
+pub use git_fetch::{GitBytes, GitRefs, LongBlob, PackObjects};
 pub use git_push::{PushCommands, PushReport, Quarantine};
 pub use grant::{Administering, Committing, Destination, Downloadable, Proposing, Readable, Writable};
 pub use hub::{Clock, Deduplication, Hub, LfsSettings, Parts, Registration, Route, Settings};

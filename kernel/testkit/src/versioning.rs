@@ -7,10 +7,13 @@
 
 pub mod commits;
 pub mod concurrency;
+pub mod fetching;
 pub mod history;
 pub mod listing;
 mod model;
+pub mod pushing;
 pub mod random;
+mod reader;
 pub mod refs;
 pub mod relocation;
 pub mod repo;
@@ -68,6 +71,25 @@ pub async fn conforms(engine: Arc<dyn Versioning>) {
     concurrency::one_operation_from_many_sides_is_one_commit(engine).await;
     concurrency::conclusion_and_commit_agree_whoever_comes_first(engine).await;
     concurrency::one_of_many_makers_of_a_ref_wins(engine).await;
+    if engine.git().is_some() {
+        fetching::a_clone_brings_all_that_refs_lead_to_and_nothing_else(engine).await;
+        fetching::a_fetch_brings_what_is_new_and_nothing_else(engine).await;
+        fetching::a_reader_of_a_growing_history_is_always_whole(engine).await;
+        fetching::a_change_in_a_large_folder_is_told_as_the_change(engine).await;
+        fetching::a_filter_leaves_blobs_or_trees_out_and_nothing_that_is_named(engine).await;
+        fetching::a_history_is_cut_off_deepened_and_made_whole_again(engine).await;
+        fetching::a_history_is_cut_off_at_a_moment_or_at_a_commit(engine).await;
+        fetching::tags_come_with_the_commits_that_they_point_at(engine).await;
+        fetching::what_two_sides_have_in_common_is_known(engine).await;
+        fetching::objects_are_found_in_their_own_repository_alone(engine).await;
+    }
+    if engine.git().is_some_and(|git| git.pushes().is_some()) {
+        pushing::what_is_pushed_keeps_its_bytes_and_is_read_like_a_commit(engine).await;
+        pushing::a_push_that_lacks_something_is_refused_with_its_name(engine).await;
+        pushing::a_push_moves_all_refs_or_none(engine).await;
+        pushing::a_push_keeps_the_promises_of_a_commit(engine).await;
+        pushing::merges_that_were_pushed_are_counted_like_any_history(engine).await;
+    }
     if engine.rewriting().is_some() {
         rewriting::a_merge_brings_what_the_other_side_changed(engine).await;
         rewriting::a_branch_that_is_only_ahead_is_merged_by_a_commit_of_two_parents(engine).await;

@@ -58,7 +58,10 @@ impl Git {
         };
         let protocol = protocol(request);
         // While there is a status to say it with.
-        repository.check_git()?;
+        match service {
+            Service::UploadPack => repository.check_git()?,
+            Service::ReceivePack => repository.check_git_push()?,
+        }
         let (mut output, answer) = answer();
         spawn(async move {
             let begun = async {
@@ -136,6 +139,7 @@ impl Git {
         body: PushBody,
     ) -> GitResult {
         let repository = call.hub.proposing(&call.caller, kinds.0.into(), &namespace, &name).await?;
+        repository.check_git_push()?;
         let gate = Arc::clone(&shared(request)?.options.git);
         let (mut output, answer) = answer();
         let input = Box::pin(StreamReader::new(Box::pin(body.into_stream())));

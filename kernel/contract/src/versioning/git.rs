@@ -196,6 +196,15 @@ pub trait GitObjects: Send + Sync {
     /// comes as a delta where that is asked for and it has a base, unless the whole is shorter.
     async fn encode(&self, repo: RepoKey, objects: &[(&GitObject, bool)]) -> Result<Vec<Encoded>>;
 
+    /// Taking what git pushes, where the engine does that.
+    fn pushes(&self) -> Option<&dyn GitPushes> {
+        None
+    }
+}
+
+/// Taking what git pushes.
+#[async_trait]
+pub trait GitPushes: Send + Sync {
     /// Reads what was pushed. `Invalid` says what is wrong with it.
     async fn receive<'a>(&'a self, push: Push, objects: &dyn PushedObjects) -> Result<Box<dyn Receipt + 'a>>;
 }

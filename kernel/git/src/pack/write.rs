@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::io::Write as _;
 
-use ballast_services::{GitBytes, PackObjects};
+use ballast_services::{Failure, GitBytes, LongBlob, PackObjects};
 use ballast_types::GitOid;
 use ballast_types::git::ObjectKind;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
+use futures::StreamExt;
 use sha1::{Digest, Sha1};
 
 use super::{CHAIN, NAMED, OFFSET, delta, number};
@@ -44,6 +45,10 @@ impl Writer {
         let header = [b"PACK".as_slice(), &2_u32.to_be_bytes(), &count.to_be_bytes()].concat();
         self.put(&header, output).await?;
         loop {
+            if let Some(blob) = self.objects.next_long().await? {
+                self.put_long(blob, output).await?;
+                continue;
+            }
             let (chains, thin) = (&mut self.chains, self.thin);
             let objects = self.objects.next(|oid, base| plan(chains, thin, oid, base)).await?;
             if objects.is_empty() {
@@ -60,19 +65,45 @@ impl Writer {
         output.flush().await
     }
 
+    /// A file that is read, deflated and sent piece by piece.
+    async fn put_long(&mut self, blob: LongBlob, output: &mut Output) -> Result<()> {
+        let LongBlob { oid, size, mut bytes } = blob;
+        plan(&mut self.chains, self.thin, oid, None);
+        self.places.insert(oid, self.position);
+        let mut head = Vec::with_capacity(32);
+        write_head(&mut head, number(ObjectKind::Blob), size);
+        self.put(&head, output).await?;
+        let (mut deflating, mut came) = (Deflating::new(), 0);
+        while let Some(piece) = bytes.next().await {
+            let piece = piece.map_err(Failure::from)?;
+            came += piece.len() as u64;
+            let deflated = tokio::task::spawn_blocking(move || {
+                let deflated = deflating.piece(&piece)?;
+                Ok::<_, std::io::Error>((deflating, deflated))
+            });
+            let (still, deflated) = deflated.await.map_err(|_| WireError::protocol("the pack could not be made"))??;
+            deflating = still;
+            self.put(&deflated, output).await?;
+        }
+        if came != size {
+            return Err(WireError::protocol(format!("{oid} has {came} bytes, and {size} were expected")));
+        }
+        self.put(&deflating.end()?, output).await
+    }
+
     async fn put_object(&mut self, entry: Entry, output: &mut Output) -> Result<()> {
         let Entry { oid, kind, base, length, deflated } = entry;
         let at = self.position;
         let there = base.and_then(|base| self.places.get(&base)).filter(|_| self.offsets).copied();
         let mut head = Vec::with_capacity(32);
         match (base, there) {
-            (None, _) => write_head(&mut head, number(kind), length),
+            (None, _) => write_head(&mut head, number(kind), length as u64),
             (Some(_), Some(there)) => {
-                write_head(&mut head, OFFSET, length);
+                write_head(&mut head, OFFSET, length as u64);
                 write_offset(&mut head, at - there);
             }
             (Some(base), None) => {
-                write_head(&mut head, NAMED, length);
+                write_head(&mut head, NAMED, length as u64);
                 head.extend_from_slice(base.as_bytes());
             }
         }
@@ -123,8 +154,29 @@ fn deflate(object: GitBytes) -> std::io::Result<Entry> {
     Ok(Entry { oid, kind, base, length: bytes.len(), deflated: encoder.finish()? })
 }
 
+/// An object that is deflated piece by piece: between two pieces nothing of it is held but what deflating looks back at.
+struct Deflating(ZlibEncoder<Vec<u8>>);
+
+impl Deflating {
+    fn new() -> Self {
+        Self(ZlibEncoder::new(Vec::new(), LEVEL))
+    }
+
+    /// What is ready after one more piece.
+    fn piece(&mut self, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+        self.0.get_mut().reserve(bytes.len());
+        self.0.write_all(bytes)?;
+        Ok(std::mem::take(self.0.get_mut()))
+    }
+
+    /// The rest.
+    fn end(self) -> std::io::Result<Vec<u8>> {
+        self.0.finish()
+    }
+}
+
 /// Kind and length of an entry.
-fn write_head(out: &mut Vec<u8>, number: u8, length: usize) {
+fn write_head(out: &mut Vec<u8>, number: u8, length: u64) {
     let mut rest = length >> 4;
     let mut byte = (number << 4) | (length & 0xf) as u8;
     while rest > 0 {
@@ -169,6 +221,30 @@ mod tests {
         assert_eq!(offset(128), [0x80, 0]);
         assert_eq!(offset(16511), [0xff, 0x7f]);
         assert_eq!(offset(16512), [0x80, 0x80, 0]);
+    }
+
+    #[test]
+    fn a_long_object_is_deflated_without_being_held() {
+        use std::io::Read;
+        // Noise, which no deflating makes shorter, and between it what becomes nearly nothing.
+        let mut state = 1_u64;
+        let mut noise = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        };
+        let (piece, pieces) = (256 << 10, 16);
+        let (mut deflating, mut whole, mut deflated) = (Deflating::new(), Vec::new(), Vec::new());
+        for number in 0..pieces {
+            let bytes: Vec<u8> = (0..piece).map(|_| if number % 4 == 3 { 0 } else { noise() }).collect();
+            let ready = deflating.piece(&bytes).unwrap();
+            assert!(ready.capacity() <= 2 * piece, "{} bytes are held of one piece", ready.capacity());
+            deflated.extend(ready);
+            whole.extend(bytes);
+        }
+        deflated.extend(deflating.end().unwrap());
+        let mut inflated = Vec::new();
+        flate2::read::ZlibDecoder::new(deflated.as_slice()).read_to_end(&mut inflated).unwrap();
+        assert!(inflated == whole);
     }
 
     #[test]

@@ -90,13 +90,13 @@ fn name(text: &str) -> RefName {
     text.parse().unwrap()
 }
 
-async fn make_ref(repo: &Repo, text: &str, at: CommitId, annotation: Option<Annotation>) {
+pub(super) async fn make_ref(repo: &Repo, text: &str, at: CommitId, annotation: Option<Annotation>) {
     let update = RefUpdate { name: name(text), old: None, new: Some(at), annotation };
     repo.engine.update_refs(repo.key, &[update]).await.unwrap();
 }
 
 /// Two branches and what came of them, a proposal, tags of both sorts, and a commit that no ref leads to.
-async fn filled(engine: &Arc<dyn Versioning>) -> Repo {
+pub(super) async fn filled(engine: &Arc<dyn Versioning>) -> Repo {
     let repo = Repo::new(engine).await;
     let sorts = [
         put("a/b/one", "1"),

@@ -1,12 +1,11 @@
-//! The role, as this engine fills it. It has no [`git`](Versioning::git): what a clone needs is all there, and is not
-//! told yet; a push is refused by the hub.
+//! The role, as this engine fills it.
 
 use std::ops::Bound;
 
 use async_trait::async_trait;
 use ballast_contract::versioning::{
-    CommitInfo, CommitRequest, Committed, Difference, Entry, ListRequest, Node, Ref, RefUpdate, Relocation, Rewriting,
-    Upkeep, Versioning,
+    CommitInfo, CommitRequest, Committed, Difference, Entry, GitObjects, ListRequest, Node, Ref, RefUpdate, Relocation,
+    Rewriting, Upkeep, Versioning,
 };
 use ballast_contract::{Page, Result};
 use ballast_types::{CommitId, OperationId, RefName, RepoKey, RepoPath, Revision, Sha256};
@@ -105,6 +104,10 @@ impl Versioning for Lakefs {
 
     async fn contents(&self, repo: RepoKey, after: Option<String>, limit: usize) -> Result<Page<Sha256>> {
         self.blobs(repo, after.as_deref(), limit.max(1)).await
+    }
+
+    fn git(&self) -> Option<&dyn GitObjects> {
+        Some(self)
     }
 
     fn rewriting(&self) -> Option<&dyn Rewriting> {

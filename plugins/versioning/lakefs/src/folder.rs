@@ -83,6 +83,24 @@ impl Item {
         if self.is_folder() { format!("{}/", self.name) } else { self.name.clone() }
     }
 
+    /// Writes its line of git's tree.
+    pub fn append(&self, tree: &mut Vec<u8>) {
+        let node = self.what.node();
+        encode_tree_item(tree, &TreeItem { mode: node.mode(), name: self.name.as_bytes(), oid: node.oid() });
+    }
+
+    /// How long that line is.
+    pub fn line_length(&self) -> u64 {
+        let mode = if self.is_folder() { 5 } else { 6 };
+        (mode + 1 + self.name.len() + 1 + size_of::<GitOid>()) as u64
+    }
+
+    /// Whether git's tree has it the same way.
+    pub fn is_line(&self, other: &Self) -> bool {
+        let (one, other_node) = (self.what.node(), other.what.node());
+        self.name == other.name && one.mode() == other_node.mode() && one.oid() == other_node.oid()
+    }
+
     /// Git's order.
     pub fn compare(&self, other: &Self) -> Ordering {
         by_key((&self.name, self.is_folder()), (&other.name, other.is_folder()))
@@ -124,10 +142,8 @@ impl Folder {
 
     /// What it holds in sum.
     pub fn sum(&self, written: CommitId) -> Sub {
-        let (mut files, mut bytes, mut tree) = (0, 0_u64, Vec::new());
+        let (mut files, mut bytes) = (0, 0_u64);
         for item in &self.items {
-            let node = item.what.node();
-            encode_tree_item(&mut tree, &TreeItem { mode: node.mode(), name: item.name.as_bytes(), oid: node.oid() });
             match &item.what {
                 What::Entry(node) => {
                     files += 1;
@@ -139,7 +155,19 @@ impl Folder {
                 }
             }
         }
-        Sub { oid: object_id(ObjectKind::Tree, &tree), content: self.content(), written, files, bytes }
+        Sub { oid: object_id(ObjectKind::Tree, &self.tree()), content: self.content(), written, files, bytes }
+    }
+
+    /// How long git's tree of it is.
+    pub fn tree_length(&self) -> u64 {
+        self.items.iter().map(Item::line_length).sum()
+    }
+
+    /// Git's tree of it.
+    pub fn tree(&self) -> Vec<u8> {
+        let mut tree = Vec::with_capacity(self.tree_length() as usize);
+        self.items.iter().for_each(|item| item.append(&mut tree));
+        tree
     }
 
     /// A digest of names, modes, oids and what stands behind them.

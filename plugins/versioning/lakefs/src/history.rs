@@ -235,10 +235,17 @@ impl<'a> Log<'a> {
 
     /// The next commit; none at the end.
     pub async fn next(&mut self) -> Result<Option<Arc<Commit>>> {
-        let Some((_, id)) = self.queue.pop() else { return Ok(None) };
-        let commit = self.engine.commit_of(self.repo, id).await?;
+        let Some(commit) = self.pop().await? else { return Ok(None) };
         self.add(&commit.info.parents).await?;
         Ok(Some(commit))
+    }
+
+    /// The next commit, without going on to its parents; none at the end.
+    pub async fn pop(&mut self) -> Result<Option<Arc<Commit>>> {
+        match self.queue.pop() {
+            Some((_, id)) => self.engine.commit_of(self.repo, id).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     fn cursor(&self) -> Option<String> {

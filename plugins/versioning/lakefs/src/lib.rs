@@ -17,8 +17,13 @@
 //! **From other engines** ([`relocation`]) come whole histories, commit by commit, with the bytes that git gave them. Trees
 //! that git wrote in a way of its own, and text that is no UTF-8, are refused.
 //!
-//! **What it does not do.** Git's own objects ([`git`](ballast_contract::versioning::Versioning::git)): clone, fetch and
-//! push are answered as unsupported. lakeFS's own garbage collection must not be given rules for these repositories: it
+//! **Git** ([`git`]) gets its objects from what is stored: commits and tags are kept in git's own text, trees are the
+//! indexes in another encoding, and blobs are content's. What a fetch lacks is found by walking the indexes of the commits
+//! that it lacks, so the first one reads each index that is not at hand: a call to lakeFS for each folder that a commit
+//! touched.
+//!
+//! **What it does not do.** It takes no pushes: a commit here is one lakeFS commit with everything in it made beforehand,
+//! and a pushed history would be thousands of them, each some calls. lakeFS's own garbage collection must not be given rules for these repositories: it
 //! would take the indexes of old commits. Only one git oid with two contents in one commit is refused, not one in two
 //! commits.
 
@@ -29,6 +34,7 @@ mod difference;
 mod draft;
 mod engine;
 mod folder;
+mod git;
 mod history;
 mod names;
 mod publish;

@@ -198,6 +198,12 @@ impl View<'_> {
     }
 
     async fn load_lines(&self, stored: &mut Stored, lines: Vec<(String, Item)>) -> Result<()> {
+        stored.0.extend(self.inner_all(lines).await?);
+        Ok(())
+    }
+
+    /// The folders behind these lines, each with its path.
+    pub async fn inner_all(&self, lines: Vec<(String, Item)>) -> Result<Vec<(String, Arc<Folder>)>> {
         let mut reads: Vec<Reading<'_>> = Vec::new();
         for (path, item) in lines.into_iter().filter(|(_, item)| item.is_folder()) {
             reads.push(Box::pin(async move {
@@ -205,9 +211,7 @@ impl View<'_> {
                 Ok((path, folder))
             }));
         }
-        let read: Vec<_> = stream::iter(reads).buffer_unordered(AT_A_TIME).try_collect().await?;
-        stored.0.extend(read);
-        Ok(())
+        stream::iter(reads).buffered(AT_A_TIME).try_collect().await
     }
 }
 

@@ -1,5 +1,6 @@
 //! What commits, pages and differences read and write, counted over repositories of many shapes.
 
+mod pushing;
 mod rewriting;
 
 use std::collections::BTreeSet;

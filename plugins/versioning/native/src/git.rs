@@ -6,24 +6,52 @@ mod find;
 mod missing;
 mod publish;
 mod receive;
-mod select;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use ballast_contract::Result;
+use ballast_contract::versioning::selection;
 use ballast_contract::versioning::{
-    Common, Cut, Encoded, FetchRequest, GitObject, GitObjects, Push, PushedObjects, Receipt,
+    CommitInfo, Common, Cut, Encoded, FetchRequest, GitObject, GitObjects, GitPushes, Push, PushedObjects, Receipt,
 };
 use ballast_types::{CommitId, GitOid, RepoKey};
 use futures::stream::{self, BoxStream, StreamExt};
 
 use self::missing::Missing;
 use crate::Native;
+use crate::history::{Commit, Log};
+
+/// Commits that are read ahead.
+const AHEAD: usize = 200;
 
 /// What somebody wants: the commits that it leads to, and objects that are named and lead to none.
 pub struct Wanted {
     pub commits: Vec<CommitId>,
     /// Annotated tags too.
     pub named: Vec<GitObject>,
+}
+
+impl selection::Step for Commit {
+    fn info(&self) -> &CommitInfo {
+        &self.info
+    }
+
+    fn rank(&self) -> i64 {
+        self.rank
+    }
+}
+
+impl selection::Log for Log<'_> {
+    type Commit = Commit;
+
+    async fn add(&mut self, ids: &[CommitId]) -> Result<()> {
+        Log::add(self, ids).await
+    }
+
+    async fn pop(&mut self) -> Result<Option<Arc<Commit>>> {
+        Log::pop(self).await
+    }
 }
 
 impl Native {
@@ -51,12 +79,17 @@ impl GitObjects for Native {
 
     async fn common(&self, repo: RepoKey, wants: &[GitOid], haves: &[CommitId]) -> Result<Common> {
         let wants = self.wanted(repo, wants).await?.commits;
-        self.history.common(repo, &wants, haves).await
+        let found = self.history.find(repo, haves).await?;
+        selection::common(Log::new(&self.history, repo, AHEAD), &wants, haves, &found).await
     }
 
     async fn ends(&self, repo: RepoKey, wants: &[GitOid], cut: &Cut) -> Result<Vec<CommitId>> {
         let wants = self.wanted(repo, wants).await?.commits;
-        self.history.ends(repo, &wants, cut).await
+        let ahead = match cut {
+            Cut::Depth(depth) => AHEAD.min(*depth as usize),
+            Cut::Until { .. } => AHEAD,
+        };
+        selection::ends(Log::new(&self.history, repo, ahead), &wants, cut).await
     }
 
     fn missing(&self, repo: RepoKey, request: FetchRequest) -> BoxStream<'_, Result<Vec<GitObject>>> {
@@ -75,6 +108,13 @@ impl GitObjects for Native {
         self.unless_gone(repo, self.encode_objects(repo, objects).await).await
     }
 
+    fn pushes(&self) -> Option<&dyn GitPushes> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl GitPushes for Native {
     async fn receive<'a>(&'a self, push: Push, objects: &dyn PushedObjects) -> Result<Box<dyn Receipt + 'a>> {
         self.receive_push(push, objects).await
     }

@@ -17,8 +17,6 @@ use crate::rows::{commits, repositories};
 const OPERATION: &str = "versioning.history";
 /// Commits asked for in one statement.
 const BATCH: usize = 500;
-/// Commits that are looked at for the length of one that brings histories together.
-const COUNTED: usize = 20_000;
 
 /// A commit, read.
 #[derive(Debug)]
@@ -167,48 +165,13 @@ impl History {
     }
 }
 
-impl History {
-    /// How many commits the history of a new one with these parents has: its own, those of its first parent, and of the
-    /// others what the first does not have. None where the histories parted too long ago.
-    pub async fn length_of(&self, repo: RepoKey, parents: &[Arc<Commit>]) -> Result<Option<i64>> {
-        let Some((first, others)) = parents.split_first() else { return Ok(Some(1)) };
-        let Some(length) = first.length else { return Ok(None) };
-        let mut firsts: HashSet<CommitId> = [first.info.id].into();
-        let mut open: HashSet<CommitId> =
-            others.iter().map(|other| other.info.id).filter(|id| !firsts.contains(id)).collect();
-        if open.is_empty() {
-            return Ok(Some(length.saturating_add(1)));
-        }
-        let (mut more, mut log) = (0, Log::new(self, repo, BATCH));
-        log.add(&parents.iter().map(|parent| parent.info.id).collect::<Vec<_>>()).await?;
-        // Children come before their parents, so whatever is the first's as well is known to be when it is reached.
-        for _ in 0..COUNTED {
-            let Some(commit) = log.next().await? else { break };
-            let is_firsts = firsts.remove(&commit.info.id);
-            more += i64::from(open.remove(&commit.info.id));
-            for parent in &commit.info.parents {
-                match is_firsts {
-                    true => {
-                        open.remove(parent);
-                        firsts.insert(*parent);
-                    }
-                    false if !firsts.contains(parent) => drop(open.insert(*parent)),
-                    false => {}
-                }
-            }
-            if open.is_empty() {
-                return Ok(Some(length.saturating_add(more).saturating_add(1)));
-            }
-        }
-        Ok(None)
-    }
-}
-
 /// A walk from commits to their parents, latest first.
 pub struct Log<'a> {
     history: &'a History,
     repo: RepoKey,
     queue: BinaryHeap<(i64, CommitId)>,
+    /// Commits that are stored nowhere yet.
+    beside: Option<&'a HashMap<CommitId, Arc<Commit>>>,
     known: HashMap<CommitId, Arc<Commit>>,
     /// All that were ever in the queue.
     queued: HashSet<CommitId>,
@@ -220,12 +183,23 @@ impl<'a> Log<'a> {
     /// Stands before the first commit; about so many are wanted.
     pub fn new(history: &'a History, repo: RepoKey, wanted: usize) -> Self {
         let (queue, known, queued) = (BinaryHeap::new(), HashMap::new(), HashSet::new());
-        Self { history, repo, queue, known, queued, ahead: Some(wanted.clamp(1, BATCH)) }
+        Self { history, repo, queue, beside: None, known, queued, ahead: Some(wanted.clamp(1, BATCH)) }
+    }
+
+    /// The same with commits that are stored nowhere yet.
+    pub fn beside(self, beside: &'a HashMap<CommitId, Arc<Commit>>) -> Self {
+        Self { beside: Some(beside), ..self }
+    }
+
+    fn find_beside(&self, id: &CommitId) -> Option<&Arc<Commit>> {
+        self.beside.and_then(|beside| beside.get(id))
     }
 
     /// Lists these too.
     pub async fn add(&mut self, ids: &[CommitId]) -> Result<()> {
         let mut fresh: Vec<CommitId> = ids.iter().copied().filter(|id| !self.queued.contains(id)).collect();
+        let new: Vec<_> = fresh.iter().filter_map(|id| Some((*id, self.find_beside(id)?.clone()))).collect();
+        self.known.extend(new);
         let absent: Vec<CommitId> = fresh.iter().copied().filter(|id| !self.known.contains_key(id)).collect();
         self.known.extend(self.history.find(self.repo, &absent).await?);
         fresh.retain(|id| self.queued.insert(*id));
@@ -248,7 +222,11 @@ impl<'a> Log<'a> {
         let Some((rank, id)) = self.queue.pop() else { return Ok(None) };
         let commit = self.known.remove(&id).ok_or_else(|| no_commit(OPERATION, self.repo, id))?;
         let parents = &commit.info.parents;
-        let is_read = |id: &CommitId| self.known.contains_key(id) || self.history.cache.contains_key(&(self.repo, *id));
+        let is_read = |id: &CommitId| {
+            self.known.contains_key(id)
+                || self.find_beside(id).is_some()
+                || self.history.cache.contains_key(&(self.repo, *id))
+        };
         if let Some(limit) = self.ahead.filter(|_| !parents.iter().all(is_read)) {
             let database = &self.history.database;
             let rows = commits::window(database, self.repo.0, rank.saturating_sub(1), limit as i64).await;

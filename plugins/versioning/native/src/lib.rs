@@ -24,6 +24,7 @@ mod fork;
 mod git;
 mod history;
 mod key;
+mod length;
 mod merge;
 mod node;
 mod reading;

@@ -4,15 +4,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use ballast_contract::Result;
+use ballast_contract::versioning::selection::{Ask, Selected, select};
 use ballast_contract::versioning::{FetchRequest, FileRef, GitObject, Node, TreeBase};
 use ballast_types::git::{ObjectKind, object_id, pointer};
 use ballast_types::{CommitId, GitOid, RepoKey};
 
 use crate::Native;
 use crate::difference::{Side, step};
-use crate::git::Wanted;
-use crate::git::select::{Ask, Selected};
-use crate::history::Commit;
+use crate::git::{AHEAD, Wanted};
+use crate::history::{Commit, Log};
 use crate::node::{NodeId, Value};
 use crate::reading::path;
 use crate::store::empty;
@@ -54,7 +54,7 @@ impl<'a> Missing<'a> {
         let (shallow, cut): (HashSet<CommitId>, HashSet<CommitId>) =
             (shallow.into_iter().collect(), cut.into_iter().collect());
         let ask = Ask { wants: &commits, haves: &haves, shallow: &shallow, cut: &cut };
-        let Selected { commits, had } = engine.history.select(repo, &ask).await?;
+        let Selected { commits, had } = select(Log::new(&engine.history, repo, AHEAD), &ask).await?;
         if tags {
             let sent: HashSet<CommitId> = commits.iter().map(|commit| commit.info.id).collect();
             named.extend(engine.tags_of(repo, &sent).await?);

@@ -36,6 +36,9 @@ const HELD: usize = 24 << 20;
 const NESTED: usize = 16;
 /// Commits that are looked up at once.
 const BATCH: usize = 500;
+/// Commits that are looked at for the lengths of merged histories, and how many more for each commit of the push.
+const COUNTED: usize = 20_000;
+const COUNTED_EACH: usize = 100;
 
 /// A push being read.
 pub struct Reading<'a> {
@@ -55,6 +58,8 @@ pub struct Reading<'a> {
     made: Vec<Arc<Commit>>,
     /// Tags that are kept already.
     tags: HashSet<GitOid>,
+    /// How many commits may still be looked at to say how long the histories of merges are.
+    counted: usize,
 }
 
 /// Where a ref is to go.
@@ -84,6 +89,7 @@ impl Native {
             large: HashMap::new(),
             made: Vec::new(),
             tags: HashSet::new(),
+            counted: COUNTED,
         };
         let mut targets = Vec::with_capacity(refs.len());
         for pushed in &refs {
@@ -94,6 +100,7 @@ impl Native {
         }
         let tips: Vec<CommitId> = targets.iter().flatten().map(|target| target.commit).collect();
         let order = reading.order(&tips).await?;
+        reading.counted += order.len().saturating_mul(COUNTED_EACH);
         reading.read_all(order).await?;
         let mut forced = Vec::new();
         for (pushed, target) in refs.iter().zip(&targets) {
@@ -265,22 +272,14 @@ impl Reading<'_> {
         self.keep_trees(id, &derived).await?;
         let plan = Plan { base, parents: &parents, marks: &Marks::of(&parents) };
         let roots = self.engine.edit_maps(walk, fresh, id, plan, derived).await?;
-        let length = self.length_of(&parents).await?;
+        let history = &self.engine.history;
+        let length = history.length_beside(self.repo, &parents, &self.commits, &mut self.counted).await?;
         let made = Arc::new(Commit::new(&commit, id, roots, &parents, length));
         self.rows.commits.push(made.row(self.repo, bytes.to_vec()));
         self.commits.insert(id, made.clone());
         self.new.insert(id);
         self.made.push(made);
         Ok(())
-    }
-
-    /// New commits are in no database yet, so only that of one line is counted here.
-    async fn length_of(&self, parents: &[Arc<Commit>]) -> Result<Option<i64>> {
-        Ok(match parents {
-            [] => Some(1),
-            [one] => one.length.map(|length| length.saturating_add(1)),
-            _ => None,
-        })
     }
 
     fn learn(&mut self, path: &RepoPath, id: &FileId, facts: Option<Facts>) -> Result<()> {
