@@ -128,7 +128,15 @@ fn assert_no_source_says(room: &str, words: &[&str]) {
 
 #[test]
 fn the_http_room_sees_the_contracts_nouns_and_no_role_trait() {
-    let traits = ["dyn Storage", "dyn Versioning", "dyn Auth", "dyn Quota", "dyn Downloader", "impl Versioning for"];
+    let traits = [
+        "dyn Storage",
+        "dyn Versioning",
+        "dyn Auth",
+        "dyn Quota",
+        "dyn Downloader",
+        "dyn Endpoints",
+        "impl Versioning for",
+    ];
     assert_no_source_says("api", &traits);
 }
 

@@ -61,7 +61,11 @@ fn the_suite_runs_against_a_library_and_says_what_it_does_not_keep() {
 
 #[test]
 fn a_new_plugin_compiles_is_tested_and_passes_as_it_was_written() {
-    let mut examples = vec![("storage", "folder", "a_folder_conforms"), ("quota", "state", "books_in_a_space_conform")];
+    let mut examples = vec![
+        ("storage", "folder", "a_folder_conforms"),
+        ("quota", "state", "books_in_a_space_conform"),
+        ("endpoints", "reports", "a_desk_conforms"),
+    ];
     // It brings a TLS of its own, and takes a minute.
     if std::env::var_os("BALLAST_TEST_ALL").is_some() {
         examples.push(("auth", "introspection", "it_conforms"));

@@ -104,6 +104,18 @@ pub fn trusting() -> &'static Library {
     BUILT.get_or_init(|| of_workspace("tests/plugins/trusting", "libtrusting.so"))
 }
 
+/// `examples/plugin/endpoints-reports`.
+pub fn reports() -> &'static Library {
+    static BUILT: OnceLock<Library> = OnceLock::new();
+    BUILT.get_or_init(|| of_workspace("examples/plugin/endpoints-reports", "libendpoints_reports.so"))
+}
+
+/// `tests/plugins/answering`.
+pub fn answering() -> &'static Library {
+    static BUILT: OnceLock<Library> = OnceLock::new();
+    BUILT.get_or_init(|| of_workspace("tests/plugins/answering", "libanswering.so"))
+}
+
 /// `examples/plugin/storage-c`.
 pub fn in_c() -> &'static Library {
     static BUILT: OnceLock<Library> = OnceLock::new();

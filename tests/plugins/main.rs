@@ -5,6 +5,7 @@
 mod author;
 mod built;
 mod downloader;
+mod endpoints;
 mod faults;
 mod hub;
 mod refused;

@@ -60,7 +60,7 @@ fn checked(changes: &[(&str, &str)], keys: &str) -> String {
 #[test]
 fn a_manifest_that_lies_is_a_report_on_the_instance() {
     let lies = [
-        ("BALLAST_MAJOR 1", "BALLAST_MAJOR 7", "built for plugin ABI 7.1, this hub speaks ABI 1.x"),
+        ("BALLAST_MAJOR 1", "BALLAST_MAJOR 7", "built for plugin ABI 7.2, this hub speaks ABI 1.x"),
         ("sizeof manifest - 1}", "20}", "the manifest that it declares is not the one in its section"),
         ("sizeof(BallastDeclaration)", "20", "its declaration: it says that it is 20 bytes long"),
         ("    .create = create,\n};", "};", "its declaration lacks create"),
@@ -72,7 +72,11 @@ fn a_manifest_that_lies_is_a_report_on_the_instance() {
         ("{store, 0, &life, &storage}", "{store, 0, 0, 0}", "the table of its life: it is missing"),
         ("\\\"storage.c\\\"", "\\\"storage\\\"", "its manifest's id 'storage' is none"),
         ("[\\\"storage\\\"]", "[\\\"auth\\\"]", "its id storage.c says that it is for storage"),
-        ("[\\\"storage\\\"]", "[\\\"storage\\\", \\\"auth\\\"]", "plugin ABI 1.1 carries one of storage, auth, quota"),
+        (
+            "[\\\"storage\\\"]",
+            "[\\\"storage\\\", \\\"auth\\\"]",
+            "plugin ABI 1.2 carries one of storage, auth, quota, endpoints",
+        ),
         ("\\\"version\\\": \\\"1.0.0\\\"", "\\\"version\\\": 1", "its manifest cannot be understood"),
     ];
     for (from, to, expected) in lies {

@@ -115,6 +115,7 @@ async fn node(database: &Database, storage: &Arc<dyn Storage>, kind: Kind, ahead
         engine,
         auth: vec![("main".to_owned(), Arc::new(auth))],
         quota: ledger(database).await,
+        endpoints: vec![],
         mail: Mail::log("hub@localhost").unwrap(),
         jobs: None,
         mirror: None,

@@ -11,7 +11,7 @@
 #define BALLAST_MAJOR 1
 
 // The lower one of both sides counts.
-#define BALLAST_MINOR 1
+#define BALLAST_MINOR 2
 
 // What was asked for is not there.
 #define BALLAST_NOT_FOUND 1
@@ -269,13 +269,25 @@ typedef struct BallastStorageTable {
   uint32_t (*open_file)(void *data, struct BallastStr key, uint32_t flags, int32_t *out, struct BallastFailure *failure);
 } BallastStorageTable;
 
-// A role that is asked by messages, since 1.1: auth and quota.
+// A role that is asked by messages: since 1.1 auth and quota, since 1.2 downloader, versioning and endpoints.
 typedef struct BallastMessageTable {
   size_t size;
   // One JSON message in `call`, whose key `call` says what is asked, and a `Buf` with the JSON answer to it in `out`.
   // `UNSUPPORTED` to what is not known. `call` is good for this call alone, and not while it is polled.
   struct BallastFuture (*call)(void *data, struct BallastStr call);
+  // Since 1.2. The same with bytes beside the message, and a `Streamed` in `out`. What endpoints answer a request with,
+  // and what a downloader fetches. `bytes` is lent for this call alone: who keeps them moves them out. Null where no
+  // call of the role has bytes.
+  struct BallastFuture (*stream)(void *data, struct BallastStr call, struct BallastBuf *bytes);
 } BallastMessageTable;
+
+// An answer with bytes behind it.
+typedef struct BallastStreamed {
+  // The JSON answer.
+  struct BallastBuf answer;
+  // The bytes. Without `next` there are none.
+  struct BallastReader bytes;
+} BallastStreamed;
 
 // The exported symbol. Its fields up to `size` are the same in all major versions.
 typedef struct BallastDeclaration {
@@ -284,10 +296,11 @@ typedef struct BallastDeclaration {
   uint32_t minor;
   // Of this whole table.
   size_t size;
-  // JSON, and the same that lies in the section: `abi` (`{"major": 1, "minor": 1}`), `id` (`storage.example`),
-  // `version`, `about` (a sentence), `roles` (`["storage"]`; since 1.1 also `auth` or `quota`), `requires` (what it
-  // cannot do without of what a hub lends; since 1.1, `state`), `config` (the JSON Schema of the plugin's keys, in
-  // which `writeOnly` marks secrets), `built_with` (texts that are shown and never compared).
+  // JSON, and the same that lies in the section: `abi` (`{"major": 1, "minor": 2}`), `id` (`storage.example`),
+  // `version`, `about` (a sentence), `roles` (`["storage"]`; since 1.1 also `auth` or `quota`, since 1.2 `downloader`,
+  // `versioning` or `endpoints`), `requires` (what it cannot do without of what a hub lends; since 1.1, `state`),
+  // `config` (the JSON Schema of the plugin's keys, in which `writeOnly` marks secrets), `openapi` (of endpoints, since
+  // 1.2: their part of the document), `built_with` (texts that are shown and never compared).
   struct BallastStr manifest;
   // Whether the config of an instance makes sense; does no I/O. `READY`, or `FAILED` with the key's `path`. Null where the schema says all.
   uint32_t (*check)(struct BallastStr role, struct BallastStr config, struct BallastFailure *failure);

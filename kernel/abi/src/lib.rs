@@ -36,7 +36,7 @@ pub use failure::{
 };
 pub use host::{DEBUG, ERROR, Host, INFO, TRACE, WARN};
 pub use instance::{Instance, LifeTable};
-pub use message::{CAN_KEEP, CAN_NARROW, MessageTable, Reply};
+pub use message::{CAN_KEEP, CAN_NARROW, MessageTable, Reply, Streamed};
 pub use polled::{END, FAILED, Future, PENDING, READY, Reader, Writer};
 pub use storage::{AT_ONCE, CAN_FILES, CAN_SIGN, CAN_SIGN_UPLOADS, PASSING, StorageTable};
 pub use table::{Table, TableFault, read_table};

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use cbindgen::{Builder, Config, Language};
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "Str",
     "Buf",
     "Failure",
@@ -22,6 +22,7 @@ const NAMES: [&str; 14] = [
     "StorageTable",
     "MessageTable",
     "Reply",
+    "Streamed",
 ];
 
 fn folder() -> PathBuf {

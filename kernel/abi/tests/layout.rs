@@ -37,7 +37,8 @@ fn the_layout_is_the_frozen_one() {
         Instance { data capabilities life role }
         Host { size minor reserved data instance logs log fault state }
         StorageTable { size stat read create remove list copy sign open_file }
-        MessageTable { size call }
+        MessageTable { size call stream }
+        Streamed { answer bytes }
         Reply { context done }
         Declaration { magic major minor size manifest check create }
     };

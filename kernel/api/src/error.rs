@@ -136,6 +136,7 @@ impl From<Failure> for ApiError {
             Failure::MergeConflict { paths, .. } => error = error.with("conflicts", json!(paths)),
             Failure::RepoFormat { .. } => error = error.with("details", json!("Expected owner/name")),
             Failure::Remote(cause) => tracing::info!(%cause, "a remote hub did not do what it was asked"),
+            Failure::PluginFault { instance, cause } => tracing::error!(instance, %cause, "a plugin failed"),
             Failure::RepositoryMoved { from, to, .. } => error.more.moved = Some(Moved { from, to }),
             Failure::Unavailable(cause) => {
                 tracing::warn!(%cause, "not available");
@@ -189,6 +190,7 @@ fn status_and_code(failure: &Failure) -> (StatusCode, &'static str) {
         NoRoomThere(_) => (StatusCode::BAD_REQUEST, "QuotaExceeded"),
         Invalid(_) | RepoFormat { .. } => (StatusCode::BAD_REQUEST, "BadRequest"),
         Remote(cause) => of_remote(cause.kind),
+        PluginFault { .. } => (StatusCode::BAD_GATEWAY, "PluginFault"),
         Interrupted(_) => (StatusCode::BAD_REQUEST, "Interrupted"),
         Conflict(_) => (StatusCode::CONFLICT, "Conflict"),
         NotFound(_) => (StatusCode::NOT_FOUND, "NotFound"),
@@ -360,6 +362,11 @@ mod tests {
             (Failure::NotFound("n".to_owned()), 404, "NotFound"),
             (Failure::Unsupported("u".to_owned()), 501, "NotImplemented"),
             (Failure::Interrupted("i".to_owned()), 400, "Interrupted"),
+            (
+                Failure::PluginFault { instance: "reports".to_owned(), cause: fault(ErrorKind::Internal) },
+                502,
+                "PluginFault",
+            ),
             (Failure::Unavailable(fault(ErrorKind::Unavailable)), 503, "Unavailable"),
             (Failure::NoRoom(fault(ErrorKind::NoRoom)), 507, "InsufficientStorage"),
             (Failure::Damaged(fault(ErrorKind::Corrupt)), 500, "Damaged"),

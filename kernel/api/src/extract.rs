@@ -59,6 +59,22 @@ pub async fn limited(bytes: Octets, limit: usize) -> Result<Bytes, ApiError> {
     }
 }
 
+/// A body of at most so many bytes, in one piece: what is longer is refused, before it is read where it says so itself.
+pub async fn at_most(request: &Request, body: &mut RequestBody, limit: usize) -> Result<Bytes, ApiError> {
+    let announced = announced(request);
+    if announced.is_some_and(|length| length > limit) {
+        return Err(Failure::TooLarge(format!("The request's body is longer than {limit} bytes")).into());
+    }
+    let octets = Octets::of(taken(request, body)?);
+    let slow = |_| Failure::Interrupted(format!("The request's body was not whole after {} s", PATIENCE.as_secs()));
+    timeout(PATIENCE, limited(octets, announced.unwrap_or(limit))).await.map_err(slow)?
+}
+
+/// How long the body is, where the request says so.
+fn announced(request: &Request) -> Option<usize> {
+    request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
+}
+
 /// The body of a request. One that is packed is refused, not unpacked: a few bytes could stand for very many.
 fn taken(request: &Request, body: &mut RequestBody) -> Result<Body, ApiError> {
     let packed = |coding: &&poem::http::HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"identity");
@@ -95,8 +111,8 @@ async fn whole(request: &Request, body: &mut RequestBody) -> Result<Whole, ApiEr
 async fn whole_of(request: &Request, body: Body) -> Result<Whole, ApiError> {
     let mut pieces = std::pin::pin!(pieces(body));
     let mut all = BytesMut::new();
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_none_or(|length: usize| length <= SMALL) && !gather(&mut pieces, &mut all, SMALL).await? {
+    let announced = announced(request);
+    if announced.is_none_or(|length| length <= SMALL) && !gather(&mut pieces, &mut all, SMALL).await? {
         return Ok(Whole { bytes: all.freeze(), _room: None });
     }
     let most = announced.unwrap_or(MAX_BODY);

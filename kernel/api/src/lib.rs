@@ -15,6 +15,7 @@ mod credential;
 mod declined;
 mod delivery;
 mod document;
+mod endpoints;
 mod error;
 mod extract;
 mod frame;
@@ -52,6 +53,7 @@ use poem_openapi::registry::{MetaApi, Registry};
 use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::{Value, json};
 
+pub use endpoints::Mounted;
 pub use error::told;
 pub use limits::{Most, RateLimits};
 pub use status::{PartState, PluginState, Status};
@@ -74,11 +76,16 @@ pub struct ApiOptions {
     pub status: Arc<dyn Status>,
     /// What pushes by git may bring.
     pub git: Arc<ballast_git::receive_pack::Gate>,
+    /// Operations that plugins bring.
+    pub endpoints: Vec<Mounted>,
 }
 
 /// The whole API of a hub.
 pub fn endpoint(hub: Hub, options: ApiOptions) -> impl Endpoint<Output = Response> + 'static {
     let (mut table, document) = assembled();
+    // What does not fit is refused before a hub starts; here it would be left out of the document.
+    let document = endpoints::described(document.clone(), &options.endpoints).unwrap_or(document);
+    options.endpoints.iter().for_each(|mounted| mounted.add_to(&mut table));
     let text = format!("{document:#}");
     let docs = pages::docs(&text);
     add_page(&mut table, "/docs", move || pages::shown(&docs));
@@ -93,6 +100,11 @@ pub fn endpoint(hub: Hub, options: ApiOptions) -> impl Endpoint<Output = Respons
 /// The OpenAPI document: the same for every deployment, and made without a hub.
 pub fn document() -> Value {
     assembled().1
+}
+
+/// The document of a deployment: with the parts that its plugins bring. What does not fit is named with its instance.
+pub fn document_with(mounted: &[Mounted]) -> Result<Value, (String, String)> {
+    endpoints::described(document(), mounted)
 }
 
 /// Parts that clash are a mistake in this crate and not in any request; the test that locks the document meets it

@@ -15,7 +15,7 @@ pub struct PartState {
 /// A plugin's instance and how it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginState {
-    /// `storage`, `versioning`, `auth`, `quota` or `downloader`.
+    /// `storage`, `versioning`, `auth`, `quota`, `downloader` or `endpoints`.
     pub role: String,
     /// Its name in the configuration.
     pub instance: String,

@@ -55,6 +55,9 @@ pub struct HubConfig {
     pub quota: BTreeMap<String, PluginConfig>,
     /// Remote hubs to download from; none by default.
     pub downloader: BTreeMap<String, PluginConfig>,
+    /// HTTP operations that plugins bring, each instance below `/api/x/` and its name; none by default. The hub finds out
+    /// who is calling and what they may do before it asks the plugin.
+    pub endpoints: BTreeMap<String, PluginConfig>,
     pub plugins: PluginsConfig,
     /// Which files are large files, and how they travel.
     pub lfs: LfsConfig,
@@ -96,6 +99,7 @@ impl HubConfig {
             Role::Auth => &self.auth,
             Role::Quota => &self.quota,
             Role::Downloader => &self.downloader,
+            Role::Endpoints => &self.endpoints,
         }
     }
 
@@ -107,6 +111,7 @@ impl HubConfig {
             Role::Auth => &mut self.auth,
             Role::Quota => &mut self.quota,
             Role::Downloader => &mut self.downloader,
+            Role::Endpoints => &mut self.endpoints,
         }
     }
 

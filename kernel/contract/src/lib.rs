@@ -10,6 +10,7 @@
 pub mod auth;
 mod component;
 pub mod downloader;
+pub mod endpoints;
 mod error;
 mod message;
 mod page;

@@ -11,6 +11,7 @@ mod absent;
 mod auth;
 mod call;
 mod declared;
+mod endpoints;
 mod failure;
 mod file;
 mod held;
@@ -19,6 +20,7 @@ mod loaded;
 mod manifest;
 mod messenger;
 mod quota;
+mod reader;
 mod storage;
 mod thread;
 mod waker;
@@ -29,6 +31,7 @@ use std::time::Duration;
 
 use ballast_config::{PluginFile, Role};
 use ballast_contract::State;
+use ballast_contract::endpoints::part::Part;
 use serde_json::Value;
 
 pub use manifest::Manifest;
@@ -36,6 +39,7 @@ pub use manifest::Manifest;
 use crate::plugin::{Opened, Refusal};
 use auth::LoadedAuth;
 use declared::Declared;
+use endpoints::LoadedEndpoints;
 use quota::LoadedQuota;
 use storage::LoadedStorage;
 
@@ -63,6 +67,8 @@ pub struct Library {
     sha256: Option<String>,
     manifest: Manifest,
     section: Vec<u8>,
+    /// Of endpoints.
+    part: Option<Arc<Part>>,
     limits: Limits,
     opened: Mutex<Option<Result<Arc<Declared>, String>>>,
 }
@@ -99,9 +105,10 @@ impl Library {
     /// Inspects a file wherever it lies: for an author's own.
     pub fn inspect_anywhere(path: &Path) -> Result<Self, String> {
         let (section, manifest) = manifest::read(path)?;
+        let part = manifest.part()?.map(Arc::new);
         let minute = Duration::from_secs(60);
         let limits = Limits { start: minute, answer: minute };
-        Ok(Self { file: path.to_owned(), sha256: None, manifest, section, limits, opened: Mutex::default() })
+        Ok(Self { file: path.to_owned(), sha256: None, manifest, section, part, limits, opened: Mutex::default() })
     }
 
     /// Where it lies.
@@ -112,6 +119,11 @@ impl Library {
     /// What it says of itself.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// What it brings to the document, where it is endpoints.
+    pub fn part(&self) -> Option<&Arc<Part>> {
+        self.part.as_ref()
     }
 
     /// The SHA-256 of a file, in hex.
@@ -159,6 +171,7 @@ impl Library {
         let opened = match role {
             Role::Auth => LoadedAuth::new(made).map(|auth| Opened::Auth(Arc::new(auth))),
             Role::Quota => LoadedQuota::new(made).map(|quota| Opened::Quota(Arc::new(quota))),
+            Role::Endpoints => LoadedEndpoints::new(made).map(|endpoints| Opened::Endpoints(Arc::new(endpoints))),
             _ => LoadedStorage::new(made).map(|storage| Opened::Storage(Arc::new(storage))),
         };
         opened.map_err(Refusal::plugin)

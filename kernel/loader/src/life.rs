@@ -47,7 +47,7 @@ enum Stage {
 /// How an instance is, for `/readyz` and for administrators.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InstanceState {
-    /// `storage`, `versioning`, `auth`, `quota` or `downloader`.
+    /// `storage`, `versioning`, `auth`, `quota`, `downloader` or `endpoints`.
     pub role: &'static str,
     /// Its name in the configuration.
     pub instance: String,

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use ballast_config::{Role, schema_of};
 use ballast_contract::auth::Auth;
 use ballast_contract::downloader::Downloader;
+use ballast_contract::endpoints::Endpoints;
+use ballast_contract::endpoints::part::Part;
 use ballast_contract::quota::Quota;
 use ballast_contract::storage::Storage;
 use ballast_contract::versioning::Versioning;
@@ -50,6 +52,7 @@ pub enum Opened {
     Auth(Arc<dyn Auth>),
     Quota(Arc<dyn Quota>),
     Downloader(Arc<dyn Downloader>),
+    Endpoints(Arc<dyn Endpoints>),
 }
 
 impl Opened {
@@ -61,6 +64,7 @@ impl Opened {
             Self::Auth(instance) => Arc::clone(instance) as _,
             Self::Quota(instance) => Arc::clone(instance) as _,
             Self::Downloader(instance) => Arc::clone(instance) as _,
+            Self::Endpoints(instance) => Arc::clone(instance) as _,
         }
     }
 
@@ -78,7 +82,7 @@ impl Opened {
             Self::Auth(one) => {
                 vec![("credentials", one.credentials().is_some()), ("policy", one.policy().is_some())]
             }
-            Self::Quota(_) | Self::Downloader(_) => vec![],
+            Self::Quota(_) | Self::Downloader(_) | Self::Endpoints(_) => vec![],
         };
         able.into_iter().filter(|(_, can)| *can).map(|(word, _)| word).collect()
     }
@@ -182,6 +186,14 @@ impl Plugin {
         }
     }
 
+    /// What it brings to the OpenAPI document: nothing, unless it is endpoints.
+    pub fn part(&self) -> Option<&Arc<Part>> {
+        match &self.source {
+            Source::Library(library) => library.part(),
+            Source::Builtin { .. } | Source::Refused(_) => None,
+        }
+    }
+
     /// The path below the plugin's keys and the reason where they cannot be read, as far as it can be asked without
     /// running foreign code.
     pub(crate) fn check(&self, config: &Value) -> std::result::Result<(), (String, String)> {
@@ -213,6 +225,7 @@ impl Plugin {
             (_, Role::Storage) => Some(Opened::Storage(absent)),
             (_, Role::Auth) => Some(Opened::Auth(absent)),
             (_, Role::Quota) => Some(Opened::Quota(absent)),
+            (_, Role::Endpoints) => Some(Opened::Endpoints(absent)),
         }
     }
 }

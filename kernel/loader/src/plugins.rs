@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ballast_config::{Loaded, Problem, Problems, Role};
 use ballast_contract::auth::Auth;
 use ballast_contract::downloader::Downloader;
+use ballast_contract::endpoints::Endpoints;
 use ballast_contract::quota::Quota;
 use ballast_contract::storage::Storage;
 use ballast_contract::versioning::Versioning;
@@ -34,6 +35,7 @@ pub struct Plugins {
     pub auth: Vec<Named<dyn Auth>>,
     pub quota: Named<dyn Quota>,
     pub downloaders: Vec<Named<dyn Downloader>>,
+    pub endpoints: Vec<Named<dyn Endpoints>>,
     instances: Vec<Instance>,
 }
 
@@ -76,6 +78,7 @@ struct Roles {
     auth: Vec<Named<dyn Auth>>,
     quotas: Vec<Named<dyn Quota>>,
     downloaders: Vec<Named<dyn Downloader>>,
+    endpoints: Vec<Named<dyn Endpoints>>,
     instances: Vec<Instance>,
 }
 
@@ -115,6 +118,7 @@ impl Roles {
             Opened::Auth(instance) => self.auth.push(Named { name, instance }),
             Opened::Quota(instance) => self.quotas.push(Named { name, instance }),
             Opened::Downloader(instance) => self.downloaders.push(Named { name, instance }),
+            Opened::Endpoints(instance) => self.endpoints.push(Named { name, instance }),
         }
     }
 
@@ -127,6 +131,7 @@ impl Roles {
             versionings: self.versionings,
             auth: self.auth,
             downloaders: self.downloaders,
+            endpoints: self.endpoints,
             instances: self.instances,
         })
     }

@@ -121,6 +121,12 @@ impl Registry {
         self.plan(loaded).mistakes
     }
 
+    /// The endpoints that the configuration names, by instance; none of their code runs.
+    pub fn endpoints<'a>(&'a self, loaded: &'a Loaded) -> impl Iterator<Item = (&'a str, &'a Plugin)> {
+        let instances = loaded.config.instances(Role::Endpoints).iter();
+        instances.filter_map(|(name, one)| Some((name.as_str(), self.named(Role::Endpoints, &one.plugin)?)))
+    }
+
     pub(crate) fn plan<'a>(&'a self, loaded: &'a Loaded) -> Plan<'a> {
         let mistakes = misrouted(loaded).into_iter().chain(mirroring_nobody(loaded)).chain(provided_by_nobody(loaded));
         let mistakes = mistakes.chain(self.sharing_tables(loaded)).collect();
@@ -251,7 +257,7 @@ pub(crate) fn choose(loaded: &Loaded, role: Role) -> Result<Option<&str>, Proble
     let chooser = match role {
         Role::Storage => Some((&loaded.config.uploads.storage, "uploads.storage", "takes uploads")),
         Role::Versioning => Some((&loaded.config.repositories.versioning, "repositories.versioning", "serves")),
-        Role::Auth | Role::Quota | Role::Downloader => None,
+        Role::Auth | Role::Quota | Role::Downloader | Role::Endpoints => None,
     };
     if let Some((Some(wanted), key, _)) = chooser {
         return match names.iter().find(|name| *name == wanted) {
@@ -260,7 +266,7 @@ pub(crate) fn choose(loaded: &Loaded, role: Role) -> Result<Option<&str>, Proble
         };
     }
     match (role, names.as_slice(), chooser) {
-        (Role::Downloader, names, _) => Ok(names.first().copied()),
+        (Role::Downloader | Role::Endpoints, names, _) => Ok(names.first().copied()),
         (_, [], _) => wrong("the hub needs an instance".to_owned()),
         (Role::Auth, [first, ..], _) | (_, [first], _) => Ok(Some(first)),
         (_, names, Some(_)) if names.contains(&"main") => Ok(Some("main")),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ballast_config::{Loaded, PluginConfig, Problem, Problems, Role};
 use ballast_contract::State;
+use ballast_contract::endpoints::part::Part;
 use serde_json::{Map, Value};
 
 use crate::registry::Plan;
@@ -40,6 +41,11 @@ impl Trial {
         Problems::check(plan.mistakes.into_iter().chain(plan.unreadable).collect())?;
         let made = plan.instances.into_iter().map(|planned| (planned.instance.to_owned(), planned.config));
         Ok(made.map(|(name, config)| Self { library: Arc::clone(&library), role, name, config }).collect())
+    }
+
+    /// What it brings to the OpenAPI document, where it is endpoints.
+    pub fn part(&self) -> Option<&Part> {
+        self.library.part().map(Arc::as_ref)
     }
 
     /// A new instance with this space, not started.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ballast_abi::{Declaration, FAILED, Failure, Host, Instance, MAGIC, MAJOR, MINOR, READY, Str, read_table};
 use ballast_contract::auth::Auth;
+use ballast_contract::endpoints::Endpoints;
 use ballast_contract::quota::Quota;
 use ballast_contract::storage::Storage;
 use ballast_contract::{Error, ErrorKind, Result};
@@ -33,6 +34,7 @@ pub enum Exports {
     Storage(Arc<dyn Storage>),
     Auth(Arc<dyn Auth>),
     Quota(Arc<dyn Quota>),
+    Endpoints(Arc<dyn Endpoints>),
 }
 
 /// A plugin of one role.
@@ -119,6 +121,7 @@ unsafe fn make<E: Exported>(host: *const Host, role: Str, config: Str) -> std::r
         Exports::Storage(storage) => storage_table::instance(shared, storage),
         Exports::Auth(auth) => message_table::auth(shared, auth),
         Exports::Quota(quota) => message_table::quota(shared, quota),
+        Exports::Endpoints(endpoints) => message_table::endpoints(shared, endpoints),
     })
 }
 
@@ -145,10 +148,12 @@ unsafe fn read<E: Exported>(config: Str) -> std::result::Result<E::Config, Failu
 /// - `config` is the type of the plugin's keys, and a file beside the one with this macro that has their schema:
 ///   `BALLAST_BLESS=1 cargo test` writes it, and a test that the macro adds says when it is old. A key that is a secret
 ///   has `writeOnly` in its schema.
-/// - `storage`, `auth` or `quota` is a function from the keys and [`Slots`](crate::Slots) to an instance of that role. It
+/// - `storage`, `auth`, `quota` or `endpoints` is a function from the keys and [`Slots`](crate::Slots) to an instance of that role. It
 ///   does no I/O: that belongs into `start`.
 /// - `requires: [state]`, where the plugin cannot do without [`Slots::state`](crate::Slots::state).
 /// - `polling: spawn`, where the plugin's code blocks: see [`Polling`](crate::Polling).
+/// - `openapi: "openapi.json"`, of endpoints: a file beside the one with this macro that has their part of the document
+///   ([`endpoints::part`](crate::endpoints::part) says its form). A test that the macro adds says what is wrong with it.
 #[macro_export]
 macro_rules! export_plugin {
     (
@@ -157,7 +162,8 @@ macro_rules! export_plugin {
         config: $config:ty = $schema:literal,
         $role:ident: $open:path
         $(, requires: [$($slot:ident),*])?
-        $(, polling: $polling:ident)? $(,)?
+        $(, polling: $polling:ident)?
+        $(, openapi: $openapi:literal)? $(,)?
     ) => {
         #[cfg(panic = "abort")]
         compile_error!(
@@ -181,11 +187,11 @@ macro_rules! export_plugin {
             }
 
             const TEXT: &str = concat!(
-                "{\"abi\": {\"major\": 1, \"minor\": 1}, \"id\": \"", $id, "\", \"version\": \"",
+                "{\"abi\": {\"major\": 1, \"minor\": 2}, \"id\": \"", $id, "\", \"version\": \"",
                 env!("CARGO_PKG_VERSION"), "\", \"about\": ", stringify!($about),
                 ", \"roles\": [\"", stringify!($role), "\"], \"requires\": [", $crate::export_plugin!(@slots $($($slot),*)?),
                 "], \"built_with\": {\"language\": \"Rust\"}, \"config\": ",
-                include_str!($schema), "}"
+                include_str!($schema), $(", \"openapi\": ", include_str!($openapi),)? "}"
             );
 
             #[used]
@@ -207,6 +213,13 @@ macro_rules! export_plugin {
             fn the_schema_of_its_keys_is_current() {
                 $crate::assert_current::<$config>(env!("CARGO_MANIFEST_DIR"), file!(), $schema);
             }
+
+            $(
+                #[test]
+                fn its_part_of_the_document_makes_sense() {
+                    $crate::assert_part(include_str!($openapi));
+                }
+            )?
         }
     };
     (@exports storage) => {
@@ -217,6 +230,9 @@ macro_rules! export_plugin {
     };
     (@exports quota) => {
         $crate::Exports::Quota
+    };
+    (@exports endpoints) => {
+        $crate::Exports::Endpoints
     };
     (@slots) => {
         ""

@@ -32,7 +32,8 @@ mod writer;
 pub use async_trait::async_trait;
 pub use ballast_abi as abi;
 pub use ballast_contract::{
-    ByteStream, Component, Error, ErrorKind, Health, Page, Result, State, Versioned, WriteIf, auth, quota, storage,
+    ByteStream, Component, Error, ErrorKind, Health, Page, Result, State, Versioned, WriteIf, auth, endpoints, quota,
+    storage,
 };
 pub use ballast_types as types;
 pub use bytes;
@@ -45,4 +46,4 @@ pub use serde_json;
 pub use tracing;
 
 #[doc(hidden)]
-pub use schema::{assert_current, schema_of};
+pub use schema::{assert_current, assert_part, schema_of};

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use ballast_contract::endpoints::part::Part;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
@@ -26,4 +27,11 @@ pub fn assert_current<T: JsonSchema>(manifest_dir: &str, source: &str, file: &st
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(kept == current, "{} is not what the config type says: BALLAST_BLESS=1 cargo test", path.display());
+}
+
+/// Panics where a part of the document is not as a hub takes it.
+#[allow(clippy::panic)]
+pub fn assert_part(text: &str) {
+    let part = serde_json::from_str(text).unwrap_or_else(|error| panic!("it is no JSON: {error}"));
+    Part::read(&part).unwrap_or_else(|why| panic!("{why}"));
 }

@@ -56,7 +56,7 @@ pub enum Command {
     Config(Config),
     /// Print the JSON Schema of configuration files
     Schema,
-    /// Print the OpenAPI document
+    /// Print the OpenAPI document: the core's, or with --config or --set the deployment's, with what its plugins bring
     Openapi,
     /// Users
     #[command(subcommand)]
@@ -157,6 +157,7 @@ pub enum NewPlugin {
     Storage,
     Auth,
     Quota,
+    Endpoints,
 }
 
 #[derive(Debug, Subcommand)]

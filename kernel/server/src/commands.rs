@@ -36,7 +36,7 @@ pub fn run(cli: Cli) -> Result<(), Exit> {
         Command::Config(Config::Show) => config::show(&options),
         Command::Config(Config::Reference) => config::reference(),
         Command::Schema => schema::run(),
-        Command::Openapi => openapi::run(),
+        Command::Openapi => openapi::run(&options),
         Command::User(command) => user::run(&options, command),
         Command::Token(command) => token::run(&options, command),
         Command::Database(command) => database::run(&options, command),

@@ -66,6 +66,7 @@ pub async fn open_reading(
         engines: engines(&plugins),
         auth: plugins.auth.iter().map(|auth| (auth.name.clone(), auth.instance.clone())).collect(),
         quota: plugins.quota.instance.clone(),
+        endpoints: plugins.endpoints.iter().map(|one| (one.name.clone(), one.instance.clone())).collect(),
         mail: mail(loaded)?,
         jobs: jobs::parts(loaded, &plugins, elsewhere)?,
         mirror: mirror::parts(loaded, &plugins)?,

@@ -7,6 +7,7 @@ mod commands;
 mod connection;
 mod data_dir;
 mod declared;
+mod endpoints;
 mod exit;
 mod files;
 mod first_start;

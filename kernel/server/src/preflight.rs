@@ -6,7 +6,7 @@ use ballast_loader::{Deps, Plugins, Registry};
 
 use crate::cli::Options;
 use crate::exit::Exit;
-use crate::logging;
+use crate::{endpoints, logging};
 
 /// The configuration that the command line, the system's file and the environment make, or every mistake in it that can
 /// be seen by looking at it, the plugins' keys included. The libraries that it allows are inspected, and none is opened.
@@ -19,6 +19,7 @@ pub fn load(options: &Options, registry: &mut Registry) -> Result<Loaded, Exit> 
     problems.extend(registry.mistakes(&loaded));
     problems.extend(logging::filter(&loaded).err());
     problems.extend(database(&loaded));
+    problems.extend(endpoints::document(registry, &loaded).err());
     Problems::check(problems)?;
     Ok(loaded)
 }

@@ -94,6 +94,9 @@ pub enum Failure {
     /// What a remote hub said, or that it said nothing.
     #[error("{}", .0.context)]
     Remote(Error),
+    /// A plugin of this hub did not do what it was asked; what happened is the operator's to know.
+    #[error("The plugin behind this address, endpoints.{instance}, failed; whoever runs the hub finds why in its log")]
+    PluginFault { instance: String, cause: Error },
     /// The request makes no sense.
     #[error("{0}")]
     Invalid(String),

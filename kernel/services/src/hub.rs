@@ -6,6 +6,7 @@ use std::time::Duration;
 use ballast_catalog::Catalog;
 use ballast_content::Content;
 use ballast_contract::auth::Auth;
+use ballast_contract::endpoints::Endpoints;
 use ballast_contract::quota::Quota;
 use ballast_contract::versioning::{GitObjects, GitPushes, Rewriting, Versioning};
 use ballast_types::{RepoKey, RepoKind, Timestamp};
@@ -135,6 +136,8 @@ pub struct Parts {
     /// Asked in this order, each with its instance's name.
     pub auth: Vec<(String, Arc<dyn Auth>)>,
     pub quota: Arc<dyn Quota>,
+    /// Each with its instance's name.
+    pub endpoints: Vec<(String, Arc<dyn Endpoints>)>,
     pub mail: Mail,
     /// None where the hub reads no other.
     pub jobs: Option<JobParts>,

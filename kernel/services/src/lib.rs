@@ -7,6 +7,7 @@
 mod access_requests;
 mod accounts;
 mod administration;
+mod ask_endpoint;
 mod attempts;
 mod audit;
 mod avatar;
@@ -101,6 +102,7 @@ pub use administration::{
     OperationAbout, OrganizationAccount, RecalculationProgress, RepositoryAbout, RepositoryFilter, RepositoryOrder,
     Statistics,
 };
+pub use ask_endpoint::Asking;
 pub use audit::Trace;
 pub use ballast_catalog::{
     AuditContent, AuditFilter, AuditOutcome, AuditRecord, Avatar, Census, Comment, Daily, Day, Discussion,

@@ -6,6 +6,7 @@
 
 pub mod auth;
 pub mod downloader;
+pub mod endpoints;
 pub mod polled;
 pub mod quota;
 mod random;

@@ -34,6 +34,10 @@ impl PushBody {
 pub struct Octets(Body);
 
 impl Octets {
+    pub(super) fn of(body: Body) -> Self {
+        Self(body)
+    }
+
     /// The bytes as they come; that they end too early is the sender's failure.
     pub fn into_pieces(self) -> impl Stream<Item = Result<Bytes, Failure>> + Send + 'static {
         pieces(self.0)

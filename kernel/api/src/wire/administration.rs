@@ -254,7 +254,7 @@ pub struct AdminOperationList {
 /// A plugin's instance, and how it is.
 #[derive(Object)]
 pub struct AdminPlugin {
-    /// `storage`, `versioning`, `auth`, `quota` or `downloader`.
+    /// `storage`, `versioning`, `auth`, `quota`, `downloader` or `endpoints`.
     pub role: String,
     /// Its name in the configuration.
     pub instance: String,

@@ -15,11 +15,13 @@ pub enum Role {
     Auth,
     Quota,
     Downloader,
+    Endpoints,
 }
 
 impl Role {
     /// Every role, in the order in which instances start.
-    pub const ALL: [Self; 5] = [Self::Storage, Self::Versioning, Self::Auth, Self::Quota, Self::Downloader];
+    pub const ALL: [Self; 6] =
+        [Self::Storage, Self::Versioning, Self::Auth, Self::Quota, Self::Downloader, Self::Endpoints];
 
     /// The section's name, and the first half of a plugin's id.
     pub fn as_str(self) -> &'static str {
@@ -29,6 +31,7 @@ impl Role {
             Self::Auth => "auth",
             Self::Quota => "quota",
             Self::Downloader => "downloader",
+            Self::Endpoints => "endpoints",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use ballast_contract::auth::{Auth, Credential, Identity};
+use ballast_contract::endpoints::{Endpoints, Request, Response};
 use ballast_contract::quota::{Account, Held, Limit, Quota, Reservation, Scope, Usage};
 use ballast_contract::storage::{Storage, StorageKey, StorageWriter};
 use ballast_contract::{ByteStream, Component, Error, ErrorKind, Health, Page, Result};
@@ -104,5 +105,12 @@ impl Quota for Absent {
 
     async fn expire(&self, _: Timestamp) -> Result<()> {
         self.answer("quota.expire")
+    }
+}
+
+#[async_trait]
+impl Endpoints for Absent {
+    async fn answer(&self, _: Request) -> Result<Response> {
+        self.answer("endpoints.answer")
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ballast_abi::{self as abi, Buf, END, FAILED, Failure, PENDING, READY, Reader, Writer};
+use ballast_abi::{self as abi, Buf, END, FAILED, Failure, PENDING, READY, Reader, Streamed, Writer};
 use ballast_contract::{Error, ErrorKind, Result};
 use tokio::time::{Sleep, sleep};
 
@@ -93,6 +93,7 @@ unsafe impl Answer for u64 {}
 unsafe impl Answer for Buf {}
 unsafe impl Answer for Reader {}
 unsafe impl Answer for Writer {}
+unsafe impl Answer for Streamed {}
 
 /// Room for any answer.
 type Space = [u64; 8];

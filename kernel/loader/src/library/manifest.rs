@@ -6,6 +6,7 @@ use std::path::Path;
 
 use ballast_abi::{MAJOR, MINOR, SECTION};
 use ballast_config::Role;
+use ballast_contract::endpoints::part::Part;
 use object::read::ReadCache;
 use object::{Architecture, BinaryFormat, Object, ObjectKind, ObjectSection, ReadRef};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,9 @@ pub struct Manifest {
     /// The JSON Schema of an instance's keys.
     #[serde(default = "no_keys")]
     pub config: Value,
+    /// Of endpoints: their part of the OpenAPI document.
+    #[serde(default)]
+    pub openapi: Option<Value>,
     /// Shown, and never compared.
     #[serde(default)]
     pub built_with: BTreeMap<String, String>,
@@ -110,7 +114,7 @@ fn here() -> Option<Architecture> {
 }
 
 /// The roles that cross the C tables.
-const CARRIED: [Role; 3] = [Role::Storage, Role::Auth, Role::Quota];
+const CARRIED: [Role; 4] = [Role::Storage, Role::Auth, Role::Quota, Role::Endpoints];
 
 /// What a hub lends whoever requires it.
 const LENT: [&str; 1] = ["state"];
@@ -124,6 +128,17 @@ impl Manifest {
     /// Whether it cannot do without a space of its own.
     pub(crate) fn requires_state(&self) -> bool {
         self.requires.iter().any(|slot| slot == "state")
+    }
+
+    /// What it brings to the document, where it is endpoints; what is wrong with it.
+    pub(super) fn part(&self) -> Result<Option<Part>, String> {
+        match (self.role(), &self.openapi) {
+            (Some(Role::Endpoints), Some(part)) => {
+                Part::read(part).map(Some).map_err(|why| format!("its part of the OpenAPI document: {why}"))
+            }
+            (Some(Role::Endpoints), None) => Err("its manifest lacks openapi, which endpoints have".to_owned()),
+            _ => Ok(None),
+        }
     }
 
     fn makes_sense(&self) -> Result<(), String> {

@@ -2,18 +2,21 @@
 
 use std::ffi::c_void;
 
-use ballast_abi::{Buf, Future, MessageTable, Str, read_table};
+use ballast_abi::{Buf, Future, MessageTable, Str, Streamed, read_table};
 use ballast_contract::{Error, ErrorKind, Result};
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::declared::Made;
 use super::loaded::{Loaded, Steps};
+use super::reader::Pieces;
 
 /// An instance that answers messages.
 pub(super) struct Messenger {
     pub(super) loaded: Loaded,
     call: unsafe extern "C" fn(*mut c_void, Str) -> Future,
+    stream: Option<unsafe extern "C" fn(*mut c_void, Str, *mut Buf) -> Future>,
 }
 
 impl Messenger {
@@ -21,7 +24,16 @@ impl Messenger {
         let table = unsafe { read_table(made.table.0.cast::<MessageTable>()) };
         let table = table.map_err(|fault| format!("its table of {role}: {fault}"))?;
         let call = table.call.ok_or_else(|| format!("its table of {role} lacks call"))?;
-        Ok(Self { loaded: Loaded::new(made, steps), call })
+        Ok(Self { loaded: Loaded::new(made, steps), call, stream: table.stream })
+    }
+
+    /// The same of a role that cannot do without calls that have bytes.
+    pub(super) fn streaming(made: Made, role: &str, steps: Steps) -> std::result::Result<Self, String> {
+        let messenger = Self::new(made, role, steps)?;
+        match messenger.stream {
+            Some(_) => Ok(messenger),
+            None => Err(format!("its table of {role} lacks stream")),
+        }
     }
 
     /// Asks, and reads the answer.
@@ -36,7 +48,29 @@ impl Messenger {
         serde_json::from_slice(answer.as_ref()).map_err(wrong)
     }
 
-    /// The same where one answer is to come for each question.
+    /// Asks with bytes, and reads the answer; the bytes behind it are on their way.
+    pub(super) async fn stream<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        call: &impl Serialize,
+        bytes: Bytes,
+    ) -> Result<(T, Pieces)> {
+        let unsaid = |error: serde_json::Error| Error::new(ErrorKind::Internal, operation, error.to_string());
+        let lacks = || Error::new(ErrorKind::Unsupported, operation, "the plugin has no bytes");
+        let stream = self.stream.ok_or_else(lacks)?;
+        let said = {
+            let (text, mut lent) = (serde_json::to_string(call).map_err(unsaid)?, Buf::owning(bytes));
+            self.loaded.call::<Streamed>(operation, |data| unsafe { stream(data, Str::of(&text), &mut lent) })?
+        };
+        let Streamed { answer, bytes } = said.await?;
+        let of = self.loaded.of(operation);
+        // First of all, so that it ends whatever comes.
+        let pieces = Pieces::new(bytes, None, of.clone(), self.loaded.limits.answer);
+        let wrong = |error| of.misbehaved(format!("its answer makes no sense: {error}"));
+        Ok((serde_json::from_slice(answer.as_ref()).map_err(wrong)?, pieces))
+    }
+
+    /// Asks where one answer is to come for each question.
     pub(super) async fn ask_each<T: DeserializeOwned>(
         &self,
         operation: &'static str,

@@ -1,6 +1,5 @@
 //! The storage of a library behind the contract's trait.
 
-mod reader;
 mod signer;
 mod writer;
 
@@ -20,7 +19,7 @@ use ballast_types::ByteRange;
 
 use super::declared::Made;
 use super::loaded::{Loaded, Steps, lives};
-use reader::Pieces;
+use super::reader::Pieces;
 use writer::LoadedWriter;
 
 const STEPS: Steps = Steps { start: "storage.start", health: "storage.health", stop: "storage.stop" };
@@ -115,7 +114,7 @@ impl Storage for LoadedStorage {
         let call =
             self.loaded.call::<Reader>("storage.read", |data| unsafe { read(data, key, range.start, range.end) })?;
         let reader = call.await?;
-        Ok(Box::pin(Pieces::new(reader, range.len(), self.loaded.of("storage.read"), self.loaded.limits.answer)))
+        Ok(Box::pin(Pieces::new(reader, Some(range.len()), self.loaded.of("storage.read"), self.loaded.limits.answer)))
     }
 
     async fn create(&self, key: &StorageKey) -> Result<Box<dyn StorageWriter>> {

@@ -2,6 +2,7 @@
 //! with calls that are given up.
 #![allow(clippy::unwrap_used)]
 
+mod endpoints;
 mod given_up;
 #[path = "../../../../tests/plugins/misbehaving/src/memory.rs"]
 mod memory;
@@ -83,10 +84,12 @@ fn library(declaration: &'static Declaration) -> Result<Library, String> {
 
 fn opened(declaration: &'static Declaration, manifest: &str, limit: Duration) -> Result<Library, String> {
     let declared = unsafe { Declared::read(declaration, manifest.as_bytes()) }?;
+    let said: Manifest = serde_json::from_str(manifest).unwrap();
     Ok(Library {
         file: "/memory.so".into(),
         sha256: None,
-        manifest: serde_json::from_str(manifest).unwrap(),
+        part: said.part()?.map(Arc::new),
+        manifest: said,
         section: manifest.as_bytes().to_vec(),
         limits: Limits { start: limit, answer: limit },
         opened: Mutex::new(Some(Ok(Arc::new(declared)))),

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::first_start::{self, FirstStart};
 use crate::hub::{self, Opened, Purpose};
 use crate::status::{self, Serving};
-use crate::{builtins, data_dir, declared, http, logging, output, preflight, shutdown, ssh};
+use crate::{builtins, data_dir, declared, endpoints, http, logging, output, preflight, shutdown, ssh};
 
 /// Serves until Ctrl-C or SIGTERM.
 pub fn run(options: &Options) -> Result<(), Exit> {
@@ -60,6 +60,7 @@ async fn serve(loaded: &Loaded, registry: &Registry) -> Result<(), Exit> {
             rate_limits: rate_limits(&loaded.config),
             status: serving.clone(),
             git: gate,
+            endpoints: endpoints::mounted(registry, loaded),
         };
         let asked = async move {
             asked.await;

@@ -47,12 +47,21 @@ const AUTH: Example = Example {
         "src/config.schema.json" "tests/conformance.rs"),
 };
 
+const ENDPOINTS: Example = Example {
+    role: "endpoints",
+    name: "reports",
+    what: "takes reports of repositories over HTTP",
+    files: files!("endpoints-reports": "Cargo.toml" "src/lib.rs" "src/desk.rs" "src/book.rs" "src/badge.rs"
+        "src/openapi.json" "src/config.schema.json" "tests/conformance.rs"),
+};
+
 /// Writes a plugin of a role into a new folder of its name.
 pub fn run(role: NewPlugin, name: &str, ballast: &str) -> Result<(), Exit> {
     let example = match role {
         NewPlugin::Storage => STORAGE,
         NewPlugin::Auth => AUTH,
         NewPlugin::Quota => QUOTA,
+        NewPlugin::Endpoints => ENDPOINTS,
     };
     let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !name.starts_with(|first: char| first.is_ascii_lowercase()) || !name.bytes().all(good) || name.len() > 40 {

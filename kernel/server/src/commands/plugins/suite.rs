@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ballast_config::{Loaded, Role};
 use ballast_contract::auth::Auth;
+use ballast_contract::endpoints::Endpoints;
 use ballast_contract::quota::Quota;
 use ballast_contract::storage::Storage;
 use ballast_database::{Database, Options as DatabaseOptions};
@@ -39,6 +40,11 @@ pub fn run(options: &Options, file: &Path) -> Result<(), Exit> {
                 Role::Quota => {
                     tried.quota().await?;
                     passes(ballast_testkit::quota::conforms(async || expected(tried.quota().await))).await
+                }
+                Role::Endpoints => {
+                    tried.endpoints().await?;
+                    let part = trial.part().ok_or_else(|| Exit::failure("it brings no part of the document"))?;
+                    passes(ballast_testkit::endpoints::conforms(part, async || expected(tried.endpoints().await))).await
                 }
                 _ => {
                     tried.is_empty().await?;
@@ -91,6 +97,13 @@ impl Tried<'_> {
         match self.open().await? {
             (Opened::Quota(quota), place) => Ok((quota, place)),
             _ => Err(Exit::failure("it is no quota")),
+        }
+    }
+
+    async fn endpoints(&self) -> Result<(Arc<dyn Endpoints>, TempDir), Exit> {
+        match self.open().await? {
+            (Opened::Endpoints(endpoints), place) => Ok((endpoints, place)),
+            _ => Err(Exit::failure("it is no endpoints")),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Bytes on their way from a library: exactly as many as were asked for.
+//! Bytes on their way from a library: exactly as many as were promised.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,21 +9,27 @@ use ballast_contract::Result;
 use bytes::Bytes;
 use futures::Stream;
 
-use crate::library::call::{Of, Patience};
-use crate::library::waker;
+use super::call::{Of, Patience};
+use super::waker;
 
 pub(super) struct Pieces {
     reader: Reader,
-    promised: u64,
-    left: u64,
+    /// In all; none where as many come as there are.
+    promised: Option<u64>,
+    seen: u64,
     of: Of,
     patience: Patience,
     ended: bool,
 }
 
 impl Pieces {
-    pub(super) fn new(reader: Reader, promised: u64, of: Of, limit: Duration) -> Self {
-        Self { reader, promised, left: promised, of, patience: Patience::new(limit), ended: false }
+    pub(super) fn new(reader: Reader, promised: Option<u64>, of: Of, limit: Duration) -> Self {
+        Self { reader, promised, seen: 0, of, patience: Patience::new(limit), ended: false }
+    }
+
+    /// Holds it to so many bytes.
+    pub(super) fn promise(&mut self, bytes: u64) {
+        self.promised = Some(bytes);
     }
 
     fn next(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
@@ -35,11 +41,7 @@ impl Pieces {
         match self.of.polled(code, &failure) {
             Poll::Pending => self.patience.ends(&self.of, context).map(Err),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(END)) if self.left > 0 => {
-                let how = format!("it ended {} bytes short of the {} that were asked for", self.left, self.promised);
-                Poll::Ready(Err(self.of.misbehaved(how)))
-            }
-            Poll::Ready(Ok(END)) => Poll::Ready(Ok(None)),
+            Poll::Ready(Ok(END)) => Poll::Ready(self.whole().map(|()| None)),
             Poll::Ready(Ok(_)) => Poll::Ready(self.taken(buf).map(Some)),
         }
     }
@@ -49,12 +51,24 @@ impl Pieces {
         if buf.ptr.is_null() && buf.len > 0 {
             return Err(self.of.misbehaved("it handed over bytes that are nowhere"));
         }
-        let Some(left) = self.left.checked_sub(buf.len as u64) else {
-            let how = format!("it handed over more than the {} bytes that were asked for", self.promised);
-            return Err(self.of.misbehaved(how));
-        };
-        self.left = left;
-        Ok(Bytes::from_owner(buf))
+        self.seen = self.seen.saturating_add(buf.len as u64);
+        match self.promised {
+            Some(promised) if self.seen > promised => {
+                let how = format!("it handed over more than the {promised} bytes that were asked for");
+                Err(self.of.misbehaved(how))
+            }
+            _ => Ok(Bytes::from_owner(buf)),
+        }
+    }
+
+    fn whole(&self) -> Result<()> {
+        match self.promised {
+            Some(promised) if self.seen < promised => {
+                let left = promised - self.seen;
+                Err(self.of.misbehaved(format!("it ended {left} bytes short of the {promised} that were asked for")))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
