@@ -64,6 +64,7 @@ fn a_new_plugin_compiles_is_tested_and_passes_as_it_was_written() {
     let mut examples = vec![
         ("storage", "folder", "a_folder_conforms"),
         ("quota", "state", "books_in_a_space_conform"),
+        ("downloader", "folder", "a_folder_conforms"),
         ("endpoints", "reports", "a_desk_conforms"),
     ];
     // It brings a TLS of its own, and takes a minute.

@@ -110,6 +110,12 @@ pub fn reports() -> &'static Library {
     BUILT.get_or_init(|| of_workspace("examples/plugin/endpoints-reports", "libendpoints_reports.so"))
 }
 
+/// `examples/plugin/downloader-folder`.
+pub fn reading() -> &'static Library {
+    static BUILT: OnceLock<Library> = OnceLock::new();
+    BUILT.get_or_init(|| of_workspace("examples/plugin/downloader-folder", "libdownloader_folder.so"))
+}
+
 /// `tests/plugins/answering`.
 pub fn answering() -> &'static Library {
     static BUILT: OnceLock<Library> = OnceLock::new();

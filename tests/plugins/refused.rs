@@ -75,7 +75,7 @@ fn a_manifest_that_lies_is_a_report_on_the_instance() {
         (
             "[\\\"storage\\\"]",
             "[\\\"storage\\\", \\\"auth\\\"]",
-            "plugin ABI 1.2 carries one of storage, auth, quota, endpoints",
+            "plugin ABI 1.2 carries one of storage, auth, quota, downloader, endpoints",
         ),
         ("\\\"version\\\": \\\"1.0.0\\\"", "\\\"version\\\": 1", "its manifest cannot be understood"),
     ];

@@ -1,5 +1,7 @@
 //! Downloader: what a remote hub has, and its bytes. Jobs, their progress and the disk are the kernel's.
 
+pub mod message;
+
 use std::fmt;
 
 use async_trait::async_trait;

@@ -11,6 +11,7 @@ mod absent;
 mod auth;
 mod call;
 mod declared;
+mod downloader;
 mod endpoints;
 mod failure;
 mod file;
@@ -39,6 +40,7 @@ pub use manifest::Manifest;
 use crate::plugin::{Opened, Refusal};
 use auth::LoadedAuth;
 use declared::Declared;
+use downloader::LoadedDownloader;
 use endpoints::LoadedEndpoints;
 use quota::LoadedQuota;
 use storage::LoadedStorage;
@@ -171,6 +173,7 @@ impl Library {
         let opened = match role {
             Role::Auth => LoadedAuth::new(made).map(|auth| Opened::Auth(Arc::new(auth))),
             Role::Quota => LoadedQuota::new(made).map(|quota| Opened::Quota(Arc::new(quota))),
+            Role::Downloader => LoadedDownloader::new(made).map(|one| Opened::Downloader(Arc::new(one))),
             Role::Endpoints => LoadedEndpoints::new(made).map(|endpoints| Opened::Endpoints(Arc::new(endpoints))),
             _ => LoadedStorage::new(made).map(|storage| Opened::Storage(Arc::new(storage))),
         };

@@ -221,10 +221,11 @@ impl Plugin {
     pub(crate) fn absent(&self, why: &str) -> Option<Opened> {
         let absent = Arc::new(Absent { why: why.to_owned() });
         match (&self.source, self.role) {
-            (Source::Builtin { .. }, _) | (_, Role::Versioning | Role::Downloader) => None,
+            (Source::Builtin { .. }, _) | (_, Role::Versioning) => None,
             (_, Role::Storage) => Some(Opened::Storage(absent)),
             (_, Role::Auth) => Some(Opened::Auth(absent)),
             (_, Role::Quota) => Some(Opened::Quota(absent)),
+            (_, Role::Downloader) => Some(Opened::Downloader(absent)),
             (_, Role::Endpoints) => Some(Opened::Endpoints(absent)),
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ballast_abi::{Declaration, FAILED, Failure, Host, Instance, MAGIC, MAJOR, MINOR, READY, Str, read_table};
 use ballast_contract::auth::Auth;
+use ballast_contract::downloader::Downloader;
 use ballast_contract::endpoints::Endpoints;
 use ballast_contract::quota::Quota;
 use ballast_contract::storage::Storage;
@@ -34,6 +35,7 @@ pub enum Exports {
     Storage(Arc<dyn Storage>),
     Auth(Arc<dyn Auth>),
     Quota(Arc<dyn Quota>),
+    Downloader(Arc<dyn Downloader>),
     Endpoints(Arc<dyn Endpoints>),
 }
 
@@ -121,6 +123,7 @@ unsafe fn make<E: Exported>(host: *const Host, role: Str, config: Str) -> std::r
         Exports::Storage(storage) => storage_table::instance(shared, storage),
         Exports::Auth(auth) => message_table::auth(shared, auth),
         Exports::Quota(quota) => message_table::quota(shared, quota),
+        Exports::Downloader(downloader) => message_table::downloader(shared, downloader),
         Exports::Endpoints(endpoints) => message_table::endpoints(shared, endpoints),
     })
 }
@@ -148,7 +151,7 @@ unsafe fn read<E: Exported>(config: Str) -> std::result::Result<E::Config, Failu
 /// - `config` is the type of the plugin's keys, and a file beside the one with this macro that has their schema:
 ///   `BALLAST_BLESS=1 cargo test` writes it, and a test that the macro adds says when it is old. A key that is a secret
 ///   has `writeOnly` in its schema.
-/// - `storage`, `auth`, `quota` or `endpoints` is a function from the keys and [`Slots`](crate::Slots) to an instance of that role. It
+/// - `storage`, `auth`, `quota`, `downloader` or `endpoints` is a function from the keys and [`Slots`](crate::Slots) to an instance of that role. It
 ///   does no I/O: that belongs into `start`.
 /// - `requires: [state]`, where the plugin cannot do without [`Slots::state`](crate::Slots::state).
 /// - `polling: spawn`, where the plugin's code blocks: see [`Polling`](crate::Polling).
@@ -230,6 +233,9 @@ macro_rules! export_plugin {
     };
     (@exports quota) => {
         $crate::Exports::Quota
+    };
+    (@exports downloader) => {
+        $crate::Exports::Downloader
     };
     (@exports endpoints) => {
         $crate::Exports::Endpoints

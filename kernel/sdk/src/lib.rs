@@ -32,8 +32,8 @@ mod writer;
 pub use async_trait::async_trait;
 pub use ballast_abi as abi;
 pub use ballast_contract::{
-    ByteStream, Component, Error, ErrorKind, Health, Page, Result, State, Versioned, WriteIf, auth, endpoints, quota,
-    storage,
+    ByteStream, Component, Error, ErrorKind, Health, Page, Result, State, Versioned, WriteIf, auth, downloader,
+    endpoints, quota, storage,
 };
 pub use ballast_types as types;
 pub use bytes;

@@ -8,6 +8,8 @@ use async_trait::async_trait;
 use ballast_abi::{Buf, CAN_KEEP, CAN_NARROW, Future, Instance, LifeTable, MessageTable, Str, Streamed};
 use ballast_contract::auth::Auth;
 use ballast_contract::auth::message::AuthCall;
+use ballast_contract::downloader::Downloader;
+use ballast_contract::downloader::message::DownloaderCall;
 use ballast_contract::endpoints::Endpoints;
 use ballast_contract::endpoints::message::EndpointsCall;
 use ballast_contract::quota::Quota;
@@ -47,6 +49,20 @@ impl Asked for dyn Quota {
     }
 }
 
+#[async_trait]
+impl Asked for dyn Downloader {
+    async fn answer(&self, call: &[u8]) -> Result<Vec<u8>> {
+        read::<DownloaderCall>(call)?.answer(self).await
+    }
+}
+
+#[async_trait]
+impl Streams for dyn Downloader {
+    async fn stream(&self, call: &[u8], _: Bytes) -> Result<(Vec<u8>, ByteStream)> {
+        read::<DownloaderCall>(call)?.stream(self).await
+    }
+}
+
 /// Every call of endpoints has bytes.
 #[async_trait]
 impl Asked for dyn Endpoints {
@@ -71,6 +87,8 @@ static AUTH_LIFE: LifeTable = life::table::<dyn Auth>();
 static AUTH: MessageTable = table::<dyn Auth>();
 static QUOTA_LIFE: LifeTable = life::table::<dyn Quota>();
 static QUOTA: MessageTable = table::<dyn Quota>();
+static DOWNLOADER_LIFE: LifeTable = life::table::<dyn Downloader>();
+static DOWNLOADER: MessageTable = streaming::<dyn Downloader>();
 static ENDPOINTS_LIFE: LifeTable = life::table::<dyn Endpoints>();
 static ENDPOINTS: MessageTable = streaming::<dyn Endpoints>();
 
@@ -92,6 +110,11 @@ pub(crate) fn auth(shared: Shared, auth: Arc<dyn Auth>) -> Instance {
 /// Hands a quota to the hub.
 pub(crate) fn quota(shared: Shared, quota: Arc<dyn Quota>) -> Instance {
     instance(shared, quota, 0, (&QUOTA_LIFE, &QUOTA))
+}
+
+/// Hands a downloader to the hub.
+pub(crate) fn downloader(shared: Shared, downloader: Arc<dyn Downloader>) -> Instance {
+    instance(shared, downloader, 0, (&DOWNLOADER_LIFE, &DOWNLOADER))
 }
 
 /// Hands endpoints to the hub.

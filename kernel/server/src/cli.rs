@@ -138,6 +138,9 @@ pub enum Plugins {
     Test {
         /// The shared library
         file: PathBuf,
+        /// Of a downloader: a repository that its remote hub has, as models/acme/bert; all of it is fetched
+        #[arg(long, value_name = "KIND/NAME")]
+        repository: Option<String>,
     },
     /// Write a plugin to begin with: a crate that compiles, is tested and passes the suite
     New {
@@ -157,6 +160,7 @@ pub enum NewPlugin {
     Storage,
     Auth,
     Quota,
+    Downloader,
     Endpoints,
 }
 

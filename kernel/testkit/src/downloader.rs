@@ -279,3 +279,34 @@ async fn the_readers_own_token_is_the_one_that_counts(downloader: &Instance, rem
     // What was right for one reader is not for the next.
     assert!(downloader.fetch(&shown(&source, "hf_wrong"), file, whole).await.is_err());
 }
+
+/// Reads a repository that there is, and holds all of it to what is said of it: for a downloader whose remote hub nobody here
+/// can change. `source` has no token, or one that may read.
+pub async fn reads(downloader: &Instance, source: &Source) {
+    let commit = downloader.pin(source).await.unwrap();
+    let source = Source { revision: Revision::new(commit.to_string()), ..source.clone() };
+    assert_eq!(downloader.pin(&source).await.unwrap(), commit, "a commit means itself");
+    let mut files = planned(downloader, &source).await;
+    assert!(!files.is_empty(), "{} has no file", source.repo);
+    files.sort_by(|one, next| one.path.cmp(&next.path));
+    assert!(files.is_sorted_by(|one, next| one.path < next.path), "a path is planned twice");
+    for file in &files {
+        let whole = downloader.fetch(&source, file, ByteRange::whole(file.size)).await.unwrap();
+        let bytes = read(whole).await;
+        let digest = match file.expected {
+            Expected::Sha256(_) => Expected::Sha256(Sha256(sha2::Sha256::digest(&bytes).into())),
+            Expected::Git(_) => Expected::Git(object_id(ObjectKind::Blob, &bytes)),
+        };
+        assert_eq!((bytes.len() as u64, digest), (file.size, file.expected), "{}", file.path);
+        if file.size > 1 {
+            let range = ByteRange { start: file.size / 3, end: file.size - 1 };
+            let part = downloader.fetch(&source, file, range).await.unwrap();
+            let came = part.range;
+            assert!(came == range || came == ByteRange::whole(file.size), "{}: {came:?} for {range:?}", file.path);
+            assert!(read(part).await == slice(&bytes, came), "{}: {range:?}", file.path);
+        }
+    }
+    let missing = Source { repo: format!("{}-that-nobody-has", source.repo), ..source };
+    let error = downloader.pin(&missing).await.unwrap_err();
+    assert!(is_absent(&error) || error.is(ErrorKind::Denied), "{error}");
+}

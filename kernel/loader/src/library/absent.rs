@@ -2,11 +2,14 @@
 
 use async_trait::async_trait;
 use ballast_contract::auth::{Auth, Credential, Identity};
+use ballast_contract::downloader::{Downloader, Fetched, Source, SourceFile};
 use ballast_contract::endpoints::{Endpoints, Request, Response};
 use ballast_contract::quota::{Account, Held, Limit, Quota, Reservation, Scope, Usage};
 use ballast_contract::storage::{Storage, StorageKey, StorageWriter};
 use ballast_contract::{ByteStream, Component, Error, ErrorKind, Health, Page, Result};
-use ballast_types::{ByteRange, RepoKey, ReservationId, Timestamp};
+use ballast_types::{ByteRange, CommitId, RepoKey, ReservationId, Timestamp};
+
+use super::downloader::NOWHERE;
 
 /// Answers every call with the reason why there is nothing else to answer.
 pub(crate) struct Absent {
@@ -105,6 +108,29 @@ impl Quota for Absent {
 
     async fn expire(&self, _: Timestamp) -> Result<()> {
         self.answer("quota.expire")
+    }
+}
+
+#[async_trait]
+impl Downloader for Absent {
+    fn endpoint(&self) -> String {
+        NOWHERE.to_owned()
+    }
+
+    async fn pin(&self, _: &Source) -> Result<CommitId> {
+        self.answer("downloader.pin")
+    }
+
+    async fn plan(&self, _: &Source, _: Option<String>) -> Result<Page<SourceFile>> {
+        self.answer("downloader.plan")
+    }
+
+    async fn fetch(&self, _: &Source, _: &SourceFile, _: ByteRange) -> Result<Fetched> {
+        self.answer("downloader.fetch")
+    }
+
+    async fn analyze(&self, _: &Source) -> Result<serde_json::Value> {
+        self.answer("downloader.analyze")
     }
 }
 

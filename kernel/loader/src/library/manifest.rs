@@ -114,7 +114,7 @@ fn here() -> Option<Architecture> {
 }
 
 /// The roles that cross the C tables.
-const CARRIED: [Role; 4] = [Role::Storage, Role::Auth, Role::Quota, Role::Endpoints];
+const CARRIED: [Role; 5] = [Role::Storage, Role::Auth, Role::Quota, Role::Downloader, Role::Endpoints];
 
 /// What a hub lends whoever requires it.
 const LENT: [&str; 1] = ["state"];

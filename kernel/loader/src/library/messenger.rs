@@ -1,6 +1,7 @@
 //! A role that is asked by messages, behind its C table.
 
 use std::ffi::c_void;
+use std::time::Duration;
 
 use ballast_abi::{Buf, Future, MessageTable, Str, Streamed, read_table};
 use ballast_contract::{Error, ErrorKind, Result};
@@ -16,6 +17,8 @@ use super::reader::Pieces;
 pub(super) struct Messenger {
     pub(super) loaded: Loaded,
     call: unsafe extern "C" fn(*mut c_void, Str) -> Future,
+    /// How long an answer may take.
+    patience: Duration,
     stream: Option<unsafe extern "C" fn(*mut c_void, Str, *mut Buf) -> Future>,
 }
 
@@ -24,7 +27,8 @@ impl Messenger {
         let table = unsafe { read_table(made.table.0.cast::<MessageTable>()) };
         let table = table.map_err(|fault| format!("its table of {role}: {fault}"))?;
         let call = table.call.ok_or_else(|| format!("its table of {role} lacks call"))?;
-        Ok(Self { loaded: Loaded::new(made, steps), call, stream: table.stream })
+        let (patience, loaded) = (made.limits.answer, Loaded::new(made, steps));
+        Ok(Self { loaded, call, patience, stream: table.stream })
     }
 
     /// The same of a role that cannot do without calls that have bytes.
@@ -36,12 +40,19 @@ impl Messenger {
         }
     }
 
+    /// The same, which waits for answers as long as for a whole object.
+    pub(super) fn patient(self) -> Self {
+        Self { patience: self.loaded.limits.whole(), ..self }
+    }
+
     /// Asks, and reads the answer.
     pub(super) async fn ask<T: DeserializeOwned>(&self, operation: &'static str, call: &impl Serialize) -> Result<T> {
         let unsaid = |error: serde_json::Error| Error::new(ErrorKind::Internal, operation, error.to_string());
         let said = {
             let text = serde_json::to_string(call).map_err(unsaid)?;
-            self.loaded.call::<Buf>(operation, |data| unsafe { (self.call)(data, Str::of(&text)) })?
+            let mut call = self.loaded.call::<Buf>(operation, |data| unsafe { (self.call)(data, Str::of(&text)) })?;
+            call.allow(self.patience);
+            call
         };
         let answer = said.await?;
         let wrong = |error| self.loaded.of(operation).misbehaved(format!("its answer makes no sense: {error}"));
@@ -60,7 +71,10 @@ impl Messenger {
         let stream = self.stream.ok_or_else(lacks)?;
         let said = {
             let (text, mut lent) = (serde_json::to_string(call).map_err(unsaid)?, Buf::owning(bytes));
-            self.loaded.call::<Streamed>(operation, |data| unsafe { stream(data, Str::of(&text), &mut lent) })?
+            let begin = |data| unsafe { stream(data, Str::of(&text), &mut lent) };
+            let mut call = self.loaded.call::<Streamed>(operation, begin)?;
+            call.allow(self.patience);
+            call
         };
         let Streamed { answer, bytes } = said.await?;
         let of = self.loaded.of(operation);

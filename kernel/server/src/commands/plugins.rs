@@ -15,7 +15,7 @@ pub fn run(options: &Options, command: Plugins) -> Result<(), Exit> {
     match command {
         Plugins::List => list(options),
         Plugins::Inspect { file } => inspect::run(&file),
-        Plugins::Test { file } => suite::run(options, &file),
+        Plugins::Test { file, repository } => suite::run(options, &file, repository.as_deref()),
         Plugins::New { role, name, ballast } => new::run(role, &name, &ballast),
     }
 }

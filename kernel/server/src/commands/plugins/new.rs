@@ -47,6 +47,14 @@ const AUTH: Example = Example {
         "src/config.schema.json" "tests/conformance.rs"),
 };
 
+const DOWNLOADER: Example = Example {
+    role: "downloader",
+    name: "folder",
+    what: "reads repositories from folders",
+    files: files!("downloader-folder": "Cargo.toml" "src/lib.rs" "src/folder.rs" "src/digests.rs" "src/reading.rs"
+        "src/config.schema.json" "tests/conformance.rs"),
+};
+
 const ENDPOINTS: Example = Example {
     role: "endpoints",
     name: "reports",
@@ -61,6 +69,7 @@ pub fn run(role: NewPlugin, name: &str, ballast: &str) -> Result<(), Exit> {
         NewPlugin::Storage => STORAGE,
         NewPlugin::Auth => AUTH,
         NewPlugin::Quota => QUOTA,
+        NewPlugin::Downloader => DOWNLOADER,
         NewPlugin::Endpoints => ENDPOINTS,
     };
     let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';

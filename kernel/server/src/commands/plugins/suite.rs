@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use ballast_config::{Loaded, Role};
 use ballast_contract::auth::Auth;
+use ballast_contract::downloader::{Downloader, Source};
 use ballast_contract::endpoints::Endpoints;
 use ballast_contract::quota::Quota;
 use ballast_contract::storage::Storage;
 use ballast_database::{Database, Options as DatabaseOptions};
 use ballast_loader::{Library, Opened, Trial, state_of};
+use ballast_types::Revision;
 use futures::FutureExt;
 use tempfile::TempDir;
 
@@ -23,7 +25,7 @@ use crate::output;
 const PAGE: usize = 1000;
 
 /// Runs the suite on every instance of the configuration that names the plugin.
-pub fn run(options: &Options, file: &Path) -> Result<(), Exit> {
+pub fn run(options: &Options, file: &Path, repository: Option<&str>) -> Result<(), Exit> {
     let library = Library::inspect_anywhere(file);
     let library = library.map_err(|why| Exit::failure(format!("{}: {why}", file.display())))?;
     let plugin = library.manifest().id.clone();
@@ -40,6 +42,12 @@ pub fn run(options: &Options, file: &Path) -> Result<(), Exit> {
                 Role::Quota => {
                     tried.quota().await?;
                     passes(ballast_testkit::quota::conforms(async || expected(tried.quota().await))).await
+                }
+                Role::Downloader => {
+                    let source = source(repository)?;
+                    let (downloader, _place) = tried.downloader().await?;
+                    downloader.start().await.map_err(Exit::failure)?;
+                    passes(ballast_testkit::downloader::reads(&downloader, &source)).await
                 }
                 Role::Endpoints => {
                     tried.endpoints().await?;
@@ -59,6 +67,14 @@ pub fn run(options: &Options, file: &Path) -> Result<(), Exit> {
         }
         Ok(())
     })
+}
+
+/// What a downloader is tried on.
+fn source(repository: Option<&str>) -> Result<Source, Exit> {
+    let wanted = "a downloader is tried on a repository that its remote hub has: --repository models/acme/bert";
+    let (kind, repo) = repository.and_then(|named| named.split_once('/')).ok_or_else(|| Exit::misuse(wanted))?;
+    let kind = kind.parse().map_err(Exit::misuse)?;
+    Ok(Source { kind, repo: repo.to_owned(), revision: Revision::main(), token: None })
 }
 
 async fn passes(suite: impl Future<Output = ()>) -> bool {
@@ -97,6 +113,13 @@ impl Tried<'_> {
         match self.open().await? {
             (Opened::Quota(quota), place) => Ok((quota, place)),
             _ => Err(Exit::failure("it is no quota")),
+        }
+    }
+
+    async fn downloader(&self) -> Result<(Arc<dyn Downloader>, TempDir), Exit> {
+        match self.open().await? {
+            (Opened::Downloader(downloader), place) => Ok((downloader, place)),
+            _ => Err(Exit::failure("it is no downloader")),
         }
     }
 
