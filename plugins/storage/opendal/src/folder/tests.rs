@@ -1,7 +1,7 @@
 //! What only a folder can get wrong.
 
 use std::fs::FileTimes;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use ballast_contract::storage::Assembly;
 
