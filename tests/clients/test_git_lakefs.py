@@ -19,7 +19,8 @@ class Moved:
 
     def __init__(self, folder: Path, history: Path):
         self.lakefs = LakeFs()
-        both = {"repositories.versioning": "main"} | self.lakefs.settings("lake")
+        native = {"repositories.versioning": "main", "versioning.main.plugin": "versioning.native"}
+        both = native | self.lakefs.settings("lake")
         hub = Hub(folder / "data", both)
         git = Git(folder / "home-before", hub, hub.token)
         address = create(hub, "moved")

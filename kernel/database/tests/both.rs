@@ -28,7 +28,7 @@ for_both! {
 
     pub async fn put(c: &mut Connection, rows: Vec<Counter>) -> Result<usize> {
         let tail = counters::value.eq(counters::value * 100 + excluded(counters::value));
-        Ok(bulk_insert!(c, counters::table, rows, on_conflict(counters::name).do_update().set(tail.clone()))?)
+        Ok(bulk_insert!(c, counters::table, rows, on_conflict(counters::name).do_update().set(tail))?)
     }
 
     pub async fn value(c: &mut Connection, name: String) -> Result<i64> {

@@ -93,16 +93,18 @@ pub async fn select<L: Log>(mut log: L, ask: &Ask<'_>) -> Result<Selected<L::Com
     log.add(ask.haves).await?;
     ask.wants.iter().for_each(|id| open.mark(*id, WANTED));
     ask.haves.iter().for_each(|id| open.mark(*id, HAD));
-    // Behind what the reader has there may be more that it lacks, if its history is cut off somewhere.
-    while (if ask.shallow.is_empty() { open.lacking } else { open.wanted }) > 0 {
+    while open.wanted > 0 {
+        // Behind what the reader has there may be more that it lacks, if its history is cut off somewhere. Otherwise what
+        // is still open is where its history begins: that is met, and nothing behind it.
+        let is_found = ask.shallow.is_empty() && open.lacking == 0;
         let Some(commit) = log.pop().await? else { break };
         let id = commit.info().id;
         let flags = open.take(id);
         let mut pass = 0;
-        if flags & HAD != 0 && !ask.shallow.contains(&id) {
+        if flags & HAD != 0 && !is_found && !ask.shallow.contains(&id) {
             pass |= HAD;
         }
-        if flags & WANTED != 0 && !ask.cut.contains(&id) {
+        if flags & WANTED != 0 && !is_found && !ask.cut.contains(&id) {
             pass |= WANTED;
         }
         if pass != 0 {

@@ -62,7 +62,7 @@ impl Reader {
         let mut rest: Vec<&GitObject> = objects.iter().filter(|object| object.kind() != ObjectKind::Blob).collect();
         while !rest.is_empty() {
             // One page as deltas, one as whole objects.
-            let as_delta = self.texts.len() % 2 == 0 || rest.len() > 3;
+            let as_delta = self.texts.len().is_multiple_of(2) || rest.len() > 3;
             let asked: Vec<(&GitObject, bool)> = rest.iter().map(|object| (*object, as_delta)).collect();
             let encoded = git.encode(repo.key, &asked).await.unwrap();
             assert!((1..=rest.len()).contains(&encoded.len()), "{} of {}", encoded.len(), rest.len());
