@@ -64,9 +64,10 @@ fn token(configured: Option<Secret>) -> Option<Secret> {
     environment("HF_TOKEN").map(Secret::new).or(configured).or_else(|| kept().map(Secret::new))
 }
 
-/// The hub that is configured first, or the one that somebody names.
+/// The hub that is configured first, or the one that somebody names. What a library reads has no address here.
 fn config(loaded: &Loaded, endpoint: Option<&str>) -> Result<HuggingFaceConfig, Exit> {
-    let configured = loaded.config.downloader.iter().next();
+    let is_hub = |(_, instance): &(_, &ballast_config::PluginConfig)| instance.plugin == "downloader.huggingface";
+    let configured = loaded.config.downloader.iter().find(is_hub);
     let endpoint = endpoint.map(str::to_owned);
     let endpoint = endpoint.or_else(|| environment("HF_ENDPOINT").filter(|_| configured.is_none()));
     let mut config = HuggingFaceConfig::default();

@@ -18,7 +18,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::writer::{FolderWriter, Target};
-use super::{Folder, PARTS, unblocked};
+use super::{Folder, PARTS, sync, unblocked};
 use crate::failure::{is_absence, system};
 
 /// The permissions to write.
@@ -86,14 +86,12 @@ impl Assembly for Folder {
     }
 
     async fn discard(&self, key: &StorageKey) -> Result<()> {
-        let path = self.parts_path(key);
-        let discarded = unblocked("storage.discard", move || {
-            fs::remove_file(&path).map_err(|error| system(error, "storage.discard", &path.display().to_string()))
-        });
-        match discarded.await {
-            Err(error) if error.is(ErrorKind::NotFound) => Ok(()),
-            discarded => discarded,
-        }
+        let (folder, key) = (self.clone(), key.clone());
+        unblocked("storage.discard", move || {
+            let discarded = folder.remove_parts(&[folder.parts_path(&key)]);
+            discarded.map_err(|error| system(error, "storage.discard", key.as_str()))
+        })
+        .await
     }
 }
 
@@ -124,7 +122,12 @@ impl Closed for ClosedFile {
             true => folder.path(&key),
             false => folder.parts_path(&key),
         };
-        unblocked("storage.publish", move || folder.name(&file, &begun, &key)).await?;
+        let publish = move || {
+            folder.name(&file, &begun, &key)?;
+            // Otherwise a power cut may bring the other name back, when nobody looks for it any more.
+            sync(&folder.inner.root.join(PARTS)).map_err(|error| system(error, "storage.publish", key.as_str()))
+        };
+        unblocked("storage.publish", publish).await?;
         self.published.store(true, Ordering::Release);
         Ok(())
     }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use ballast_contract::Result;
 use ballast_contract::storage::StorageKey;
 
-use super::{Folder, unblocked};
+use super::{Folder, PARTS, sync, unblocked};
 use crate::failure::{is_absence, system};
 
 /// How many folders are open at a time.
@@ -31,13 +31,19 @@ impl Folder {
             doomed.entry(above).or_default().push(path);
         }
         let remove = move || {
-            // What a power cut brings back of these, no name leads to; a later start removes it.
-            for path in &parts {
-                remove_file(path).map_err(|error| system(error, "storage.delete", &path.display().to_string()))?;
-            }
+            folder.remove_parts(&parts).map_err(|error| system(error, "storage.delete", "parts of an upload"))?;
             folder.remove(&doomed)
         };
         unblocked("storage.delete", remove).await
+    }
+
+    /// Most objects have none, and cost no flush.
+    pub(super) fn remove_parts(&self, parts: &[PathBuf]) -> io::Result<()> {
+        let mut removed = false;
+        for path in parts {
+            removed |= remove_file(path)?;
+        }
+        if removed { sync(&self.inner.root.join(PARTS)) } else { Ok(()) }
     }
 
     fn remove(&self, doomed: &Doomed) -> Result<()> {
@@ -90,9 +96,10 @@ impl Folder {
     }
 }
 
-fn remove_file(path: &Path) -> io::Result<()> {
+/// Whether it was there.
+fn remove_file(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {
-        Err(error) if is_absence(&error) => Ok(()),
-        removed => removed,
+        Err(error) if is_absence(&error) => Ok(false),
+        removed => removed.map(|()| true),
     }
 }
