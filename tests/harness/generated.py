@@ -1,5 +1,6 @@
 """Clients that generators make out of openapi/openapi.json, in target/ and made again when the document changes."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -66,9 +67,12 @@ def made(folder: Path, make) -> Path:
     """The folder as `make` left it, for this document and these generators."""
     inputs = hashlib.sha256(b"".join(path.read_bytes() for path in [DOCUMENT, *PINS])).hexdigest()
     stamp = folder / "made-from"
-    if not stamp.exists() or stamp.read_text() != inputs:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        make(folder)
-        stamp.write_text(inputs)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != inputs:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            stamp.write_text(inputs)
     return folder

@@ -299,11 +299,15 @@ int open(const char *path, int flags, ...) {
 
 /* --- Syncing --- */
 
+/* Only what differs is written: most of a database is as it was at the sync before. */
 static void keep_bytes(int from, int to) {
-  char piece[1 << 16];
-  for (ssize_t length; (length = read(from, piece, sizeof piece)) > 0;) {
-    if (write(to, piece, length) != length) abort();
+  char latest[1 << 16], kept[1 << 16];
+  off_t at = 0;
+  for (ssize_t length; (length = pread(from, latest, sizeof latest, at)) > 0; at += length) {
+    if (pread(to, kept, length, at) == length && !memcmp(latest, kept, length)) continue;
+    if (pwrite(to, latest, length, at) != length) abort();
   }
+  if (ftruncate(to, at)) abort();
 }
 
 static void keep_names(const char *folder, int to) {
@@ -315,7 +319,8 @@ static void keep_names(const char *folder, int to) {
   if (names) closedir(names);
 }
 
-/* Leaves a copy of a file's bytes or of a folder's names. A copy is there whole or is the one before. */
+/* Leaves a copy of a file's bytes or of a folder's names. When the server ends in the middle, the names are those of the
+ * sync before; of the bytes some may be older, as after a sync that a power cut interrupts. */
 static void keep(int fd) {
   char self[64], copy[PATH_MAX], new[PATH_MAX + 8];
   struct stat node;
@@ -323,10 +328,11 @@ static void keep(int fd) {
   snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
   snprintf(copy, sizeof copy, "%s/%ju", platters, (uintmax_t)node.st_ino);
   snprintf(new, sizeof new, "%s.new", copy);
+  int is_folder = S_ISDIR(node.st_mode);
   pthread_mutex_lock(&keeping);
-  int to = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  int to = open(is_folder ? new : copy, O_RDWR | O_CREAT | O_CLOEXEC | (is_folder ? O_TRUNC : 0), 0600);
   if (to < 0) abort();
-  if (S_ISDIR(node.st_mode)) {
+  if (is_folder) {
     keep_names(self, to);
   } else {
     int from = open(self, O_RDONLY | O_CLOEXEC);
@@ -335,7 +341,7 @@ static void keep(int fd) {
     close(from);
   }
   close(to);
-  if (rename(new, copy)) abort();
+  if (is_folder && rename(new, copy)) abort();
   pthread_mutex_unlock(&keeping);
 }
 
