@@ -98,6 +98,31 @@ def test_what_the_api_commits_git_fetches_and_what_git_pushes_the_api_sees(git, 
         }
 
 
+def test_a_pack_that_was_sent_before_is_whole_and_only_for_those_who_may_fetch(git, any_hub, tmp_path):
+    private = create(any_hub, "git-asked-again", private=True)
+    tips = []
+    for turn in range(2):
+        files = {f"{turn}/{number}.txt": f"{turn} {number}" * 50 for number in range(100)}
+        tips.append(any_hub.commit(urlsplit(private).path[1:], f"turn {turn}", files))
+        for again in range(3):
+            clone = tmp_path / f"clone-{turn}-{again}"
+            told = git.attempt(tmp_path, "clone", "--progress", private, str(clone)).stderr.decode()
+            git(clone, "fsck", "--strict", "--no-dangling")
+            assert git(clone, "rev-parse", "HEAD") == tips[-1]
+            objects = len(git(clone, "rev-list", "--objects", "--all").splitlines())
+            assert f"remote: Enumerating objects: {objects}, done." in told
+    stranger = Git(tmp_path / "stranger", any_hub, None)
+    refused = stranger.attempt(tmp_path, "clone", private, str(tmp_path / "refused"))
+    assert refused.returncode != 0 and not (tmp_path / "refused").exists()
+    other = create(any_hub, "git-not-asked")
+    body = pkt(b"command=fetch") + b"0001" + pkt(f"want {tips[-1]}\n".encode()) + pkt(b"done\n") + b"0000"
+    headers = {"Git-Protocol": "version=2", "Content-Type": "application/x-git-upload-pack-request"}
+    request = urllib.request.Request(f"{other}/git-upload-pack", body, headers, method="POST")
+    with urllib.request.urlopen(request, timeout=LIMIT) as answer:
+        told = answer.read()
+    assert b"not our ref" in told and b"PACK" not in told
+
+
 def test_a_history_is_cut_off_deepened_and_made_whole_again(git, repository, history, tmp_path):
     git(history, "push", "--quiet", "--force", repository, "main")
     whole = int(git(history, "rev-list", "--count", "main"))

@@ -74,8 +74,8 @@ pub struct ApiOptions {
     /// How many requests there may be; none is any number.
     pub rate_limits: Option<RateLimits>,
     pub status: Arc<dyn Status>,
-    /// What pushes by git may bring.
-    pub git: Arc<ballast_git::receive_pack::Gate>,
+    /// What fetches and pushes by git share.
+    pub git: Arc<ballast_git::Wire>,
     /// Operations that plugins bring.
     pub endpoints: Vec<Mounted>,
 }

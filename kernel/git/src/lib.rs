@@ -9,6 +9,7 @@ mod error;
 pub mod fsck;
 mod output;
 pub mod pack;
+mod packs;
 pub mod pkt_line;
 pub mod receive_pack;
 pub mod ssh;
@@ -17,6 +18,13 @@ pub mod upload_pack;
 pub use advertise::{Service, advertise};
 pub use error::{Result, WireError};
 pub use output::{Answer, Output, answer, stream};
+pub use packs::Packs;
+
+/// What all fetches and pushes of a process share.
+pub struct Wire {
+    pub gate: receive_pack::Gate,
+    pub packs: Packs,
+}
 
 /// Where a request comes from.
 pub type Input = std::pin::Pin<Box<dyn tokio::io::AsyncRead + Send>>;

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use self::session::Session;
-use crate::receive_pack::Gate;
+use crate::Wire;
 
 /// Connections at a time; more wait to be accepted.
 const CONNECTIONS: usize = 256;
@@ -30,7 +30,7 @@ const ATTEMPTS: usize = 12;
 /// What every session needs.
 pub struct Shared {
     pub hub: Hub,
-    pub gate: Arc<Gate>,
+    pub wire: Arc<Wire>,
     /// The URL under which clients reach the hub by HTTP: where git-lfs is sent.
     pub http: String,
 }

@@ -9,6 +9,7 @@ use ballast_types::{CommitId, GitOid, Revision, Timestamp};
 
 use crate::output::Band;
 use crate::pack::write::Writer;
+use crate::packs::{Key, Packs};
 use crate::{Exchange, Input, Output, Result, WireError};
 
 /// The bytes of one request, at most: some 200,000 lines of ids.
@@ -19,14 +20,15 @@ const BATCH: usize = 500;
 /// Answers a client that fetches. `protocol` is what it said of the version that it speaks (`GIT_PROTOCOL`).
 pub async fn upload_pack(
     repository: &Readable,
+    packs: &Packs,
     protocol: &str,
     exchange: Exchange,
     input: Input,
     output: &mut Output,
 ) -> Result<Fetched> {
     match crate::advertise::is_second(protocol) {
-        true => v2::serve(repository, exchange, input, output).await,
-        false => v0::serve(repository, exchange, input, output).await,
+        true => v2::serve(repository, packs, exchange, input, output).await,
+        false => v0::serve(repository, packs, exchange, input, output).await,
     }
 }
 
@@ -176,19 +178,37 @@ impl Ask {
     async fn send(
         self,
         repository: &Readable,
+        packs: &Packs,
         haves: Vec<CommitId>,
         ends: Ends,
         output: &mut Output,
     ) -> Result<Fetched> {
         let Self { wants, shallow, filter, thin, offsets, quiet, tags, .. } = self;
         let wanted = FetchRequest { wants, haves, shallow, cut: ends.cut, tags, filter };
-        let objects = repository.git_missing(wanted).await?;
-        let count = objects.len() as u64;
-        if !quiet {
-            output.progress(&format!("Enumerating objects: {count}, done.\n")).await?;
+        let key = Key::of(repository.key(), &wanted, thin, offsets);
+        if let Some(kept) = key.as_ref().and_then(|key| packs.find(key)) {
+            let objects = kept.objects();
+            count(objects, quiet, output).await?;
+            kept.send(output).await?;
+            return Ok(Fetched { objects });
         }
-        Writer::new(objects, thin, offsets).run(output).await?;
-        Ok(Fetched { objects: count })
+        let missing = repository.git_missing(wanted).await?;
+        let objects = missing.len() as u64;
+        count(objects, quiet, output).await?;
+        let copy = match key {
+            Some(key) => Some(packs.copy(key, objects).await),
+            None => None,
+        };
+        Writer::new(missing, thin, offsets, copy).run(output).await?;
+        Ok(Fetched { objects })
+    }
+}
+
+/// Tells a person how much is to come.
+async fn count(objects: u64, quiet: bool, output: &mut Output) -> Result<()> {
+    match quiet {
+        true => Ok(()),
+        false => output.progress(&format!("Enumerating objects: {objects}, done.\n")).await,
     }
 }
 

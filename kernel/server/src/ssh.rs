@@ -6,6 +6,7 @@ use ballast_api::told;
 use ballast_config::Loaded;
 use ballast_git::receive_pack::Gate;
 use ballast_git::ssh::{self, Shared};
+use ballast_git::{Packs, Wire};
 use ballast_services::Hub;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -19,7 +20,7 @@ pub struct Ssh {
 }
 
 /// Listens, where it is to: `http` is the URL under which git-lfs reaches the hub.
-pub async fn start(loaded: &Loaded, hub: &Hub, gate: &Arc<Gate>, http: String) -> Result<Option<Ssh>, Exit> {
+pub async fn start(loaded: &Loaded, hub: &Hub, wire: &Arc<Wire>, http: String) -> Result<Option<Ssh>, Exit> {
     let config = &loaded.config.ssh;
     let Some(address) = &config.listen else { return Ok(None) };
     let key = match &config.host_key {
@@ -35,14 +36,15 @@ pub async fn start(loaded: &Loaded, hub: &Hub, gate: &Arc<Gate>, http: String) -
         listener.map_err(|error| Exit::failure(format!("ssh.listen: cannot listen on {address}: {error}")))?;
     let address = listener.local_addr().map_err(Exit::failure)?;
     output::print(&format!("listening on ssh://git@{address}\n"))?;
-    let shared = Shared { hub: hub.clone(), gate: Arc::clone(gate), http };
+    let shared = Shared { hub: hub.clone(), wire: Arc::clone(wire), http };
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(ssh::serve(listener, key, Arc::new(shared), stopped));
     Ok(Some(Ssh { _stop: stop }))
 }
 
-/// What pushes may bring, by whichever way.
-pub fn gate(loaded: &Loaded) -> Arc<Gate> {
+/// What fetches and pushes share, by whichever way they come.
+pub fn wire(loaded: &Loaded) -> Arc<Wire> {
     let config = &loaded.config.git;
-    Arc::new(Gate::new(config.max_push_bytes, config.max_file_bytes, told))
+    let gate = Gate::new(config.max_push_bytes, config.max_file_bytes, told);
+    Arc::new(Wire { gate, packs: Packs::new(config.kept_pack_bytes) })
 }

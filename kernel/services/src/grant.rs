@@ -134,7 +134,8 @@ impl Readable {
         self.repository.kind
     }
 
-    pub(crate) fn key(&self) -> RepoKey {
+    /// What it stays however it is called.
+    pub fn key(&self) -> RepoKey {
         self.repository.key
     }
 }

@@ -111,10 +111,11 @@ impl Git {
     ) -> GitResult {
         let repository = call.hub.downloadable(&call.caller, kinds.0.into(), &namespace, &name).await?;
         let (protocol, origin) = (protocol(request), call.origin());
+        let wire = Arc::clone(&shared(request)?.options.git);
         let (mut output, answer) = answer();
         spawn(async move {
             let input = Box::pin(Cursor::new(body.bytes));
-            let done = upload_pack(&repository, &protocol, Exchange::Once, input, &mut output).await;
+            let done = upload_pack(&repository, &wire.packs, &protocol, Exchange::Once, input, &mut output).await;
             match done {
                 Ok(fetched) if fetched.objects > 0 => repository.downloaded(&origin, 0),
                 Ok(_) => {}
@@ -140,10 +141,10 @@ impl Git {
     ) -> GitResult {
         let repository = call.hub.proposing(&call.caller, kinds.0.into(), &namespace, &name).await?;
         repository.check_git_push()?;
-        let gate = Arc::clone(&shared(request)?.options.git);
+        let wire = Arc::clone(&shared(request)?.options.git);
         let (mut output, answer) = answer();
         let input = Box::pin(StreamReader::new(Box::pin(body.into_stream())));
-        let incoming = match Incoming::read(&gate, Exchange::Once, input).await {
+        let incoming = match Incoming::read(&wire.gate, Exchange::Once, input).await {
             Ok(incoming) => incoming,
             Err(WireError::Failure(failure)) => return Err(failure.into()),
             Err(error @ WireError::Protocol(_)) => return Err(Failure::Invalid(error.to_string()).into()),
@@ -153,7 +154,7 @@ impl Git {
         };
         if let Some(incoming) = incoming {
             spawn(async move {
-                if let Err(error) = receive_pack(&repository, &gate, incoming, &mut output).await {
+                if let Err(error) = receive_pack(&repository, &wire.gate, incoming, &mut output).await {
                     refuse(error, told, &mut output).await;
                 }
             });

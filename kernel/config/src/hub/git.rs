@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::SecretSource;
 
-/// What a push by git may bring.
+/// What a push by git may bring, and what is kept of fetches.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GitConfig {
@@ -16,11 +16,14 @@ pub struct GitConfig {
     /// is checked.
     #[schemars(range(min = 1024))]
     pub max_push_bytes: u64,
+    /// Room for packs that were sent, in bytes, in the folder for temporary files (`TMPDIR`): whoever fetches the same
+    /// within ten minutes gets a copy. None is longer than a quarter of it. 0 keeps none.
+    pub kept_pack_bytes: u64,
 }
 
 impl Default for GitConfig {
     fn default() -> Self {
-        Self { max_file_bytes: 10_000_000, max_push_bytes: 10_000_000_000 }
+        Self { max_file_bytes: 10_000_000, max_push_bytes: 10_000_000_000, kept_pack_bytes: 268_435_456 }
     }
 }
 

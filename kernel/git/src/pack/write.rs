@@ -12,13 +12,14 @@ use futures::StreamExt;
 use sha1::{Digest, Sha1};
 
 use super::{CHAIN, NAMED, OFFSET, delta, number};
+use crate::packs::Copy;
 use crate::{Output, Result, WireError};
 
 /// What a fetch costs the hub's processor is paid each time, so little of it is spent on making a pack shorter.
 const LEVEL: Compression = Compression::fast();
 
 /// A pack under way.
-pub struct Writer {
+pub struct Writer<'a> {
     objects: PackObjects,
     /// Bases may be objects that the reader has and the pack does not.
     thin: bool,
@@ -29,13 +30,15 @@ pub struct Writer {
     chains: HashMap<GitOid, u8>,
     position: u64,
     hasher: Sha1,
+    /// What is kept of it.
+    copy: Option<Copy<'a>>,
 }
 
-impl Writer {
+impl<'a> Writer<'a> {
     /// A pack of these objects.
-    pub fn new(objects: PackObjects, thin: bool, offsets: bool) -> Self {
+    pub fn new(objects: PackObjects, thin: bool, offsets: bool, copy: Option<Copy<'a>>) -> Self {
         let (places, chains) = (HashMap::with_capacity(objects.len()), HashMap::new());
-        Self { objects, thin, offsets, places, chains, position: 0, hasher: Sha1::new() }
+        Self { objects, thin, offsets, places, chains, position: 0, hasher: Sha1::new(), copy }
     }
 
     /// Sends it.
@@ -62,6 +65,10 @@ impl Writer {
         }
         let trailer = self.hasher.finalize();
         output.data(&trailer).await?;
+        if let Some(mut copy) = self.copy {
+            copy.add(&trailer).await;
+            copy.finish().await;
+        }
         output.flush().await
     }
 
@@ -115,6 +122,9 @@ impl Writer {
     async fn put(&mut self, bytes: &[u8], output: &mut Output) -> Result<()> {
         self.hasher.update(bytes);
         self.position += bytes.len() as u64;
+        if let Some(copy) = &mut self.copy {
+            copy.add(bytes).await;
+        }
         output.data(bytes).await
     }
 }

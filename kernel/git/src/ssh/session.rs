@@ -16,7 +16,8 @@ use tracing::Instrument;
 
 use super::Shared;
 use super::command::{self, Command, Place};
-use crate::receive_pack::{Gate, Incoming, receive_pack};
+use crate::Wire;
+use crate::receive_pack::{Incoming, receive_pack};
 use crate::upload_pack::{refuse, upload_pack};
 use crate::{Exchange, Input, Output, Service, WireError, advertise, answer};
 
@@ -210,7 +211,7 @@ async fn run(line: String, ends: Ends, shared: Arc<Shared>, caller: Caller) {
 async fn refused(ends: &Ends, shared: &Shared, failure: Failure) {
     let text = match failure {
         Failure::RepositoryMoved { to, .. } => format!("The repository is now called '{to}': git remote set-url"),
-        failure => (shared.gate.told)(failure),
+        failure => (shared.wire.gate.told)(failure),
     };
     ends.say_and_end(&format!("{text}\r\n"), 1).await;
 }
@@ -257,8 +258,8 @@ async fn serve(
     let (mut output, answered) = answer();
     let (input, gone) = input(read);
     let work = async move {
-        let done = talk(&granted, &shared.gate, &protocol, from, input, &mut output).await;
-        ended(done, shared.gate.told, &mut output).await
+        let done = talk(&granted, &shared.wire, &protocol, from, input, &mut output).await;
+        ended(done, shared.wire.gate.told, &mut output).await
     };
     let receiver = &write;
     // Whoever is gone takes nothing more: the answer's queue ends with this, and the work with the queue. A piece that
@@ -285,7 +286,7 @@ async fn serve(
 
 async fn talk(
     granted: &Granted,
-    gate: &Gate,
+    wire: &Wire,
     protocol: &str,
     from: IpAddr,
     input: Input,
@@ -294,7 +295,7 @@ async fn talk(
     match granted {
         Granted::Fetch(repository) => {
             advertise(repository, Service::UploadPack, protocol, output).await?;
-            let fetched = upload_pack(repository, protocol, Exchange::Conversation, input, output).await?;
+            let fetched = upload_pack(repository, &wire.packs, protocol, Exchange::Conversation, input, output).await?;
             if fetched.objects > 0 {
                 let origin = Origin { address: Some(from), agent: Some("ssh".to_owned()) };
                 repository.downloaded(&origin, 0);
@@ -302,8 +303,8 @@ async fn talk(
         }
         Granted::Push(repository) => {
             advertise(repository, Service::ReceivePack, protocol, output).await?;
-            if let Some(incoming) = Incoming::read(gate, Exchange::Conversation, input).await? {
-                receive_pack(repository, gate, incoming, output).await?;
+            if let Some(incoming) = Incoming::read(&wire.gate, Exchange::Conversation, input).await? {
+                receive_pack(repository, &wire.gate, incoming, output).await?;
             }
         }
     }

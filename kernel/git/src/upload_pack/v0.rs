@@ -5,6 +5,7 @@ use ballast_types::CommitId;
 
 use super::{Ask, BATCH, Fetched, REQUEST, band};
 use crate::output::Band;
+use crate::packs::Packs;
 use crate::pkt_line::{FLUSH, Line, Lines};
 use crate::{Exchange, Input, Output, Result, WireError};
 
@@ -18,7 +19,13 @@ enum Acks {
 }
 
 /// Answers one fetch.
-pub async fn serve(repository: &Readable, exchange: Exchange, input: Input, output: &mut Output) -> Result<Fetched> {
+pub async fn serve(
+    repository: &Readable,
+    packs: &Packs,
+    exchange: Exchange,
+    input: Input,
+    output: &mut Output,
+) -> Result<Fetched> {
     let mut lines = Lines::new(input, REQUEST);
     let mut ask = Ask::default();
     let mut capabilities: Vec<String> = Vec::new();
@@ -71,7 +78,7 @@ pub async fn serve(repository: &Readable, exchange: Exchange, input: Input, outp
     };
     let band = band(&capabilities);
     output.set_band(band);
-    let sent = ask.send(repository, known, ends, output).await?;
+    let sent = ask.send(repository, packs, known, ends, output).await?;
     output.set_band(Band::None);
     match band {
         Band::None => output.flush().await?,

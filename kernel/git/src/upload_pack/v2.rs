@@ -5,6 +5,7 @@ use ballast_types::CommitId;
 
 use super::{Ask, BATCH, Ends, Fetched, REQUEST};
 use crate::output::Band;
+use crate::packs::Packs;
 use crate::pkt_line::{DELIMITER, Line, Lines};
 use crate::{Exchange, Input, Output, Result, WireError};
 
@@ -18,13 +19,19 @@ struct Request {
 }
 
 /// Answers commands until there are no more.
-pub async fn serve(repository: &Readable, exchange: Exchange, input: Input, output: &mut Output) -> Result<Fetched> {
+pub async fn serve(
+    repository: &Readable,
+    packs: &Packs,
+    exchange: Exchange,
+    input: Input,
+    output: &mut Output,
+) -> Result<Fetched> {
     let mut lines = Lines::new(input, REQUEST);
     let mut fetched = Fetched::default();
     while let Some(Request { command, arguments }) = read(&mut lines).await? {
         match command.as_str() {
             "ls-refs" => ls_refs(repository, &arguments, output).await?,
-            "fetch" => fetched.objects += fetch(repository, &arguments, output).await?.objects,
+            "fetch" => fetched.objects += fetch(repository, packs, &arguments, output).await?.objects,
             other => return Err(WireError::protocol(format!("unknown command '{}'", other.escape_debug()))),
         }
         if exchange == Exchange::Once {
@@ -87,7 +94,7 @@ async fn ls_refs(repository: &Readable, arguments: &[String], output: &mut Outpu
     output.end().await
 }
 
-async fn fetch(repository: &Readable, arguments: &[String], output: &mut Output) -> Result<Fetched> {
+async fn fetch(repository: &Readable, packs: &Packs, arguments: &[String], output: &mut Output) -> Result<Fetched> {
     let mut ask = Ask::default();
     let (mut done, mut wait) = (false, false);
     for argument in arguments {
@@ -132,7 +139,7 @@ async fn fetch(repository: &Readable, arguments: &[String], output: &mut Output)
     }
     output.line("packfile").await?;
     output.set_band(Band::Large);
-    let sent = ask.send(repository, known, ends, output).await?;
+    let sent = ask.send(repository, packs, known, ends, output).await?;
     output.set_band(Band::None);
     output.end().await?;
     Ok(sent)

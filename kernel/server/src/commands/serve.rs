@@ -51,15 +51,15 @@ async fn serve(loaded: &Loaded, registry: &Registry) -> Result<(), Exit> {
         let look = Duration::from_secs(loaded.config.webhooks.look_seconds.into());
         let webhooks = Webhooks { sender, base: endpoint(server, address), look };
         let background = Background::start(&hub, &serving, &database, count, webhooks);
-        let gate = ssh::gate(loaded);
-        let _ssh = ssh::start(loaded, &hub, &gate, endpoint(server, address)).await?;
+        let wire = ssh::wire(loaded);
+        let _ssh = ssh::start(loaded, &hub, &wire, endpoint(server, address)).await?;
         output::print(&format!("listening on http://{address}\n"))?;
         let options = ApiOptions {
             public_url: server.public_url.clone(),
             cors_origins: server.cors_origins.clone(),
             rate_limits: rate_limits(&loaded.config),
             status: serving.clone(),
-            git: gate,
+            git: wire,
             endpoints: endpoints::mounted(registry, loaded),
         };
         let asked = async move {
