@@ -112,6 +112,13 @@ def test_what_is_sent_to_the_builder_is_a_whole_workspace_and_nothing_private(tm
             included += 1
             assert (source.parent / name).is_file(), f"{source.relative_to(tmp_path)} includes {name}"
     assert included
+    # So did what `ballast plugins new` includes of the examples.
+    new = (tmp_path / "kernel/server/src/commands/plugins/new.rs").read_text()
+    examples = re.findall(r'files!\("([^"]+)":\s+((?:"[^"]+"\s*)+)\)', new)
+    assert len(examples) == new.count("files: files!")
+    for folder, files in examples:
+        for name in re.findall(r'"([^"]+)"', files):
+            assert (tmp_path / "examples/plugin" / folder / name).is_file(), f"{folder}/{name} is not sent"
 
 
 def health(listen: str, **options) -> int:
