@@ -91,7 +91,7 @@ impl Packs {
     }
 
     /// A copy of a pack that is about to be sent.
-    pub(crate) async fn copy(&self, key: Key, objects: u64) -> Copy<'_> {
+    pub(crate) async fn copy(&self, key: Key, objects: u64) -> Copying<'_> {
         let file = match self.longest {
             0 => None,
             _ => {
@@ -99,7 +99,7 @@ impl Packs {
             }
         };
         let file = file.map(tokio::fs::File::from_std);
-        Copy { packs: self, key, file, waiting: BytesMut::new(), length: 0, objects }
+        Copying { packs: self, key, file, waiting: BytesMut::new(), length: 0, objects }
     }
 }
 
@@ -110,7 +110,7 @@ fn usable<T>(done: std::io::Result<T>) -> Option<T> {
 }
 
 /// A copy under way. It is kept when it is finished, and otherwise gone.
-pub(crate) struct Copy<'a> {
+pub(crate) struct Copying<'a> {
     packs: &'a Packs,
     key: Key,
     /// None where this pack is not kept.
@@ -120,7 +120,7 @@ pub(crate) struct Copy<'a> {
     objects: u64,
 }
 
-impl Copy<'_> {
+impl Copying<'_> {
     /// What was sent next.
     pub(crate) async fn add(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;

@@ -12,7 +12,7 @@ use futures::StreamExt;
 use sha1::{Digest, Sha1};
 
 use super::{CHAIN, NAMED, OFFSET, delta, number};
-use crate::packs::Copy;
+use crate::packs::Copying;
 use crate::{Output, Result, WireError};
 
 /// What a fetch costs the hub's processor is paid each time, so little of it is spent on making a pack shorter.
@@ -31,12 +31,12 @@ pub struct Writer<'a> {
     position: u64,
     hasher: Sha1,
     /// What is kept of it.
-    copy: Option<Copy<'a>>,
+    copy: Option<Copying<'a>>,
 }
 
 impl<'a> Writer<'a> {
     /// A pack of these objects.
-    pub fn new(objects: PackObjects, thin: bool, offsets: bool, copy: Option<Copy<'a>>) -> Self {
+    pub(crate) fn new(objects: PackObjects, thin: bool, offsets: bool, copy: Option<Copying<'a>>) -> Self {
         let (places, chains) = (HashMap::with_capacity(objects.len()), HashMap::new());
         Self { objects, thin, offsets, places, chains, position: 0, hasher: Sha1::new(), copy }
     }
