@@ -1,8 +1,9 @@
 //! Packs that were sent, kept for a while: where many machines clone the same commit, the hub makes one pack.
 //!
 //! What a fetch is answered follows from the ids that it names, and what these stand for never changes, so a copy is as
-//! good as a new pack. Whether somebody may fetch is asked before, each time. The copies have no names, in the folder for
-//! temporary files: a crash takes them away.
+//! good as a new pack. It may only lack annotated tags that were made since, which a client that wants them asks for anyhow
+//! (`include-tag` in `gitprotocol-capabilities`). Whether somebody may fetch is asked before, each time. The copies have no
+//! names, in the folder for temporary files: a crash takes them away.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -90,16 +91,17 @@ impl Packs {
         self.kept.get(key)
     }
 
-    /// A copy of a pack that is about to be sent.
-    pub(crate) async fn copy(&self, key: Key, objects: u64) -> Copying<'_> {
-        let file = match self.longest {
-            0 => None,
-            _ => {
-                usable(tokio::task::spawn_blocking(tempfile::tempfile).await.unwrap_or_else(|error| Err(error.into())))
+    /// A copy of a pack that is about to be sent; without a key nothing is kept of it.
+    pub(crate) async fn copy(&self, key: Option<Key>, objects: u64) -> Copying<'_> {
+        let kept = match key.filter(|_| self.longest > 0) {
+            Some(key) => {
+                let made = tokio::task::spawn_blocking(tempfile::tempfile).await;
+                let file = usable(made.unwrap_or_else(|error| Err(error.into())));
+                file.map(|file| (key, tokio::fs::File::from_std(file)))
             }
+            None => None,
         };
-        let file = file.map(tokio::fs::File::from_std);
-        Copying { packs: self, key, file, waiting: BytesMut::new(), length: 0, objects }
+        Copying { packs: self, kept, waiting: BytesMut::new(), length: 0, objects }
     }
 }
 
@@ -112,9 +114,8 @@ fn usable<T>(done: std::io::Result<T>) -> Option<T> {
 /// A copy under way. It is kept when it is finished, and otherwise gone.
 pub(crate) struct Copying<'a> {
     packs: &'a Packs,
-    key: Key,
     /// None where this pack is not kept.
-    file: Option<tokio::fs::File>,
+    kept: Option<(Key, tokio::fs::File)>,
     waiting: BytesMut,
     length: u64,
     objects: u64,
@@ -125,8 +126,8 @@ impl Copying<'_> {
     pub(crate) async fn add(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
         if self.length > self.packs.longest {
-            (self.file, self.waiting) = (None, BytesMut::new());
-        } else if self.file.is_some() {
+            (self.kept, self.waiting) = (None, BytesMut::new());
+        } else if self.kept.is_some() {
             self.waiting.extend_from_slice(bytes);
             if self.waiting.len() >= PIECE {
                 self.write().await;
@@ -135,9 +136,9 @@ impl Copying<'_> {
     }
 
     async fn write(&mut self) {
-        let Some(file) = &mut self.file else { return };
+        let Some((_, file)) = &mut self.kept else { return };
         if usable(file.write_all(&self.waiting).await).is_none() {
-            self.file = None;
+            self.kept = None;
         }
         self.waiting.clear();
     }
@@ -145,10 +146,10 @@ impl Copying<'_> {
     /// Keeps it: all was sent.
     pub(crate) async fn finish(mut self) {
         self.write().await;
-        let Some(mut file) = self.file.take() else { return };
+        let Some((key, mut file)) = self.kept else { return };
         if usable(file.flush().await).is_some() {
             let kept = Kept { file: file.into_std().await, length: self.length, objects: self.objects };
-            self.packs.kept.insert(self.key, Arc::new(kept));
+            self.packs.kept.insert(key, Arc::new(kept));
         }
     }
 }
@@ -197,7 +198,7 @@ mod tests {
     }
 
     async fn kept(packs: &Packs, key: Key, pack: &[u8]) {
-        let mut copy = packs.copy(key, 3).await;
+        let mut copy = packs.copy(Some(key), 3).await;
         for piece in pack.chunks(1000) {
             copy.add(piece).await;
         }
@@ -225,7 +226,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_not_sent_whole_or_is_too_long_is_not_kept() {
         let packs = Packs::new(1 << 20);
-        let mut broken_off = packs.copy(key(1), 3).await;
+        let mut broken_off = packs.copy(Some(key(1)), 3).await;
         broken_off.add(b"PACK").await;
         drop(broken_off);
         kept(&packs, key(2), &vec![7; (256 << 10) + 1]).await;

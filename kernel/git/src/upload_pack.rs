@@ -195,10 +195,7 @@ impl Ask {
         let missing = repository.git_missing(wanted).await?;
         let objects = missing.len() as u64;
         count(objects, quiet, output).await?;
-        let copy = match key {
-            Some(key) => Some(packs.copy(key, objects).await),
-            None => None,
-        };
+        let copy = packs.copy(key, objects).await;
         Writer::new(missing, thin, offsets, copy).run(output).await?;
         Ok(Fetched { objects })
     }

@@ -3,6 +3,9 @@
 use ballast_config::PluginReference;
 use ballast_loader::{Plugin, Registry};
 
+/// Reads hubs that speak as huggingface.co does; the command line does so without a hub.
+pub const HUGGING_FACE: &str = "downloader.huggingface";
+
 /// Every built-in plugin.
 pub fn registry() -> Registry {
     Registry::new(vec![
@@ -12,7 +15,7 @@ pub fn registry() -> Registry {
         Plugin::versioning("versioning.lakefs", |config, deps| ballast_versioning_lakefs::open(config, deps.state)),
         Plugin::auth("auth.local", |config, deps| ballast_auth_local::open(config, deps.database))
             .with_tables(ballast_auth_local::migrations),
-        Plugin::downloader("downloader.huggingface", |config, _| ballast_downloader_huggingface::open(config)),
+        Plugin::downloader(HUGGING_FACE, |config, _| ballast_downloader_huggingface::open(config)),
         Plugin::quota("quota.ledger", |config, deps| ballast_quota_ledger::open(config, deps.database))
             .with_tables(ballast_quota_ledger::migrations),
     ])

@@ -66,7 +66,7 @@ fn token(configured: Option<Secret>) -> Option<Secret> {
 
 /// The hub that is configured first, or the one that somebody names. What a library reads has no address here.
 fn config(loaded: &Loaded, endpoint: Option<&str>) -> Result<HuggingFaceConfig, Exit> {
-    let is_hub = |(_, instance): &(_, &ballast_config::PluginConfig)| instance.plugin == "downloader.huggingface";
+    let is_hub = |(_, instance): &(_, &ballast_config::PluginConfig)| instance.plugin == builtins::HUGGING_FACE;
     let configured = loaded.config.downloader.iter().find(is_hub);
     let endpoint = endpoint.map(str::to_owned);
     let endpoint = endpoint.or_else(|| environment("HF_ENDPOINT").filter(|_| configured.is_none()));

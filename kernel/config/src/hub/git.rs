@@ -17,7 +17,7 @@ pub struct GitConfig {
     #[schemars(range(min = 1024))]
     pub max_push_bytes: u64,
     /// Room for packs that were sent, in bytes, in the folder for temporary files (`TMPDIR`): whoever fetches the same
-    /// within ten minutes gets a copy. None is longer than a quarter of it. 0 keeps none.
+    /// within ten minutes gets a copy. No pack longer than a quarter of it is kept. 0 keeps none.
     pub kept_pack_bytes: u64,
 }
 

@@ -31,12 +31,12 @@ pub struct Writer<'a> {
     position: u64,
     hasher: Sha1,
     /// What is kept of it.
-    copy: Option<Copying<'a>>,
+    copy: Copying<'a>,
 }
 
 impl<'a> Writer<'a> {
     /// A pack of these objects.
-    pub(crate) fn new(objects: PackObjects, thin: bool, offsets: bool, copy: Option<Copying<'a>>) -> Self {
+    pub(crate) fn new(objects: PackObjects, thin: bool, offsets: bool, copy: Copying<'a>) -> Self {
         let (places, chains) = (HashMap::with_capacity(objects.len()), HashMap::new());
         Self { objects, thin, offsets, places, chains, position: 0, hasher: Sha1::new(), copy }
     }
@@ -65,10 +65,8 @@ impl<'a> Writer<'a> {
         }
         let trailer = self.hasher.finalize();
         output.data(&trailer).await?;
-        if let Some(mut copy) = self.copy {
-            copy.add(&trailer).await;
-            copy.finish().await;
-        }
+        self.copy.add(&trailer).await;
+        self.copy.finish().await;
         output.flush().await
     }
 
@@ -122,9 +120,7 @@ impl<'a> Writer<'a> {
     async fn put(&mut self, bytes: &[u8], output: &mut Output) -> Result<()> {
         self.hasher.update(bytes);
         self.position += bytes.len() as u64;
-        if let Some(copy) = &mut self.copy {
-            copy.add(bytes).await;
-        }
+        self.copy.add(bytes).await;
         output.data(bytes).await
     }
 }

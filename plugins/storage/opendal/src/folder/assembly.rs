@@ -86,12 +86,8 @@ impl Assembly for Folder {
     }
 
     async fn discard(&self, key: &StorageKey) -> Result<()> {
-        let (folder, key) = (self.clone(), key.clone());
-        unblocked("storage.discard", move || {
-            let discarded = folder.remove_parts(&[folder.parts_path(&key)]);
-            discarded.map_err(|error| system(error, "storage.discard", key.as_str()))
-        })
-        .await
+        let (folder, path) = (self.clone(), self.parts_path(key));
+        unblocked("storage.discard", move || folder.remove_parts("storage.discard", &[path])).await
     }
 }
 

@@ -31,19 +31,24 @@ impl Folder {
             doomed.entry(above).or_default().push(path);
         }
         let remove = move || {
-            folder.remove_parts(&parts).map_err(|error| system(error, "storage.delete", "parts of an upload"))?;
+            folder.remove_parts("storage.delete", &parts)?;
             folder.remove(&doomed)
         };
         unblocked("storage.delete", remove).await
     }
 
     /// Most objects have none, and cost no flush.
-    pub(super) fn remove_parts(&self, parts: &[PathBuf]) -> io::Result<()> {
+    pub(super) fn remove_parts(&self, operation: &'static str, parts: &[PathBuf]) -> Result<()> {
+        let failed = |path: &Path| {
+            let name = path.display().to_string();
+            move |error| system(error, operation, &name)
+        };
         let mut removed = false;
         for path in parts {
-            removed |= remove_file(path)?;
+            removed |= remove_file(path).map_err(failed(path))?;
         }
-        if removed { sync(&self.inner.root.join(PARTS)) } else { Ok(()) }
+        let folder = self.inner.root.join(PARTS);
+        if removed { sync(&folder).map_err(failed(&folder)) } else { Ok(()) }
     }
 
     fn remove(&self, doomed: &Doomed) -> Result<()> {
